@@ -1,0 +1,5 @@
+//! The map.
+use std::process::ExitCode;
+/// Runs.
+#[must_use]
+pub fn main() -> ExitCode { ExitCode::SUCCESS }

@@ -1,0 +1,227 @@
+//! Who confirms the second factor.
+//!
+//! [`SecondFactor`] is a trait because configuration picks the provider: Authy first, Twilio Verify v2 next. What a
+//! provider says is reduced here to what a caller can act on; how it says it stays in the provider's own file.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+use http::{HeaderMap, Method};
+
+use crate::model::{Code, CodeChannel, Email, LoginId, Phone, Verdict};
+
+/// One provider of second factors.
+///
+/// Every call ends within the configured `PROVIDER_TIMEOUT`. None is repeated blindly: a call that sends a message
+/// or judges a code is made once.
+#[async_trait]
+pub trait SecondFactor: fmt::Debug + Send + Sync {
+    /// The provider's name as it is stored with enrollments and logins: `authy`.
+    fn name(&self) -> &'static str;
+
+    /// Registers a person's phone and returns how the provider knows them. The same phone gives the same id.
+    async fn enrol(&self, email: &Email, phone: &Phone) -> Result<ProviderUserId, ProviderError>;
+
+    /// Sends the push that asks for the second factor.
+    async fn request_approval(&self, request: &ApprovalRequest<'_>) -> Result<ApprovalRequestId, ProviderError>;
+
+    /// Asks how an approval request stands.
+    async fn find_approval(&self, id: &ApprovalRequestId) -> Result<ApprovalStanding, ProviderError>;
+
+    /// Sends a code, or tells the person to open the app, and says which of the two happened.
+    async fn send_code(&self, user: &ProviderUserId, sending: Sending) -> Result<CodeChannel, ProviderError>;
+
+    /// Has a code judged. Only an `Ok` is a judgement; [`ProviderError::was_certainly_not_judged`] tells the rest.
+    async fn check_code(&self, user: &ProviderUserId, code: &Code) -> Result<CodeJudgement, ProviderError>;
+
+    /// Reads a callback: checks whose it is first, and then what it says. Touches nothing.
+    fn read_callback(&self, callback: &Callback<'_>) -> Result<CallbackReport, CallbackError>;
+}
+
+/// How a provider knows a person. Authy: the `authy_id`, digits only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ProviderUserId(String);
+
+impl ProviderUserId {
+    /// Takes an id as the provider gave it. Each provider checks the form of its own before it puts one into a path.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The provider's handle of one approval request. Authy: the OneTouch `uuid`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ApprovalRequestId(String);
+
+impl ApprovalRequestId {
+    /// Takes a handle as the provider gave it.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// The handle as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What the push is to say.
+#[derive(Debug)]
+pub struct ApprovalRequest<'a> {
+    /// Whom to ask.
+    pub user: &'a ProviderUserId,
+    /// The login that the answer belongs to; travels hidden and comes back in the callback.
+    pub login_id: LoginId,
+    /// The one line that the person reads first.
+    pub message: &'a str,
+    /// What is shown below it, in this order: label and value.
+    pub details: &'a [(&'a str, String)],
+    /// How long the request may be answered: what remains of the login.
+    pub expires_in: Duration,
+}
+
+/// How an approval request stands at the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApprovalStanding {
+    /// Nobody has answered yet.
+    Pending,
+    /// The phone answered.
+    Answered(Verdict),
+    /// Nobody answered in time, or the provider does not know it (any more).
+    Gone,
+}
+
+/// How a code should travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sending {
+    /// As the provider prefers: a person with the app is told to open it, everybody else gets a text message.
+    Preferred,
+    /// By text message, whether they have the app or not.
+    Sms,
+    /// By a call, whether they have the app or not.
+    Voice,
+}
+
+/// What became of a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CodeJudgement {
+    /// It is the person's, and is spent now.
+    Right,
+    /// It is not.
+    Wrong,
+    /// It was right, but has already been spent.
+    AlreadyUsed,
+}
+
+/// Why the provider did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// It will not serve this person: an impossible phone, a banned country, a suspended user.
+    #[error("the provider refused (code {code})")]
+    Refused {
+        /// The provider's own error code, for the log.
+        code: String,
+    },
+    /// No push can be sent: the person has no app, or pushes are switched off.
+    #[error("no push can be sent (code {code})")]
+    NoPush {
+        /// The provider's own error code, for the log.
+        code: String,
+    },
+    /// Codes cannot travel this way to this person.
+    #[error("codes cannot travel this way (code {code})")]
+    ChannelUnavailable {
+        /// The provider's own error code, for the log.
+        code: String,
+    },
+    /// It does not know this person (any more): enrol again.
+    #[error("the provider does not know this person")]
+    NotEnrolled,
+    /// Too many requests.
+    #[error("the provider asks for a pause")]
+    RateLimited {
+        /// How long it asks to wait, where it says so.
+        retry_after: Option<Duration>,
+    },
+    /// It does not accept our key, or our account is closed. Someone must act.
+    #[error("the provider does not accept our key (code {code})")]
+    Unauthorized {
+        /// The provider's own error code, for the log.
+        code: String,
+    },
+    /// The request certainly did not reach it.
+    #[error("the provider cannot be reached")]
+    Unreachable(#[source] reqwest::Error),
+    /// No answer in time. Whether the request took effect is not known.
+    #[error("the provider did not answer in time")]
+    TimedOut,
+    /// An answer that makes no sense (a failure of its own, HTML, a cut-off body). Whether the request took effect is
+    /// not known.
+    #[error("the provider answered nonsense: {reason} (HTTP {status})")]
+    Nonsense {
+        /// The HTTP status, 0 where there was none.
+        status: u16,
+        /// What was wrong with it; never its text.
+        reason: &'static str,
+    },
+}
+
+impl ProviderError {
+    /// Whether a code sent along was certainly not judged, so that the try can be given back.
+    #[must_use]
+    pub fn was_certainly_not_judged(&self) -> bool {
+        matches!(
+            self,
+            Self::NotEnrolled | Self::RateLimited { .. } | Self::Unauthorized { .. } | Self::Unreachable(_)
+        )
+    }
+}
+
+/// A callback as it arrived, unread.
+#[derive(Debug)]
+pub struct Callback<'a> {
+    /// `POST` or `GET`.
+    pub method: &'a Method,
+    /// All headers.
+    pub headers: &'a HeaderMap,
+    /// The query string, raw and without the question mark.
+    pub query: &'a str,
+    /// The body, raw.
+    pub body: &'a [u8],
+}
+
+/// What an authentic callback says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallbackReport {
+    /// The phone answered an approval request.
+    Answered {
+        /// Which.
+        id: ApprovalRequestId,
+        /// Whose phone.
+        user: ProviderUserId,
+        /// The login that was sent along hidden, where it came back.
+        login_id: Option<LoginId>,
+        /// What the phone said.
+        verdict: Verdict,
+    },
+    /// Authentic, and nothing to act on (a trial callback, another kind of event).
+    NothingToDo,
+}
+
+/// Why a callback is not believed.
+#[derive(Debug, thiserror::Error)]
+pub enum CallbackError {
+    /// No signature, or not ours.
+    #[error("the signature does not match")]
+    Forged,
+    /// Signed, but it can be read in two ways (RFC 8259 §4): duplicate keys, bracketed keys, or contradicting members.
+    #[error("ambiguous: {0}")]
+    Ambiguous(&'static str),
+}
