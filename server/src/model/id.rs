@@ -1,0 +1,42 @@
+//! Ids of our own: `UUIDv7`, made in `random`, stored as text. No secrets: what opens something is a token.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// Takes a fresh id.
+            #[must_use]
+            pub fn new(id: Uuid) -> Self {
+                Self(id)
+            }
+
+            /// Reads an id as text; `None` where it is none.
+            #[must_use]
+            pub fn parse(text: &str) -> Option<Self> {
+                Uuid::try_parse(text).ok().map(Self)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(formatter)
+            }
+        }
+    )*};
+}
+
+ids! {
+    /// The id of a login. It travels hidden in the push, and stands in logs.
+    LoginId;
+    /// The id of a user.
+    UserId;
+    /// The id of a session.
+    SessionId;
+}

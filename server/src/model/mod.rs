@@ -1,0 +1,33 @@
+//! What things are: the values and states that everything else speaks of.
+//!
+//! Nothing here does anything: no input or output, no async, no knowledge of the database, the schema or the provider.
+//! Each type has private fields and one way in from the outside, so that whoever holds a value need not check it again.
+//! No `Debug` here shows what a person typed.
+
+mod code;
+mod country_code;
+mod email;
+mod full_name;
+mod id;
+mod login;
+mod password;
+mod phone;
+mod session;
+mod text;
+mod token;
+mod user;
+
+pub use code::{Code, InvalidCode};
+pub use country_code::{CountryCode, InvalidCountryCode};
+pub use email::{Email, InvalidEmail};
+pub use full_name::{FullName, InvalidFullName};
+pub use id::{LoginId, SessionId, UserId};
+pub use login::{
+    CodeChannel, Decision, Effect, Login, LoginFailure, LoginPurpose, LoginState, LoginStep, MAX_TRIES,
+    Settler, Verdict,
+};
+pub use password::{InvalidPassword, Password};
+pub use phone::{InvalidPhone, Phone};
+pub use session::Session;
+pub use token::{LoginToken, NotAToken, SessionSalt, SessionToken, TokenHash};
+pub use user::{ApprovalRequestId, Credentials, PasswordHash, PendingSignup, ProviderUserId, User};

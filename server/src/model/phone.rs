@@ -1,0 +1,337 @@
+//! A phone number with its country's calling code, in E.164.
+//!
+//! Not a promise that the number is in service: whether it can be reached is for the provider to say. The invariant: it
+//! begins with its calling code and has a length and a beginning that the numbering plan of that code knows.
+
+use std::fmt;
+
+use phonenumber::metadata::{Descriptor, Metadata};
+
+use super::country_code::CountryCode;
+
+/// No number is longer than 15 digits (E.164 §6); the rest is what people put between them.
+const MAX_INPUT_BYTES: usize = 40;
+const MAX_DIGITS: usize = 15;
+
+/// A phone number that can be asked for a second factor.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Phone {
+    country_code: CountryCode,
+    /// `+`, the calling code, the national number.
+    e164: String,
+}
+
+/// Text that is no phone number of the country.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidPhone {
+    /// Not digits with blanks and the usual marks between them, or not as many as the country's numbers have.
+    #[error("this is not a phone number of the country")]
+    Malformed,
+    /// Written in the international form, with a calling code other than the one beside it.
+    #[error("the phone number belongs to another calling code")]
+    OtherCountry,
+}
+
+impl Phone {
+    /// Reads a number as a person typed it beside its calling code, with or without the trunk prefix, or in the
+    /// international form, which must then agree with the code.
+    ///
+    /// Numbers that are plausible but not in use are accepted, among them the ones set aside for fiction (`555-01xx`).
+    pub fn parse(country_code: &CountryCode, text: &str) -> Result<Self, InvalidPhone> {
+        let typed = bare(text)?;
+        let plans = country_code.plans();
+        let national = match typed.strip_prefix('+') {
+            Some(international) => {
+                // Calling codes are prefix-free, so no other code begins like this one.
+                let rest =
+                    international.strip_prefix(country_code.digits()).ok_or(InvalidPhone::OtherCountry)?;
+                if is_plausible(&plans, rest) { rest.to_owned() } else { significant(country_code, &typed)? }
+            }
+            None if is_plausible(&plans, &typed) => typed,
+            None => significant(country_code, &typed)?,
+        };
+        if !is_plausible(&plans, &national) || country_code.digits().len() + national.len() > MAX_DIGITS {
+            return Err(InvalidPhone::Malformed);
+        }
+        Ok(Self { country_code: country_code.clone(), e164: format!("+{}{national}", country_code.digits()) })
+    }
+
+    /// Takes a number back from the database, where only parsed ones are written.
+    #[must_use]
+    pub const fn from_stored(country_code: String, e164: String) -> Self {
+        Self { country_code: CountryCode::from_stored(country_code), e164 }
+    }
+
+    /// The number in E.164: `+12025550123`.
+    #[must_use]
+    pub fn e164(&self) -> &str {
+        &self.e164
+    }
+
+    /// Its calling code.
+    #[must_use]
+    pub const fn country_code(&self) -> &CountryCode {
+        &self.country_code
+    }
+
+    /// The number without its calling code and without a trunk prefix: `2025550123`.
+    #[must_use]
+    pub fn national_digits(&self) -> &str {
+        let digits = self.e164.trim_start_matches('+');
+        digits.strip_prefix(self.country_code.digits()).unwrap_or(digits)
+    }
+
+    /// What may be shown of it to whoever is signed in: four dots, a blank and the last two digits, whatever its
+    /// length.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        let digits = self.national_digits();
+        let tail = digits.char_indices().rev().nth(1).map_or(digits, |(start, _)| &digits[start..]);
+        format!("•••• {tail}")
+    }
+}
+
+impl fmt::Debug for Phone {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Phone(…)")
+    }
+}
+
+/// The digits and a leading plus; the library that reads the rest would also take letters, extensions and digits of
+/// other scripts, which two people need not read alike.
+fn bare(text: &str) -> Result<String, InvalidPhone> {
+    if text.len() > MAX_INPUT_BYTES {
+        return Err(InvalidPhone::Malformed);
+    }
+    let mut bare = String::with_capacity(text.len());
+    for character in text.trim().chars() {
+        match character {
+            '0'..='9' => bare.push(character),
+            '+' if bare.is_empty() => bare.push('+'),
+            '-' | '.' | '(' | ')' | '/' | '\u{2010}'..='\u{2013}' => {}
+            blank if blank.is_whitespace() && !blank.is_control() => {}
+            _ => return Err(InvalidPhone::Malformed),
+        }
+    }
+    if bare.len() > usize::from(bare.starts_with('+')) { Ok(bare) } else { Err(InvalidPhone::Malformed) }
+}
+
+/// The national number without trunk, exit or calling code, found by the plan's own prefixes.
+fn significant(country_code: &CountryCode, typed: &str) -> Result<String, InvalidPhone> {
+    let region = if typed.starts_with('+') { None } else { country_code.main_region() };
+    let number = phonenumber::parse(region, typed).map_err(|_| InvalidPhone::Malformed)?;
+    if number.code().value().to_string() == country_code.digits() {
+        Ok(number.national().to_string())
+    } else {
+        Err(InvalidPhone::OtherCountry)
+    }
+}
+
+/// Whether any of the plans has numbers of this length and with such a beginning.
+fn is_plausible(plans: &[&Metadata], national: &str) -> bool {
+    plans.iter().any(|plan| {
+        let descriptors = plan.descriptors();
+        let kinds = [
+            descriptors.mobile(),
+            descriptors.fixed_line(),
+            descriptors.voip(),
+            descriptors.personal_number(),
+            descriptors.pager(),
+            descriptors.uan(),
+            descriptors.toll_free(),
+        ];
+        descriptors.general().is_match(national)
+            && kinds.into_iter().flatten().any(|kind| fits(kind, national))
+    })
+}
+
+fn fits(kind: &Descriptor, national: &str) -> bool {
+    kind.possible_length().iter().any(|length| usize::from(*length) == national.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(text: &str) -> CountryCode {
+        CountryCode::parse(text).expect(text)
+    }
+
+    fn e164(country_code: &str, text: &str) -> Result<String, InvalidPhone> {
+        Phone::parse(&code(country_code), text).map(|phone| phone.e164)
+    }
+
+    #[test]
+    fn every_usual_way_of_writing_is_one_number() {
+        for text in [
+            "2025550123",
+            "(202) 555-0123",
+            "202.555.0123",
+            " 202 555 0123 ",
+            "1 202 555 0123",
+            "+1 202 555 0123",
+            "+1-202-555-0123",
+            "+1 (202) 555\u{2011}0123",
+            "202\u{a0}555\u{a0}0123",
+            "011 1 202 555 0123",
+        ] {
+            assert_eq!(e164("1", text).as_deref(), Ok("+12025550123"), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_trunk_prefix_is_dropped_where_the_plan_drops_it() {
+        for (country, text, expected) in [
+            ("44", "07400 123456", "+447400123456"),
+            ("44", "+44 (0)7400 123456", "+447400123456"),
+            ("44", "447400123456", "+447400123456"),
+            ("49", "0151 23456789", "+4915123456789"),
+            ("7", "8 912 345-67-89", "+79123456789"),
+            ("7", "800 555-35-35", "+78005553535"),
+            ("39", "06 1234 5678", "+390612345678"),
+            ("33", "06 12 34 56 78", "+33612345678"),
+            ("353", "085 012 3456", "+353850123456"),
+            ("91", "98765 43210", "+919876543210"),
+            ("81", "090-1234-5678", "+819012345678"),
+        ] {
+            assert_eq!(e164(country, text).as_deref(), Ok(expected), "+{country} {text}");
+        }
+    }
+
+    #[test]
+    fn numbers_set_aside_for_fiction_are_accepted() {
+        for (country, text) in [
+            ("1", "202 555 0199"),
+            ("1", "555 555 0100"),
+            ("1", "405-342-5699"),
+            ("44", "07700 900123"),
+            ("44", "020 7946 0018"),
+            ("61", "0491 570 156"),
+            ("33", "01 99 00 12 34"),
+        ] {
+            assert!(e164(country, text).is_ok(), "+{country} {text}");
+        }
+    }
+
+    #[test]
+    fn an_international_number_must_agree_with_the_calling_code() {
+        for (country, text) in
+            [("1", "+44 7400 123456"), ("44", "+1 202 555 0123"), ("1", "011 44 7400 123456")]
+        {
+            assert_eq!(e164(country, text), Err(InvalidPhone::OtherCountry), "+{country} {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_of_the_country_is_refused() {
+        for (country, text) in [
+            ("1", ""),
+            ("1", "+"),
+            ("1", "+1"),
+            ("1", "0"),
+            ("1", "555 0123"),
+            ("1", "202 555 012"),
+            ("1", "202 555 01234"),
+            ("1", "1234567890"),
+            ("1", "1-800-FLOWERS"),
+            ("1", "202 555 0123 x4"),
+            ("1", "2025550123;ext=4"),
+            ("1", "tel:+12025550123"),
+            ("1", "202+5550123"),
+            ("1", "++12025550123"),
+            ("1", "\u{ff12}025550123"),
+            ("1", "2025550123\n2025550124"),
+            ("1", "2025550123\u{202e}"),
+            ("44", "12345"),
+            ("44", "+44 00000000000"),
+        ] {
+            assert_eq!(e164(country, text), Err(InvalidPhone::Malformed), "+{country} {text:?}");
+        }
+    }
+
+    #[test]
+    fn no_input_makes_it_panic() {
+        let pieces = [
+            "",
+            "+",
+            "0",
+            "00",
+            "011",
+            "1",
+            "44",
+            "8",
+            "9",
+            "999999999999",
+            "-",
+            "(",
+            ";ext=",
+            ";phone-context=",
+            "tel:",
+            "+dwPAA",
+            ".",
+            "#",
+            "\u{ff10}",
+            "é",
+            "\u{0}",
+            "\u{202e}",
+            "123",
+            " ",
+        ];
+        for country in ["1", "7", "39", "44", "55", "54", "52", "800", "883", "979", "262", "599"] {
+            let country = code(country);
+            for first in pieces {
+                for second in pieces {
+                    for third in pieces {
+                        let text = format!("{first}{second}{third}");
+                        if let Ok(phone) = Phone::parse(&country, &text) {
+                            assert!(phone.e164().len() <= 16, "{text:?}");
+                            assert_eq!(Phone::parse(&country, phone.e164()).as_ref(), Ok(&phone), "{text:?}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_number_read_again_is_itself_for_every_calling_code() {
+        for number in 1..=999_u16 {
+            let Ok(country) = CountryCode::parse(&number.to_string()) else {
+                continue;
+            };
+            for plan in country.plans() {
+                let example = plan.descriptors().mobile().and_then(Descriptor::example);
+                let Some(example) = example else { continue };
+                let phone = Phone::parse(&country, example)
+                    .unwrap_or_else(|error| panic!("{number} {example}: {error}"));
+                assert_eq!(phone.national_digits(), example);
+                assert_eq!(Phone::parse(&country, phone.e164()), Ok(phone));
+            }
+        }
+    }
+
+    #[test]
+    fn long_input_is_refused_unread() {
+        assert_eq!(e164("1", &format!("2025550123{}", " ".repeat(31))), Err(InvalidPhone::Malformed));
+        assert_eq!(e164("1", &"2".repeat(1 << 20)), Err(InvalidPhone::Malformed));
+    }
+
+    #[test]
+    fn only_the_last_two_digits_are_shown() {
+        assert_eq!(Phone::parse(&code("1"), "202 555 0142").unwrap().masked(), "•••• 42");
+        assert_eq!(Phone::from_stored("1".to_owned(), "+1".to_owned()).masked(), "•••• ");
+    }
+
+    #[test]
+    fn a_stored_number_has_all_its_parts() {
+        let phone = Phone::from_stored("39".to_owned(), "+390612345678".to_owned());
+        assert_eq!(phone.national_digits(), "0612345678");
+        assert_eq!(phone.country_code().digits(), "39");
+    }
+
+    #[test]
+    fn debug_does_not_show_the_number() {
+        let phone = Phone::parse(&code("1"), "202 555 0142").unwrap();
+        assert_eq!(format!("{phone:?} {:?}", phone.country_code()), "Phone(…) CountryCode(…)");
+    }
+}
