@@ -1,0 +1,2 @@
+drop table enrollments;
+drop table users;

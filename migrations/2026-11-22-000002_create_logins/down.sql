@@ -1,0 +1,2 @@
+drop table pending_signups;
+drop table logins;

@@ -1,0 +1,93 @@
+//! Codes: tries are taken before a code is judged, and sendings before one is sent.
+//!
+//! Both are guarded updates, so that a hundred at once take no more than there are.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::OPEN;
+use crate::{
+    model::{CodeChannel, LoginId, LoginStep, MAX_TRIES},
+    storage::{Store, StoreError, columns::At, on, schema::logins},
+};
+
+impl Store {
+    /// Takes one try. Returns the tries that are left, or `None` where there was none to take: they are spent, or the
+    /// login is over.
+    pub async fn take_try(&self, id: LoginId, now: DateTime<Utc>) -> Result<Option<i32>, StoreError> {
+        let available = logins::table
+            .find(id.to_string())
+            .filter(logins::state.eq_any(OPEN))
+            .filter(logins::expires_at.gt(At(now)))
+            .filter(logins::tries_taken.lt(MAX_TRIES));
+        let update = diesel::update(available)
+            .set(logins::tries_taken.eq(logins::tries_taken + 1))
+            .returning(logins::tries_taken);
+        let taken: Option<i32> = on!(self, |conn| update.get_result(conn).await.optional()?);
+        Ok(taken.map(|taken| MAX_TRIES - taken))
+    }
+
+    /// Gives back a try whose code was certainly not judged.
+    pub async fn give_back_try(&self, id: LoginId) -> Result<(), StoreError> {
+        let taken = logins::table.find(id.to_string()).filter(logins::tries_taken.gt(0));
+        let update = diesel::update(taken).set(logins::tries_taken.eq(logins::tries_taken - 1));
+        on!(self, |conn| update.execute(conn).await?);
+        Ok(())
+    }
+
+    /// Counts a code that was wrong. Returns how many that makes.
+    pub async fn record_wrong_code(&self, id: LoginId) -> Result<i32, StoreError> {
+        let update = diesel::update(logins::table.find(id.to_string()))
+            .set(logins::wrong_codes.eq(logins::wrong_codes + 1))
+            .returning(logins::wrong_codes);
+        Ok(on!(self, |conn| update.get_result(conn).await?))
+    }
+
+    /// Takes the right to send a code until the next one may be sent. Returns false where it is too soon, or over.
+    pub async fn take_sending(
+        &self,
+        id: LoginId,
+        now: DateTime<Utc>,
+        next: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let available = logins::table
+            .find(id.to_string())
+            .filter(logins::state.eq_any(OPEN))
+            .filter(logins::expires_at.gt(At(now)))
+            .filter(logins::resend_available_at.le(At(now)));
+        let update = diesel::update(available).set(logins::resend_available_at.eq(At(next)));
+        Ok(on!(self, |conn| update.execute(conn).await?) == 1)
+    }
+
+    /// Gives back a sending that certainly did not happen.
+    pub async fn give_back_sending(
+        &self,
+        id: LoginId,
+        now: DateTime<Utc>,
+        next: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let taken = logins::table.find(id.to_string()).filter(logins::resend_available_at.eq(At(next)));
+        let update = diesel::update(taken).set(logins::resend_available_at.eq(At(now)));
+        on!(self, |conn| update.execute(conn).await?);
+        Ok(())
+    }
+
+    /// Remembers how a code travels, and that the person types one now. An open push stays open.
+    pub async fn record_code_sent(
+        &self,
+        id: LoginId,
+        channel: CodeChannel,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let open = logins::table.find(id.to_string()).filter(logins::state.eq_any(OPEN));
+        let update = diesel::update(open).set((
+            logins::code_channel.eq(channel.as_str()),
+            logins::next_step.eq(LoginStep::EnterCode.as_str()),
+            logins::sequence.eq(logins::sequence + 1),
+            logins::changed_at.eq(At(now)),
+        ));
+        on!(self, |conn| update.execute(conn).await?);
+        Ok(())
+    }
+}

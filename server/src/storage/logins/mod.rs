@@ -1,0 +1,146 @@
+//! Queries on logins. This file: a login's row, and finding it.
+
+mod begin;
+mod codes;
+mod deadlines;
+mod pushes;
+mod settle;
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+pub use begin::NewLogin;
+pub use pushes::OpenLogin;
+pub use settle::{Settled, Settlement};
+
+use super::{
+    Store, StoreError,
+    columns::{At, read, read_optional},
+    on,
+    schema::{logins, sessions, users},
+    sessions::SessionRow,
+    users::UserRow,
+};
+use crate::model::{
+    ApprovalRequestId, CodeChannel, Login, LoginFailure, LoginId, LoginPurpose, LoginState, LoginStep,
+    ProviderUserId, Session, SessionSalt, Settler, TokenHash, User, UserId, Verdict,
+};
+
+/// The states in which a login can still be settled, as they are stored.
+const OPEN: [&str; 2] = ["PENDING", "DENIED"];
+
+/// What the holder of a login token may see: the login and, once approved, the session that it opened.
+#[derive(Clone, Debug)]
+pub struct OpenedLogin {
+    /// The login.
+    pub login: Login,
+    /// What it opened, and for whom.
+    pub session: Option<(Session, User)>,
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = logins)]
+struct LoginRow {
+    id: String,
+    purpose: String,
+    state: String,
+    next_step: String,
+    failure: Option<String>,
+    settled_by: Option<String>,
+    sequence: i32,
+    user_id: Option<String>,
+    session_salt: Option<String>,
+    match_number: Option<String>,
+    provider_user_id: String,
+    approval_request_id: Option<String>,
+    verdict: Option<String>,
+    code_channel: Option<String>,
+    tries_taken: i32,
+    wrong_codes: i32,
+    resend_available_at: At,
+    asks: i32,
+    ask_at: Option<At>,
+    created_at: At,
+    expires_at: At,
+}
+
+impl TryFrom<LoginRow> for Login {
+    type Error = StoreError;
+
+    fn try_from(row: LoginRow) -> Result<Self, StoreError> {
+        const TABLE: &str = "logins";
+        Ok(Self {
+            id: read(LoginId::parse(&row.id), TABLE, "id")?,
+            purpose: read(LoginPurpose::parse(&row.purpose), TABLE, "purpose")?,
+            state: read(LoginState::parse(&row.state), TABLE, "state")?,
+            next_step: read(LoginStep::parse(&row.next_step), TABLE, "next_step")?,
+            failure: read_optional(row.failure.as_deref(), LoginFailure::parse, TABLE, "failure")?,
+            settled_by: read_optional(row.settled_by.as_deref(), Settler::parse, TABLE, "settled_by")?,
+            sequence: row.sequence,
+            user_id: read_optional(row.user_id.as_deref(), UserId::parse, TABLE, "user_id")?,
+            session_salt: read_optional(
+                row.session_salt.as_deref(),
+                |salt| SessionSalt::from_stored(salt).ok(),
+                TABLE,
+                "session_salt",
+            )?,
+            match_number: row.match_number,
+            provider_user_id: ProviderUserId::new(row.provider_user_id),
+            approval_request_id: row.approval_request_id.map(ApprovalRequestId::new),
+            verdict: read_optional(row.verdict.as_deref(), Verdict::parse, TABLE, "verdict")?,
+            code_channel: read_optional(
+                row.code_channel.as_deref(),
+                CodeChannel::parse,
+                TABLE,
+                "code_channel",
+            )?,
+            tries_taken: row.tries_taken,
+            wrong_codes: row.wrong_codes,
+            resend_available_at: row.resend_available_at.0,
+            asks: row.asks,
+            ask_at: row.ask_at.map(|at| at.0),
+            created_at: row.created_at.0,
+            expires_at: row.expires_at.0,
+        })
+    }
+}
+
+impl Store {
+    /// Finds the login that a login token opens, while the token is known.
+    pub async fn find_login(
+        &self,
+        token: &TokenHash,
+        now: DateTime<Utc>,
+    ) -> Result<Option<OpenedLogin>, StoreError> {
+        let query = logins::table
+            .left_join(sessions::table.inner_join(users::table))
+            .filter(logins::login_token_hash.eq(token.as_str()))
+            .filter(logins::session_salt.is_not_null())
+            .filter(logins::state.eq_any(OPEN).or(logins::readable_until.gt(At(now))));
+        let found: Option<(LoginRow, Option<SessionRow>, Option<UserRow>)> = on!(self, |conn| query
+            .select((
+                LoginRow::as_select(),
+                Option::<SessionRow>::as_select(),
+                Option::<UserRow>::as_select(),
+            ))
+            .first(conn)
+            .await
+            .optional()?);
+        let Some((login, session, user)) = found else {
+            return Ok(None);
+        };
+        let session = match (session, user) {
+            (Some(session), Some(user)) => Some((session.try_into()?, user.try_into()?)),
+            _ => None,
+        };
+        Ok(Some(OpenedLogin { login: login.try_into()?, session }))
+    }
+
+    /// Which of all logins have changed since then. Watchers whose event was lost learn from it.
+    pub async fn logins_changed_since(&self, since: DateTime<Utc>) -> Result<Vec<LoginId>, StoreError> {
+        let query = logins::table.filter(logins::changed_at.gt(At(since))).select(logins::id);
+        let found: Vec<String> = on!(self, |conn| query.load(conn).await?);
+        found.iter().map(|id| read(LoginId::parse(id), "logins", "id")).collect()
+    }
+}

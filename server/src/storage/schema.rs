@@ -1,0 +1,82 @@
+//! The tables as diesel sees them: `migrations/` in Rust.
+
+diesel::table! {
+    users (id) {
+        id -> Text,
+        full_name -> Text,
+        email -> Text,
+        country_code -> Text,
+        phone -> Text,
+        password_hash -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    enrollments (user_id, provider) {
+        user_id -> Text,
+        provider -> Text,
+        provider_user_id -> Text,
+        created_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    logins (id) {
+        id -> Text,
+        purpose -> Text,
+        state -> Text,
+        next_step -> Text,
+        failure -> Nullable<Text>,
+        settled_by -> Nullable<Text>,
+        sequence -> Integer,
+        user_id -> Nullable<Text>,
+        phone -> Text,
+        login_token_hash -> Text,
+        session_token_hash -> Text,
+        session_salt -> Nullable<Text>,
+        readable_until -> Timestamp,
+        match_number -> Nullable<Text>,
+        provider -> Text,
+        provider_user_id -> Text,
+        approval_request_id -> Nullable<Text>,
+        verdict -> Nullable<Text>,
+        code_channel -> Nullable<Text>,
+        tries_taken -> Integer,
+        wrong_codes -> Integer,
+        resend_available_at -> Timestamp,
+        asks -> Integer,
+        ask_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        settled_at -> Nullable<Timestamp>,
+        changed_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    pending_signups (login_id) {
+        login_id -> Text,
+        full_name -> Text,
+        email -> Text,
+        country_code -> Text,
+        phone -> Text,
+        password_hash -> Text,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Text,
+        token_hash -> Text,
+        user_id -> Text,
+        login_id -> Nullable<Text>,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        revoked_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::joinable!(sessions -> users (user_id));
+diesel::joinable!(sessions -> logins (login_id));
+diesel::allow_tables_to_appear_in_same_query!(users, enrollments, logins, pending_signups, sessions);

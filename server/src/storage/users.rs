@@ -1,0 +1,67 @@
+//! Queries on users.
+
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{
+    Store, StoreError,
+    columns::{At, read},
+    on,
+    schema::users,
+};
+use crate::model::{Credentials, Email, FullName, PasswordHash, Phone, User, UserId};
+
+/// A row of `users`, without what proves the password.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = users)]
+pub(super) struct UserRow {
+    id: String,
+    full_name: String,
+    email: String,
+    country_code: String,
+    phone: String,
+    created_at: At,
+}
+
+impl TryFrom<UserRow> for User {
+    type Error = StoreError;
+
+    fn try_from(row: UserRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: read(UserId::parse(&row.id), "users", "id")?,
+            full_name: FullName::from_stored(row.full_name),
+            email: Email::from_stored(row.email),
+            phone: Phone::from_stored(row.country_code, row.phone),
+            created_at: row.created_at.0,
+        })
+    }
+}
+
+impl Store {
+    /// Finds the user with this email, and what proves their password.
+    pub async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError> {
+        let query = users::table.filter(users::email.eq(email.as_str()));
+        let found: Option<(UserRow, String)> = on!(self, |conn| query
+            .select((UserRow::as_select(), users::password_hash))
+            .first(conn)
+            .await
+            .optional()?);
+        found
+            .map(|(row, hash)| {
+                Ok(Credentials { user: row.try_into()?, password_hash: PasswordHash::new(hash) })
+            })
+            .transpose()
+    }
+
+    /// Replaces a password hash, unless it has changed meanwhile. Returns whether it did.
+    pub async fn replace_password_hash(
+        &self,
+        user_id: UserId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<bool, StoreError> {
+        let current = users::table.find(user_id.to_string()).filter(users::password_hash.eq(old.as_str()));
+        let update = diesel::update(current).set(users::password_hash.eq(new.as_str()));
+        Ok(on!(self, |conn| update.execute(conn).await?) == 1)
+    }
+}
