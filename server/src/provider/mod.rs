@@ -3,12 +3,16 @@
 //! [`SecondFactor`] is a trait because configuration picks the provider: Authy first, Twilio Verify v2 next. What a
 //! provider says is reduced here to what a caller can act on; how it says it stays in the provider's own file.
 
+pub mod authy;
+mod payload;
+pub(crate) mod signature;
+
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
 
-use crate::model::{Code, CodeChannel, Email, LoginId, Phone, Verdict};
+use crate::model::{ApprovalRequestId, Code, CodeChannel, Email, LoginId, Phone, ProviderUserId, Verdict};
 
 /// One provider of second factors.
 ///
@@ -23,7 +27,10 @@ pub trait SecondFactor: fmt::Debug + Send + Sync {
     async fn enrol(&self, email: &Email, phone: &Phone) -> Result<ProviderUserId, ProviderError>;
 
     /// Sends the push that asks for the second factor.
-    async fn request_approval(&self, request: &ApprovalRequest<'_>) -> Result<ApprovalRequestId, ProviderError>;
+    async fn request_approval(
+        &self,
+        request: &ApprovalRequest<'_>,
+    ) -> Result<ApprovalRequestId, ProviderError>;
 
     /// Asks how an approval request stands.
     async fn find_approval(&self, id: &ApprovalRequestId) -> Result<ApprovalStanding, ProviderError>;
@@ -36,40 +43,6 @@ pub trait SecondFactor: fmt::Debug + Send + Sync {
 
     /// Reads a callback: checks whose it is first, and then what it says. Touches nothing.
     fn read_callback(&self, callback: &Callback<'_>) -> Result<CallbackReport, CallbackError>;
-}
-
-/// How a provider knows a person. Authy: the `authy_id`, digits only.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ProviderUserId(String);
-
-impl ProviderUserId {
-    /// Takes an id as the provider gave it. Each provider checks the form of its own before it puts one into a path.
-    pub fn new(id: impl Into<String>) -> Self {
-        Self(id.into())
-    }
-
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// The provider's handle of one approval request. Authy: the OneTouch `uuid`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ApprovalRequestId(String);
-
-impl ApprovalRequestId {
-    /// Takes a handle as the provider gave it.
-    pub fn new(id: impl Into<String>) -> Self {
-        Self(id.into())
-    }
-
-    /// The handle as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 /// What the push is to say.

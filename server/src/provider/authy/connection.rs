@@ -1,0 +1,131 @@
+//! One HTTP connection pool to Authy: sends a call once and brings back its answer.
+//!
+//! Not what the answer means. The invariant: every call ends within the timeout, the key travels in a header only, and
+//! no error holds a URL or a body.
+
+use std::{fmt, time::Duration};
+
+use http::{HeaderMap, HeaderValue, header};
+use reqwest::{Client, RequestBuilder, Response, redirect, retry};
+use serde::Serialize;
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::config::{ApiKey, AuthyConfigError};
+use crate::provider::ProviderError;
+
+/// Authy's answers have one or two.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+/// A longer pause than a login lasts is as good as none.
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
+
+/// The way to one Authy API with one key.
+pub(super) struct Connection {
+    client: Client,
+    api_url: Url,
+}
+
+/// An answer in JSON, whatever its status.
+pub(super) struct Reply {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The members of the outermost object.
+    pub(super) body: Map<String, Value>,
+}
+
+impl Connection {
+    /// Builds the client. Proxies are not taken from the environment, and redirects are answers like any other.
+    pub(super) fn new(api_key: &ApiKey, api_url: Url, timeout: Duration) -> Result<Self, AuthyConfigError> {
+        #[expect(clippy::expect_used, reason = "an ApiKey is visible ASCII, which every header takes")]
+        let mut key = HeaderValue::from_str(api_key.expose()).expect("a header");
+        key.set_sensitive(true);
+        let mut headers = HeaderMap::new();
+        headers.insert("x-authy-api-key", key);
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        let client = Client::builder()
+            .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
+            .default_headers(headers)
+            .timeout(timeout)
+            // Shorter than the whole: a call that fails while connecting is known not to have arrived.
+            .connect_timeout(timeout.mul_f32(0.7))
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .referer(false)
+            .no_proxy()
+            .build()
+            .map_err(AuthyConfigError::Client)?;
+        Ok(Self { client, api_url })
+    }
+
+    /// Asks, with a path of segments below the API's URL.
+    pub(super) async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Reply, ProviderError> {
+        self.send(self.client.get(self.url(path)).query(query)).await
+    }
+
+    /// Tells.
+    pub(super) async fn post(&self, path: &[&str], body: &impl Serialize) -> Result<Reply, ProviderError> {
+        self.send(self.client.post(self.url(path)).json(body)).await
+    }
+
+    fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.api_url.clone();
+        // Only a URL that cannot be a base has no segments, and the configuration refuses those.
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Reply, ProviderError> {
+        let response = request.send().await.map_err(unsent)?;
+        let status = response.status().as_u16();
+        if status == 429 {
+            return Err(ProviderError::RateLimited { retry_after: retry_after(response.headers()) });
+        }
+        let body = read(response, status).await?;
+        match serde_json::from_slice(&body) {
+            Ok(body) => Ok(Reply { status, body }),
+            Err(_) => Err(ProviderError::Nonsense { status, reason: "not a JSON object" }),
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Connection").field("api_url", &self.api_url.as_str()).finish_non_exhaustive()
+    }
+}
+
+/// What it means that no answer began. The error loses its URL, for that may contain a code.
+fn unsent(error: reqwest::Error) -> ProviderError {
+    if error.is_connect() || error.is_builder() {
+        ProviderError::Unreachable(error.without_url())
+    } else if error.is_timeout() {
+        ProviderError::TimedOut
+    } else {
+        ProviderError::Nonsense { status: 0, reason: "the connection broke before an answer" }
+    }
+}
+
+async fn read(mut response: Response, status: u16) -> Result<Vec<u8>, ProviderError> {
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > MAX_BODY_BYTES => {
+                return Err(ProviderError::Nonsense { status, reason: "the body is too long" });
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body),
+            Err(error) if error.is_timeout() => return Err(ProviderError::TimedOut),
+            Err(_) => {
+                return Err(ProviderError::Nonsense { status, reason: "the body is cut off" });
+            }
+        }
+    }
+}
+
+/// The pause asked for, where it is given in seconds; as a date it would need a clock that agrees with theirs.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+}
