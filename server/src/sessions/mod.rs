@@ -1,0 +1,67 @@
+//! Being signed in: whose session a bearer opens, and ending it.
+//!
+//! Sessions are opened where logins are settled, in the same transaction. Nothing is cached here: a revoked session is
+//! out at once.
+
+use crate::{
+    clock::Clock,
+    events::{Events, Topic},
+    model::{Session, SessionId, SessionToken, User},
+    storage::{Store, StoreError},
+};
+
+/// Who is signed in, and by which session.
+#[derive(Clone, Debug)]
+pub struct SignedIn {
+    /// The session.
+    pub session: Session,
+    /// Whose it is.
+    pub user: User,
+}
+
+/// What can be done with sessions.
+#[derive(Clone)]
+pub struct Sessions {
+    store: Store,
+    clock: Clock,
+    events: Events,
+}
+
+impl Sessions {
+    /// Joins its parts.
+    #[must_use]
+    pub fn new(store: Store, clock: Clock, events: Events) -> Self {
+        Self { store, clock, events }
+    }
+
+    /// Whose session this token opens; `None` where it opens none (any more).
+    pub async fn authenticate(&self, token: &str) -> Result<Option<SignedIn>, StoreError> {
+        let Ok(token) = SessionToken::parse(token) else {
+            return Ok(None);
+        };
+        let found = self.store.find_session(&token.hash(), self.clock.now()).await?;
+        Ok(found.map(|(session, user)| SignedIn { session, user }))
+    }
+
+    /// Ends a session, and tells the sockets that live by it. Returns whether it was live.
+    pub async fn revoke(&self, id: SessionId) -> Result<bool, StoreError> {
+        let revoked = self.store.revoke_session(id, self.clock.now()).await?;
+        self.events.publish(Topic::Session(id));
+        Ok(revoked)
+    }
+
+    /// Returns when a session has ended: revoked, expired, or ended already.
+    pub async fn wait_for_end(&self, session: Session) {
+        // Watching begins before the session is read: its end cannot fall between the two.
+        let mut watcher = self.events.watch(Topic::Session(session.id));
+        match self.store.is_session_live(session.id, self.clock.now()).await {
+            Ok(false) => return,
+            Ok(true) => {}
+            Err(error) => tracing::warn!(session.id = %session.id, %error, "a session cannot be read"),
+        }
+        tokio::select! {
+            () = watcher.changed() => {}
+            () = self.clock.sleep_until(session.expires_at) => {}
+        }
+    }
+}

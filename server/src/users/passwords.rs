@@ -1,0 +1,204 @@
+//! Password hashes: argon2id on a bounded pool of threads of its own.
+//!
+//! A storm of logins fills this pool's queue and nothing else: the runtime's threads never hash. Past the queue's end
+//! the answer is "busy", at once.
+
+use std::{sync::Arc, time::Duration};
+
+use argon2::{
+    Algorithm, Argon2, Params, Version,
+    password_hash::{PasswordHasher, PasswordVerifier, phc},
+};
+use tokio::sync::{Semaphore, oneshot};
+use zeroize::Zeroizing;
+
+use crate::{
+    model::{InvalidPassword, Password, PasswordHash},
+    random,
+};
+
+/// What one hash takes on a modest core; only for the estimate in "try again in N seconds".
+const HASH_TIME: Duration = Duration::from_millis(50);
+
+/// How passwords are hashed.
+#[derive(Clone, Copy, Debug)]
+pub struct PasswordSettings {
+    /// Threads that hash.
+    pub threads: usize,
+    /// Passwords that may wait for a thread.
+    pub queue: usize,
+    /// Memory in KiB (argon2's m).
+    pub memory_kib: u32,
+    /// Passes over it (argon2's t).
+    pub passes: u32,
+}
+
+/// Why a password was not hashed.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// The queue is full.
+    #[error("too many passwords are waiting")]
+    Busy {
+        /// When there should be room again.
+        retry_after: Duration,
+    },
+    /// Argon2 would not: wrong parameters, a broken hash in the database.
+    #[error("argon2 failed: {0}")]
+    Argon2(String),
+    /// The threads could not be started, or one is gone.
+    #[error("the threads that hash passwords are gone")]
+    Threads,
+}
+
+/// The hashing threads. Clones share them.
+#[derive(Clone)]
+pub struct Passwords {
+    threads: Arc<rayon::ThreadPool>,
+    places: Arc<Semaphore>,
+    argon2: Argon2<'static>,
+    retry_after: Duration,
+    /// What an unknown email's password is compared with.
+    nobody: PasswordHash,
+}
+
+impl Passwords {
+    /// Starts the threads.
+    pub fn new(settings: PasswordSettings) -> Result<Self, PasswordError> {
+        let params = Params::new(settings.memory_kib, settings.passes, 1, None).map_err(argon2_failed)?;
+        let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let threads = rayon::ThreadPoolBuilder::new()
+            .num_threads(settings.threads)
+            .thread_name(|number| format!("hash-{number}"))
+            .build()
+            .map_err(|_| PasswordError::Threads)?;
+        let nobody = hash(&argon2, &random::bytes::<32>())?;
+        let rounds = u32::try_from(settings.queue / settings.threads.max(1)).unwrap_or(u32::MAX);
+        Ok(Self {
+            threads: Arc::new(threads),
+            places: Arc::new(Semaphore::new(settings.threads + settings.queue)),
+            argon2,
+            retry_after: HASH_TIME.saturating_mul(rounds).max(Duration::from_secs(1)),
+            nobody,
+        })
+    }
+
+    /// Reads a password for a new account. Whether it is a common one takes milliseconds to say, so that is said here.
+    pub async fn parse(&self, text: &str) -> Result<Result<Password, InvalidPassword>, PasswordError> {
+        let text = Zeroizing::new(text.to_owned());
+        self.run(move || Password::parse(&text)).await
+    }
+
+    /// Hashes a password with a fresh salt.
+    pub async fn hash(&self, password: Password) -> Result<PasswordHash, PasswordError> {
+        let argon2 = self.argon2.clone();
+        self.run(move || hash(&argon2, password.as_bytes())).await?
+    }
+
+    /// Whether the password is what was hashed. Without a hash (nobody has this email) or without a password (it was
+    /// too long to be one) the work is the same, and the answer no.
+    pub async fn verify(
+        &self,
+        password: Option<Password>,
+        hash: Option<&PasswordHash>,
+    ) -> Result<bool, PasswordError> {
+        let argon2 = self.argon2.clone();
+        let is_somebody = password.is_some() && hash.is_some();
+        let hash = hash.unwrap_or(&self.nobody).clone();
+        let matches = move || {
+            let bytes = password.as_ref().map_or(&b""[..], Password::as_bytes);
+            let hash = phc::PasswordHash::new(hash.as_str()).map_err(argon2_failed)?;
+            match argon2.verify_password(bytes, &hash) {
+                Ok(()) => Ok(true),
+                Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
+                Err(error) => Err(argon2_failed(error)),
+            }
+        };
+        Ok(self.run(matches).await?? && is_somebody)
+    }
+
+    /// Whether a hash was made with other parameters than those of today.
+    #[must_use]
+    pub fn is_outdated(&self, hash: &PasswordHash) -> bool {
+        let parameters = |hash: &PasswordHash| {
+            let hash = phc::PasswordHash::new(hash.as_str()).ok()?;
+            Some((hash.algorithm.to_string(), hash.version, hash.params.to_string()))
+        };
+        parameters(hash) != parameters(&self.nobody)
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, PasswordError> {
+        let busy = PasswordError::Busy { retry_after: self.retry_after };
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            return Err(busy);
+        };
+        let (answer, answered) = oneshot::channel();
+        self.threads.spawn(move || {
+            // Nobody waits any longer: leave the thread to somebody who does.
+            if !answer.is_closed() {
+                let _ = answer.send(work());
+            }
+            drop(place);
+        });
+        answered.await.map_err(|_| PasswordError::Threads)
+    }
+}
+
+fn hash(argon2: &Argon2<'_>, password: &[u8]) -> Result<PasswordHash, PasswordError> {
+    let hash = argon2.hash_password_with_salt(password, &random::bytes::<16>()).map_err(argon2_failed)?;
+    Ok(PasswordHash::new(hash.to_string()))
+}
+
+fn argon2_failed(error: impl std::fmt::Display) -> PasswordError {
+    PasswordError::Argon2(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passwords(threads: usize, queue: usize, passes: u32) -> Passwords {
+        Passwords::new(PasswordSettings { threads, queue, memory_kib: 64, passes }).unwrap()
+    }
+
+    fn password(text: &str) -> Password {
+        Password::offered(text).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_password_is_right_against_its_own_hash_only() {
+        let passwords = passwords(1, 1, 1);
+        let hash = passwords.hash(password("correct horse")).await.unwrap();
+        assert!(hash.as_str().starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
+        assert!(passwords.verify(Some(password("correct horse")), Some(&hash)).await.unwrap());
+        assert!(!passwords.verify(Some(password("correct horsf")), Some(&hash)).await.unwrap());
+        assert!(!passwords.verify(None, Some(&hash)).await.unwrap());
+        assert!(!passwords.verify(Some(password("")), None).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_hash_with_other_parameters_is_outdated_and_still_right() {
+        let (old, new) = (passwords(1, 1, 1), passwords(1, 1, 2));
+        let hash = old.hash(password("correct horse")).await.unwrap();
+        assert!(!old.is_outdated(&hash));
+        assert!(new.is_outdated(&hash));
+        assert!(new.verify(Some(password("correct horse")), Some(&hash)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn past_the_end_of_the_queue_the_answer_is_busy_at_once() {
+        let passwords = passwords(1, 1, 1);
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let running = passwords.run(move || held.recv().is_ok());
+        let waiting = passwords.run(|| true);
+        tokio::pin!(running, waiting);
+        assert!(futures_util::poll!(&mut running).is_pending());
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        assert!(matches!(passwords.run(|| true).await, Err(PasswordError::Busy { .. })));
+        release.send(()).unwrap();
+        assert!(running.await.unwrap() && waiting.await.unwrap());
+        assert!(passwords.run(|| true).await.unwrap());
+    }
+}

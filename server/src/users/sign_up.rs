@@ -1,0 +1,73 @@
+//! From what a person typed to a pending signup, or to everything that is wrong with it, all at once.
+
+use super::{PasswordError, Users};
+use crate::model::{CountryCode, Email, FullName, InvalidPassword, PendingSignup, Phone};
+
+/// What a person typed. It has no `Debug`: it holds a password.
+pub struct SignupForm<'a> {
+    /// What they call themselves.
+    pub full_name: &'a str,
+    /// Their email.
+    pub email: &'a str,
+    /// The calling code of their phone.
+    pub country_code: &'a str,
+    /// Their phone, as one writes it in that country.
+    pub phone: &'a str,
+    /// Their password.
+    pub password: &'a str,
+}
+
+/// What is wrong with one field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldFault {
+    /// The name is empty, too long or holds what no name holds.
+    Name,
+    /// This is no email address.
+    Email,
+    /// There is no such calling code.
+    CountryCode,
+    /// This is no phone number of that country.
+    Phone,
+    /// The password breaks a rule of its form.
+    Password(InvalidPassword),
+}
+
+/// Why there is no pending signup.
+#[derive(Debug, thiserror::Error)]
+pub enum SignupRejection {
+    /// These fields, in the order of the form.
+    #[error("{} fields are wrong", .0.len())]
+    Invalid(Vec<FieldFault>),
+    /// Passwords, or the threads that hash them.
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+}
+
+impl Users {
+    /// Checks what a person typed and hashes the password. Nothing is stored, and nobody is told whether the email is
+    /// taken: that is for whoever proves the phone.
+    pub async fn prepare_signup(&self, form: &SignupForm<'_>) -> Result<PendingSignup, SignupRejection> {
+        let full_name = FullName::parse(form.full_name).map_err(|_| FieldFault::Name);
+        let email = Email::parse(form.email).map_err(|_| FieldFault::Email);
+        let phone = form.phone();
+        let password = self.passwords.parse(form.password).await?.map_err(FieldFault::Password);
+        match (full_name, email, phone, password) {
+            (Ok(full_name), Ok(email), Ok(phone), Ok(password)) => {
+                let password_hash = self.passwords.hash(password).await?;
+                Ok(PendingSignup { full_name, email, phone, password_hash })
+            }
+            (full_name, email, phone, password) => {
+                let faults = [full_name.err(), email.err(), phone.err(), password.err()];
+                Err(SignupRejection::Invalid(faults.into_iter().flatten().collect()))
+            }
+        }
+    }
+}
+
+impl SignupForm<'_> {
+    /// Without a country there is no saying whether the phone is one: one fault of the two is told.
+    fn phone(&self) -> Result<Phone, FieldFault> {
+        let country_code = CountryCode::parse(self.country_code).map_err(|_| FieldFault::CountryCode)?;
+        Phone::parse(&country_code, self.phone).map_err(|_| FieldFault::Phone)
+    }
+}
