@@ -1,0 +1,272 @@
+//! Beginning a login: stored first, then the phone is asked, by push or else with a code.
+
+use std::{net::IpAddr, time::Duration};
+
+use chrono::{DateTime, Utc};
+
+use super::{CodeTrouble, LoginStatus, Logins, Patience, ask, delta};
+use crate::{
+    model::{Email, LoginId, LoginToken, PendingSignup, Phone, ProviderUserId, SessionSalt, User},
+    provider::{ApprovalRequest, ProviderError, Sending},
+    random,
+    storage::{NewLogin, StoreError},
+};
+
+/// How often another match number is drawn because somebody took the same one at the same moment.
+const DRAWS: usize = 8;
+
+/// Who wants to get in.
+#[derive(Clone, Copy, Debug)]
+pub enum Whom<'a> {
+    /// A user whose password was right.
+    User(&'a User),
+    /// Somebody who becomes one when the phone is proven.
+    Newcomer(&'a PendingSignup),
+}
+
+/// Where a request came from, for the person to compare.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// The client's address, where it is known.
+    pub address: Option<IpAddr>,
+}
+
+/// A login that has begun.
+#[derive(Debug)]
+pub struct Begun {
+    /// Its secret handle.
+    pub token: LoginToken,
+    /// How it stands.
+    pub status: LoginStatus,
+    /// Why the person has neither a push nor a code: they may ask for a code later, without the password.
+    pub trouble: Option<CodeTrouble>,
+}
+
+/// Why no login has begun.
+#[derive(Debug, thiserror::Error)]
+pub enum BeginError {
+    /// The provider will not serve this phone.
+    #[error("the provider refused this phone")]
+    Refused,
+    /// The provider cannot be asked just now.
+    #[error("the provider cannot be asked")]
+    Unavailable,
+    /// The provider asks for a pause.
+    #[error("the provider asks for a pause")]
+    RateLimited {
+        /// How long.
+        retry_after: Option<Duration>,
+    },
+    /// Storage.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A stored login whose phone has not been asked yet.
+struct Draft {
+    id: LoginId,
+    token: LoginToken,
+    match_number: Option<String>,
+    provider_user_id: ProviderUserId,
+    created_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+}
+
+impl Whom<'_> {
+    fn email(&self) -> &Email {
+        match self {
+            Self::User(user) => &user.email,
+            Self::Newcomer(signup) => &signup.email,
+        }
+    }
+
+    fn phone(&self) -> &Phone {
+        match self {
+            Self::User(user) => &user.phone,
+            Self::Newcomer(signup) => &signup.phone,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::User(user) => format!("Log in as {}", user.email.as_str()),
+            Self::Newcomer(signup) => format!("Create an account for {}", signup.email.as_str()),
+        }
+    }
+}
+
+impl Logins {
+    /// Begins a login and asks the phone. For a user, the password was right.
+    pub async fn begin(&self, whom: Whom<'_>, origin: Origin) -> Result<Begun, BeginError> {
+        let patience = self.patience();
+        let provider_user_id = self.known_at_provider(whom, patience).await?;
+        let mut draft = self.store_draft(whom, provider_user_id).await?;
+        tracing::info!(login.id = %draft.id, "login begun");
+        let trouble = match self.push(&mut draft, whom, origin, patience).await? {
+            Ok(()) => None,
+            Err(error) => {
+                tracing::info!(login.id = %draft.id, %error, "no push was sent, so a code is");
+                self.send_first_code(&draft, patience).await?
+            }
+        };
+        self.deadline.set(draft.expires_at);
+        let status = self.find_status(&draft.token).await?.ok_or(BeginError::Unavailable)?;
+        Ok(Begun { token: draft.token, status, trouble })
+    }
+
+    /// How the provider knows them. A newcomer is registered, and so is a user whom this provider has not met.
+    async fn known_at_provider(
+        &self,
+        whom: Whom<'_>,
+        patience: Patience,
+    ) -> Result<ProviderUserId, BeginError> {
+        let name = self.provider.name();
+        if let Whom::User(user) = whom
+            && let Some(known) = self.store.find_enrollment(user.id, name).await?
+        {
+            return Ok(known);
+        }
+        Ok(self.enrol(whom, patience).await??)
+    }
+
+    /// Registers them at the provider and, for a user, remembers how it knows them.
+    async fn enrol(
+        &self,
+        whom: Whom<'_>,
+        patience: Patience,
+    ) -> Result<Result<ProviderUserId, ProviderError>, StoreError> {
+        let enrolled = patience.with(self.provider.enrol(whom.email(), whom.phone())).await;
+        if let (Whom::User(user), Ok(known)) = (whom, &enrolled) {
+            self.store.save_enrollment(user.id, self.provider.name(), known, self.clock.now()).await?;
+        }
+        Ok(enrolled)
+    }
+
+    async fn store_draft(
+        &self,
+        whom: Whom<'_>,
+        provider_user_id: ProviderUserId,
+    ) -> Result<Draft, StoreError> {
+        let created_at = self.clock.now();
+        let expires_at = created_at + delta(self.settings.ttl);
+        let (token, salt) =
+            (LoginToken::from_bytes(random::bytes()), SessionSalt::from_bytes(random::bytes()));
+        let id = LoginId::new(random::id(created_at));
+        let (user_id, signup) = match whom {
+            Whom::User(user) => (Some(user.id), None),
+            Whom::Newcomer(signup) => (None, Some(signup)),
+        };
+        for draw in 0..=DRAWS {
+            // Where all numbers are taken, or somebody always takes the same one, the login has none, and no push.
+            let match_number = if draw < DRAWS { self.free_match_number(whom.phone()).await? } else { None };
+            let new = NewLogin {
+                id,
+                user_id,
+                signup,
+                phone: whom.phone(),
+                login_token: token.hash(),
+                session_token: token.derive_session_token(&salt).hash(),
+                session_salt: &salt,
+                match_number: match_number.as_deref(),
+                provider: self.provider.name(),
+                provider_user_id: &provider_user_id,
+                created_at,
+                expires_at,
+            };
+            if self.store.begin_login(&new).await? {
+                return Ok(Draft { id, token, match_number, provider_user_id, created_at, expires_at });
+            }
+        }
+        Err(StoreError::Corrupt { table: "logins", column: "id" })
+    }
+
+    /// Two digits that no open login of this phone has; `None` where all are taken.
+    async fn free_match_number(&self, phone: &Phone) -> Result<Option<String>, StoreError> {
+        let taken = self.store.match_numbers_in_use(phone).await?;
+        let free: Vec<String> =
+            (0..100).map(|number| format!("{number:02}")).filter(|number| !taken.contains(number)).collect();
+        Ok(free.get(random::below(free.len())).cloned())
+    }
+
+    /// Sends the push. A person whom the provider has forgotten is registered again, once.
+    async fn push(
+        &self,
+        draft: &mut Draft,
+        whom: Whom<'_>,
+        origin: Origin,
+        patience: Patience,
+    ) -> Result<Result<(), ProviderError>, StoreError> {
+        let mut sent = self.request_approval(draft, whom, origin, patience).await;
+        if matches!(sent, Err(ProviderError::NotEnrolled)) {
+            match self.enrol(whom, patience).await? {
+                Ok(known) => {
+                    self.store.record_provider_user(draft.id, &known).await?;
+                    draft.provider_user_id = known;
+                }
+                Err(error) => return Ok(Err(error)),
+            }
+            sent = self.request_approval(draft, whom, origin, patience).await;
+        }
+        match sent {
+            Ok(push) => {
+                let ask_at = self.clock.now() + ask::first_interval();
+                self.store.record_push(draft.id, &push, ask_at).await?;
+                self.asking.set(ask_at);
+                Ok(Ok(()))
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn request_approval(
+        &self,
+        draft: &Draft,
+        whom: Whom<'_>,
+        origin: Origin,
+        patience: Patience,
+    ) -> Result<crate::model::ApprovalRequestId, ProviderError> {
+        let Some(match_number) = &draft.match_number else {
+            return Err(ProviderError::NoPush { code: "no match number is free".to_owned() });
+        };
+        let from = origin.address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+        let details = [
+            ("Match number", match_number.clone()),
+            ("Email", whom.email().as_str().to_owned()),
+            ("From", from),
+            ("Time", draft.created_at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
+        ];
+        let request = ApprovalRequest {
+            user: &draft.provider_user_id,
+            login_id: draft.id,
+            message: &whom.message(),
+            details: &details,
+            expires_in: (draft.expires_at - self.clock.now()).to_std().unwrap_or_default(),
+        };
+        patience.with(self.provider.request_approval(&request)).await
+    }
+
+    async fn send_first_code(
+        &self,
+        draft: &Draft,
+        patience: Patience,
+    ) -> Result<Option<CodeTrouble>, StoreError> {
+        match self.send_code(draft.id, &draft.provider_user_id, Sending::Preferred, patience).await? {
+            Ok(()) => Ok(None),
+            Err(trouble) => {
+                tracing::warn!(login.id = %draft.id, %trouble, "neither a push nor a code was sent");
+                Ok(Some(trouble))
+            }
+        }
+    }
+}
+
+impl From<ProviderError> for BeginError {
+    fn from(error: ProviderError) -> Self {
+        tracing::warn!(%error, "a person could not be registered at the provider");
+        match error {
+            ProviderError::Refused { .. } => Self::Refused,
+            ProviderError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            _ => Self::Unavailable,
+        }
+    }
+}

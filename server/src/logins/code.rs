@@ -1,0 +1,229 @@
+//! Codes: sending one, and having one judged.
+//!
+//! A try is taken before the provider is asked, and given back only where the code was certainly not judged: a hundred
+//! guesses at once reach the provider five times.
+
+use std::time::Duration;
+
+use super::{LoginStatus, Logins, Patience, delta};
+use crate::{
+    model::{Code, CodeChannel, Decision, LoginId, LoginState, LoginToken, MAX_TRIES, ProviderUserId},
+    provider::{CodeJudgement, ProviderError, Sending},
+    storage::StoreError,
+};
+
+/// Why a code was not sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CodeTrouble {
+    /// Another was sent a moment ago, or the login is over.
+    #[error("it is too soon for another code")]
+    TooSoon {
+        /// How much too soon.
+        retry_after: Duration,
+    },
+    /// Codes cannot travel this way to this person.
+    #[error("codes cannot travel this way")]
+    ChannelUnavailable,
+    /// The provider asks for a pause.
+    #[error("the provider asks for a pause")]
+    RateLimited {
+        /// How long, where it says so.
+        retry_after: Option<Duration>,
+    },
+    /// The provider cannot be asked, or will not.
+    #[error("the provider cannot send a code")]
+    Unavailable,
+}
+
+/// Why a code did not sign anybody in.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    /// Nobody knows this login token (any more).
+    #[error("no such login")]
+    LoginNotFound,
+    /// It is over.
+    #[error("the login is over")]
+    LoginOver(Box<LoginStatus>),
+    /// It is not the code, or no code at all.
+    #[error("the code is wrong")]
+    InvalidCode(Box<LoginStatus>),
+    /// It was right, but has been spent already.
+    #[error("the code has been used")]
+    CodeAlreadyUsed(Box<LoginStatus>),
+    /// All tries are in other hands just now.
+    #[error("all tries are taken")]
+    AllTriesTaken(Box<LoginStatus>, Duration),
+    /// The provider asks for a pause. The try is given back.
+    #[error("the provider asks for a pause")]
+    RateLimited(Box<LoginStatus>, Option<Duration>),
+    /// The provider could not be asked, or gave no answer.
+    #[error("the provider cannot judge the code")]
+    Unavailable(Box<LoginStatus>),
+    /// Storage.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why no other code was sent.
+#[derive(Debug, thiserror::Error)]
+pub enum ResendError {
+    /// Nobody knows this login token (any more).
+    #[error("no such login")]
+    LoginNotFound,
+    /// It is over.
+    #[error("the login is over")]
+    LoginOver(Box<LoginStatus>),
+    /// The login goes on; this is why there is no code.
+    #[error("no code was sent: {1}")]
+    NotSent(Box<LoginStatus>, CodeTrouble),
+    /// Storage.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Logins {
+    /// Has a code judged, and signs the person in where it is right. On a login that is approved already, nobody is
+    /// asked: the answer is the same again.
+    pub async fn verify_code(&self, token: &LoginToken, code: &str) -> Result<LoginStatus, VerifyError> {
+        let status = self.find_status(token).await?.ok_or(VerifyError::LoginNotFound)?;
+        if status.login.state == LoginState::Approved {
+            return Ok(status);
+        }
+        if self.is_over(&status) {
+            return Err(VerifyError::LoginOver(Box::new(status)));
+        }
+        let Ok(code) = Code::parse(code) else {
+            return Err(VerifyError::InvalidCode(Box::new(status)));
+        };
+        let id = status.login.id;
+        if self.store.take_try(id, self.clock.now()).await?.is_none() {
+            return Err(self.no_try_left(token).await?);
+        }
+        let judged =
+            self.patience().with(self.provider.check_code(&status.login.provider_user_id, &code)).await;
+        if let Ok(CodeJudgement::Right) = judged {
+            let settled = self.decide(id, Decision::RightCode, None).await?;
+            let was_first = settled.is_some_and(|settled| settled.effect.ends_the_login());
+            let status = self.find_status(token).await?.ok_or(VerifyError::LoginNotFound)?;
+            // Ours, whatever it came to; or somebody else's, a push approved at the same moment.
+            let is_signed_in = status.login.state == LoginState::Approved;
+            return if was_first || is_signed_in {
+                Ok(status)
+            } else {
+                Err(VerifyError::LoginOver(Box::new(status)))
+            };
+        }
+        if let Err(error) = &judged {
+            tracing::warn!(login.id = %id, %error, "a code was not judged");
+        }
+        self.count(id, &judged).await?;
+        let status = Box::new(self.find_status(token).await?.ok_or(VerifyError::LoginNotFound)?);
+        Err(match judged {
+            Ok(CodeJudgement::AlreadyUsed) => VerifyError::CodeAlreadyUsed(status),
+            Ok(_) => VerifyError::InvalidCode(status),
+            Err(ProviderError::RateLimited { retry_after }) => VerifyError::RateLimited(status, retry_after),
+            Err(_) => VerifyError::Unavailable(status),
+        })
+    }
+
+    /// Gives a try back, or counts it as wrong; the last one ends the login.
+    async fn count(
+        &self,
+        id: LoginId,
+        judged: &Result<CodeJudgement, ProviderError>,
+    ) -> Result<(), StoreError> {
+        match judged {
+            Err(error) if error.was_certainly_not_judged() => self.store.give_back_try(id).await,
+            _ => {
+                if self.store.record_wrong_code(id).await? >= MAX_TRIES {
+                    self.decide(id, Decision::TooManyWrongCodes, None).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    async fn no_try_left(&self, token: &LoginToken) -> Result<VerifyError, StoreError> {
+        let Some(status) = self.find_status(token).await? else {
+            return Ok(VerifyError::LoginNotFound);
+        };
+        let status = Box::new(status);
+        // By then, whoever holds the tries has an answer.
+        let retry_after = self.settings.provider_timeout * 2;
+        Ok(if self.is_over(&status) {
+            VerifyError::LoginOver(status)
+        } else {
+            VerifyError::AllTriesTaken(status, retry_after)
+        })
+    }
+
+    /// Sends another code. Without a channel it is a text message.
+    pub async fn resend_code(
+        &self,
+        token: &LoginToken,
+        channel: Option<CodeChannel>,
+    ) -> Result<LoginStatus, ResendError> {
+        let status = self.find_status(token).await?.ok_or(ResendError::LoginNotFound)?;
+        if self.is_over(&status) {
+            return Err(ResendError::LoginOver(Box::new(status)));
+        }
+        let sending = match channel {
+            Some(CodeChannel::App) => Sending::Preferred,
+            Some(CodeChannel::Voice) => Sending::Voice,
+            Some(CodeChannel::Sms) | None => Sending::Sms,
+        };
+        let login = &status.login;
+        let sent = self.send_code(login.id, &login.provider_user_id, sending, self.patience()).await?;
+        let status = self.find_status(token).await?.ok_or(ResendError::LoginNotFound)?;
+        match sent {
+            Ok(()) => Ok(status),
+            Err(_) if self.is_over(&status) => Err(ResendError::LoginOver(Box::new(status))),
+            Err(CodeTrouble::TooSoon { .. }) => {
+                let retry_after =
+                    (status.login.resend_available_at - self.clock.now()).to_std().unwrap_or_default();
+                Err(ResendError::NotSent(Box::new(status), CodeTrouble::TooSoon { retry_after }))
+            }
+            Err(trouble) => Err(ResendError::NotSent(Box::new(status), trouble)),
+        }
+    }
+
+    /// Sends a code, unless another was sent a moment ago. The pause is taken first, and given back where certainly
+    /// nothing was sent.
+    pub(super) async fn send_code(
+        &self,
+        id: LoginId,
+        user: &ProviderUserId,
+        sending: Sending,
+        patience: Patience,
+    ) -> Result<Result<(), CodeTrouble>, StoreError> {
+        let now = self.clock.now();
+        let next = now + delta(self.settings.resend_pause);
+        if !self.store.take_sending(id, now, next).await? {
+            return Ok(Err(CodeTrouble::TooSoon { retry_after: self.settings.resend_pause }));
+        }
+        let error = match patience.with(self.provider.send_code(user, sending)).await {
+            Ok(channel) => {
+                self.store.record_code_sent(id, channel, now).await?;
+                self.publish(id);
+                return Ok(Ok(()));
+            }
+            Err(error) => error,
+        };
+        tracing::warn!(login.id = %id, %error, "a code was not sent");
+        if !matches!(error, ProviderError::TimedOut | ProviderError::Nonsense { .. }) {
+            self.store.give_back_sending(id, now, next).await?;
+        }
+        Ok(Err(match error {
+            ProviderError::RateLimited { retry_after } => CodeTrouble::RateLimited { retry_after },
+            ProviderError::ChannelUnavailable { .. } | ProviderError::NoPush { .. } => {
+                CodeTrouble::ChannelUnavailable
+            }
+            _ => CodeTrouble::Unavailable,
+        }))
+    }
+
+    /// Whether nothing can be done with it: it is settled, or its deadline has passed and it is about to be.
+    fn is_over(&self, status: &LoginStatus) -> bool {
+        status.is_over() || status.login.expires_at <= self.clock.now()
+    }
+}

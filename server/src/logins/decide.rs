@@ -1,0 +1,66 @@
+//! The one way in which a login is settled; and cancelling, its shortest use.
+
+use super::{LoginStatus, Logins, delta};
+use crate::{
+    events::Topic,
+    model::{ApprovalRequestId, Decision, Effect, LoginId, LoginToken, SessionId, UserId, Verdict},
+    random,
+    storage::{Settled, Settlement, StoreError},
+};
+
+impl Logins {
+    /// Settles a login, exactly once, whoever else tries at the same moment. Only whoever changed it tells its watchers.
+    ///
+    /// `push` is the approval request that a verdict speaks of. `None` comes back where there is no such login.
+    pub(super) async fn decide(
+        &self,
+        id: LoginId,
+        decision: Decision,
+        push: Option<ApprovalRequestId>,
+    ) -> Result<Option<Settled>, StoreError> {
+        let at = self.clock.now();
+        let how = Settlement {
+            at,
+            push,
+            session_id: SessionId::new(random::id(at)),
+            session_expires_at: at + delta(self.settings.session_ttl),
+            user_id: UserId::new(random::id(at)),
+        };
+        let decision = match decision {
+            Decision::Verdict(Verdict::Denied) if self.settings.denied_is_final => Decision::FinalDenial,
+            other => other,
+        };
+        let settled = self.store.settle(id, decision, &how).await?;
+        match &settled {
+            Some(Settled { effect: Effect::Ignore | Effect::Record, .. }) | None => {
+                tracing::debug!(login.id = %id, ?decision, "nothing changed");
+            }
+            Some(Settled { login, ended_session, .. }) => {
+                tracing::info!(login.id = %id, state = login.state.as_str(), ?decision, "login decided");
+                if let Some(session_id) = ended_session {
+                    tracing::warn!(login.id = %id, session.id = %session_id, "the phone denied a login that a code had approved: its session is ended");
+                    self.events.publish(Topic::Session(*session_id));
+                }
+                self.publish(id);
+            }
+        }
+        Ok(settled)
+    }
+
+    /// Ends a login because its person gave up. One that is over stays as it is. `None`: nobody knows this token.
+    pub async fn cancel(&self, token: &LoginToken) -> Result<Option<LoginStatus>, StoreError> {
+        let Some(status) = self.find_status(token).await? else {
+            return Ok(None);
+        };
+        if status.is_over() {
+            return Ok(Some(status));
+        }
+        self.decide(status.login.id, Decision::Cancelled, None).await?;
+        self.find_status(token).await
+    }
+
+    /// Tells the watchers of a login to read again.
+    pub(super) fn publish(&self, id: LoginId) {
+        self.events.publish(Topic::Login(id));
+    }
+}

@@ -1,0 +1,120 @@
+//! The life of a login: begin, decide, watch, and what the clock does.
+//!
+//! Whatever happens to a login ends in `decide`, and there in one transaction. The push and its callback are only the
+//! fast path: what is lost of them is asked for later (`ask`), and what nobody settles in time ends by itself
+//! (`expire`).
+
+mod alarm;
+mod ask;
+mod begin;
+mod callback;
+mod code;
+mod decide;
+mod expire;
+mod pace;
+mod status;
+mod watch;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use tokio::time::Instant;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use begin::{BeginError, Begun, Origin, Whom};
+pub use callback::Hearing;
+pub use code::{CodeTrouble, ResendError, VerifyError};
+pub use status::{LoginStatus, OpenSession};
+
+/// A callback as it arrived, unread: what [`Logins::hear`] hears.
+pub use crate::provider::Callback as IncomingCallback;
+
+use self::{alarm::Alarm, pace::Pace};
+use crate::{
+    clock::Clock,
+    events::Events,
+    provider::{ProviderError, SecondFactor},
+    storage::Store,
+};
+
+/// How logins live.
+#[derive(Clone, Copy, Debug)]
+pub struct LoginSettings {
+    /// From beginning to deadline.
+    pub ttl: Duration,
+    /// How long a session lasts that a login opens.
+    pub session_ttl: Duration,
+    /// How long one call to the provider may take. A whole mutation takes at most twice that at the provider.
+    pub provider_timeout: Duration,
+    /// From one code to the next of the same login.
+    pub resend_pause: Duration,
+    /// Whether a denial ends the login, instead of leaving a code to be typed.
+    pub denied_is_final: bool,
+}
+
+/// What can be done with logins. Clones share everything.
+#[derive(Clone)]
+pub struct Logins {
+    store: Store,
+    provider: Arc<dyn SecondFactor>,
+    clock: Clock,
+    events: Events,
+    settings: LoginSettings,
+    /// Rings at the next deadline.
+    deadline: Arc<Alarm>,
+    /// Rings when the next push is to be asked about.
+    asking: Arc<Alarm>,
+    pace: Arc<Pace>,
+}
+
+impl Logins {
+    /// Joins its parts.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        provider: Arc<dyn SecondFactor>,
+        clock: Clock,
+        events: Events,
+        settings: LoginSettings,
+    ) -> Self {
+        let (deadline, asking, pace) = <_>::default();
+        Self { store, provider, clock, events, settings, deadline, asking, pace }
+    }
+
+    /// Starts what goes on by itself: asking about pushes, ending overdue logins, waking watchers whose event was lost.
+    pub fn start(&self, tasks: &TaskTracker, shutdown: &CancellationToken) {
+        let until_shutdown = |work: futures_util::future::BoxFuture<'static, ()>| {
+            tasks.spawn(shutdown.clone().run_until_cancelled_owned(work));
+        };
+        until_shutdown(Box::pin(self.clone().keep_asking()));
+        until_shutdown(Box::pin(self.clone().keep_expiring()));
+        until_shutdown(Box::pin(self.clone().keep_following()));
+    }
+
+    /// Whether the database answers.
+    pub async fn is_ready(&self) -> bool {
+        self.store.is_reachable().await
+    }
+
+    /// The patience of one mutation with the provider, over all the calls that it makes.
+    fn patience(&self) -> Patience {
+        Patience { until: Instant::now() + self.settings.provider_timeout * 2 }
+    }
+}
+
+/// Until when a mutation waits for the provider.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    until: Instant,
+}
+
+impl Patience {
+    async fn with<T>(self, call: impl Future<Output = Result<T, ProviderError>>) -> Result<T, ProviderError> {
+        tokio::time::timeout_at(self.until, call).await.unwrap_or(Err(ProviderError::TimedOut))
+    }
+}
+
+/// A duration from the settings as the database counts it.
+fn delta(duration: Duration) -> TimeDelta {
+    TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX)
+}

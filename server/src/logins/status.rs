@@ -1,0 +1,57 @@
+//! What the holder of a login token sees: the one snapshot that every answer and every event shows.
+
+use chrono::{DateTime, Utc};
+
+use super::Logins;
+use crate::{
+    model::{Login, LoginState, LoginToken, SessionToken, User},
+    storage::{OpenedLogin, StoreError},
+};
+
+/// A login as its person may see it.
+#[derive(Clone, Debug)]
+pub struct LoginStatus {
+    /// The login.
+    pub login: Login,
+    /// What it opened, with [`LoginState::Approved`] only.
+    pub session: Option<OpenSession>,
+}
+
+/// A session that the holder of the login token may have.
+#[derive(Clone, Debug)]
+pub struct OpenSession {
+    /// Its token: the same each time, derived again.
+    pub token: SessionToken,
+    /// When it ends by itself.
+    pub expires_at: DateTime<Utc>,
+    /// Whose it is.
+    pub user: User,
+}
+
+impl Logins {
+    /// How a login stands. `None`: nobody knows this token (any more).
+    pub async fn find_status(&self, token: &LoginToken) -> Result<Option<LoginStatus>, StoreError> {
+        let found = self.store.find_login(&token.hash(), self.clock.now()).await?;
+        Ok(found.map(|opened| LoginStatus::derive(opened, token)))
+    }
+}
+
+impl LoginStatus {
+    fn derive(OpenedLogin { login, session }: OpenedLogin, token: &LoginToken) -> Self {
+        let session = match (login.state, session, &login.session_salt) {
+            (LoginState::Approved, Some((session, user)), Some(salt)) => Some(OpenSession {
+                token: token.derive_session_token(salt),
+                expires_at: session.expires_at,
+                user,
+            }),
+            _ => None,
+        };
+        Self { login, session }
+    }
+
+    /// Whether nothing will change any more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        !self.login.state.is_open()
+    }
+}
