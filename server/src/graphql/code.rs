@@ -1,0 +1,182 @@
+//! Codes: typing one and asking for another.
+
+use std::time::Duration;
+
+use async_graphql::{Context, InputObject, Object, Result, SimpleObject};
+
+use super::{
+    api,
+    error::{
+        ResendTokenError, ResendTokenErrorCode, VerifyTokenError, VerifyTokenErrorCode, internal, seconds,
+    },
+    login::{CodeChannel, LoginStatus},
+};
+use crate::{
+    logins::{self, CodeTrouble, ResendError, VerifyError},
+    model::LoginToken,
+};
+
+/// A code that a person typed.
+#[derive(InputObject)]
+pub struct VerifyTokenInput {
+    /// The login's secret handle.
+    login_token: String,
+    /// Six to eight digits; blanks and hyphens between them are allowed.
+    code: String,
+}
+
+/// A code that a person asks for.
+#[derive(InputObject)]
+pub struct ResendTokenInput {
+    /// The login's secret handle.
+    login_token: String,
+    /// How it should travel. Without: by text message. `APP` tells the person to open their app, or sends a text message
+    /// where they have none.
+    channel: Option<CodeChannel>,
+}
+
+/// What became of `verifyToken`.
+#[derive(Debug, SimpleObject)]
+pub struct VerifyTokenPayload {
+    /// How the login stands now: `APPROVED` with a session where the code was right. Null where nobody knows the login
+    /// token.
+    status: Option<LoginStatus>,
+    /// What is wrong. Empty where all is well.
+    errors: Vec<VerifyTokenError>,
+}
+
+/// What became of `resendToken`.
+#[derive(Debug, SimpleObject)]
+pub struct ResendTokenPayload {
+    /// How the login stands now; `codeChannel` tells how the code travels. Null where nobody knows the login token.
+    status: Option<LoginStatus>,
+    /// What is wrong. Empty where a code is on its way.
+    errors: Vec<ResendTokenError>,
+}
+
+/// Typing a code and asking for another.
+#[derive(Default)]
+pub struct CodeMutation;
+
+#[Object]
+impl CodeMutation {
+    /// Signs the person in where the code is right. On a login that is approved already, the answer is the same again.
+    async fn verify_token(
+        &self,
+        context: &Context<'_>,
+        input: VerifyTokenInput,
+    ) -> Result<VerifyTokenPayload> {
+        let Ok(token) = LoginToken::parse(&input.login_token) else {
+            return Ok(VerifyError::LoginNotFound.into());
+        };
+        match api(context)?.logins.verify_code(&token, &input.code).await {
+            Ok(status) => Ok(VerifyTokenPayload { status: Some(status.into()), errors: Vec::new() }),
+            Err(VerifyError::Store(error)) => Err(internal(context, &error)),
+            Err(error) => Ok(error.into()),
+        }
+    }
+
+    /// Sends another code, at most one in 30 seconds for one login. An open push stays open.
+    async fn resend_token(
+        &self,
+        context: &Context<'_>,
+        input: ResendTokenInput,
+    ) -> Result<ResendTokenPayload> {
+        let Ok(token) = LoginToken::parse(&input.login_token) else {
+            return Ok(ResendError::LoginNotFound.into());
+        };
+        match api(context)?.logins.resend_code(&token, input.channel.map(Into::into)).await {
+            Ok(status) => Ok(ResendTokenPayload { status: Some(status.into()), errors: Vec::new() }),
+            Err(ResendError::Store(error)) => Err(internal(context, &error)),
+            Err(error) => Ok(error.into()),
+        }
+    }
+}
+
+impl From<VerifyError> for VerifyTokenPayload {
+    fn from(error: VerifyError) -> Self {
+        use VerifyTokenErrorCode as Code;
+        let (code, message) = match &error {
+            VerifyError::LoginNotFound => {
+                (Code::LoginNotFound, "This login is not known any more. Please begin again.")
+            }
+            VerifyError::LoginOver(_) => (Code::LoginOver, "This login is over. Please begin again."),
+            VerifyError::InvalidCode(_) => (Code::InvalidCode, "This is not the code."),
+            VerifyError::CodeAlreadyUsed(_) => {
+                (Code::CodeAlreadyUsed, "This code has been used already. Please wait for the next one.")
+            }
+            VerifyError::AllTriesTaken(..) | VerifyError::RateLimited(..) => {
+                (Code::RateLimited, "Too many attempts. Please wait a moment.")
+            }
+            VerifyError::Unavailable(_) | VerifyError::Store(_) => (
+                Code::ProviderUnavailable,
+                "The code cannot be checked just now. Please try again in a moment.",
+            ),
+        };
+        let field =
+            matches!(code, Code::InvalidCode | Code::CodeAlreadyUsed).then(|| "input.code".to_owned());
+        let (status, retry_after) = error.into_status();
+        let tries_left = status.as_ref().map(|status| status.login.tries_left());
+        let error = VerifyTokenError {
+            code,
+            message: message.to_owned(),
+            field,
+            retry_after_seconds: retry_after.map(seconds),
+            tries_left,
+        };
+        Self { status: status.map(Into::into), errors: vec![error] }
+    }
+}
+
+impl VerifyError {
+    /// How the login stands, and how long to wait.
+    fn into_status(self) -> (Option<logins::LoginStatus>, Option<Duration>) {
+        match self {
+            Self::LoginNotFound | Self::Store(_) => (None, None),
+            Self::LoginOver(status)
+            | Self::InvalidCode(status)
+            | Self::CodeAlreadyUsed(status)
+            | Self::Unavailable(status) => (Some(*status), None),
+            Self::AllTriesTaken(status, retry_after) => (Some(*status), Some(retry_after)),
+            Self::RateLimited(status, retry_after) => (Some(*status), retry_after),
+        }
+    }
+}
+
+impl From<ResendError> for ResendTokenPayload {
+    fn from(error: ResendError) -> Self {
+        use ResendTokenErrorCode as Code;
+        let (status, code, message, retry_after) = match error {
+            ResendError::LoginNotFound | ResendError::Store(_) => {
+                (None, Code::LoginNotFound, "This login is not known any more. Please begin again.", None)
+            }
+            ResendError::LoginOver(status) => {
+                (Some(status), Code::LoginOver, "This login is over. Please begin again.", None)
+            }
+            ResendError::NotSent(status, trouble) => {
+                let (code, message, retry_after) = match trouble {
+                    CodeTrouble::TooSoon { retry_after } => (
+                        Code::TooSoon,
+                        "A code was sent a moment ago. Please wait for it.",
+                        Some(retry_after),
+                    ),
+                    CodeTrouble::ChannelUnavailable => {
+                        (Code::ChannelUnavailable, "Codes cannot travel this way to this phone.", None)
+                    }
+                    CodeTrouble::RateLimited { retry_after } => {
+                        (Code::RateLimited, "Too many codes. Please wait a moment.", retry_after)
+                    }
+                    CodeTrouble::Unavailable => {
+                        let message = "Your phone cannot be reached just now. Please try again in a moment.";
+                        (Code::ProviderUnavailable, message, None)
+                    }
+                };
+                (Some(status), code, message, retry_after)
+            }
+        };
+        let field = (code == Code::ChannelUnavailable).then(|| "input.channel".to_owned());
+        let retry_after_seconds = retry_after.map(seconds);
+        let error = ResendTokenError { code, message: message.to_owned(), field, retry_after_seconds };
+        Self { status: status.map(|status| (*status).into()), errors: vec![error] }
+    }
+}

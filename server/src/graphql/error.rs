@@ -1,0 +1,182 @@
+//! The one mapping from what went wrong to what a client is told.
+//!
+//! Outcomes that somebody can act on become payload errors: a code, a message for a person, the field, the seconds to
+//! wait. Everything else becomes `INTERNAL` with the request's id, and is logged once, here.
+
+use std::time::Duration;
+
+use async_graphql::{Context, Enum, Error, ErrorExtensions, SimpleObject};
+
+use super::RequestId;
+
+/// An error with a code that a client can act on.
+#[must_use]
+pub fn coded(code: &'static str, message: &str) -> Error {
+    Error::new(message).extend_with(|_, extensions| extensions.set("code", code))
+}
+
+/// A fault of ours. The client is told the request's id and nothing else.
+pub(super) fn internal(context: &Context<'_>, error: &(dyn std::error::Error + 'static)) -> Error {
+    internal_in(context.data_opt(), error)
+}
+
+/// [`internal`] where the context is gone: in a stream.
+pub(super) fn internal_in(
+    request_id: Option<&RequestId>,
+    error: &(dyn std::error::Error + 'static),
+) -> Error {
+    let request_id = request_id.map_or("", RequestId::as_str);
+    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
+    tracing::error!(request.id = request_id, %error, causes = ?causes.collect::<Vec<_>>(), "internal error");
+    Error::new("Something went wrong on our side. Please try again.").extend_with(|_, extensions| {
+        extensions.set("code", "INTERNAL");
+        extensions.set("requestId", request_id);
+    })
+}
+
+/// Whole seconds, rounded up: after them it is certainly time.
+pub(super) fn seconds(duration: Duration) -> i32 {
+    let whole = duration.as_secs() + u64::from(duration.subsec_nanos() > 0);
+    i32::try_from(whole).unwrap_or(i32::MAX)
+}
+
+/// An error as payloads hold it. All have the same members, each has its own codes: a client that switches over them
+/// knows that it has them all.
+macro_rules! payload_errors {
+    ($($(#[$doc:meta])* $error:ident($code:ident) { $($(#[$extra_doc:meta])* $extra:ident: $kind:ty,)* })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Debug, SimpleObject)]
+        pub struct $error {
+            /// What went wrong, for programs. New codes may come: treat one that you do not know by its message.
+            pub code: $code,
+            /// What went wrong, for people. May be shown as it is; its wording may change.
+            pub message: String,
+            /// The path of the input field that it is about, such as `input.email`; null where it is about none.
+            pub field: Option<String>,
+            /// After how many seconds trying again makes sense; null where waiting alone does not help.
+            pub retry_after_seconds: Option<i32>,
+            $($(#[$extra_doc])* pub $extra: $kind,)*
+        }
+    )*};
+}
+
+payload_errors! {
+    /// Why a signup was not begun, or not as it should.
+    SignupError(SignupErrorCode) {}
+    /// Why a login was not begun, or not as it should.
+    LoginError(LoginErrorCode) {}
+    /// Why a code did not sign the person in.
+    VerifyTokenError(VerifyTokenErrorCode) {
+        /// How many more codes this login will have judged; null where that is not known.
+        tries_left: Option<i32>,
+    }
+    /// Why no other code was sent.
+    ResendTokenError(ResendTokenErrorCode) {}
+}
+
+/// What can go wrong with `signup`.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+pub enum SignupErrorCode {
+    /// The email is no email address.
+    InvalidEmail,
+    /// The name is empty, longer than 100 characters, or holds control characters.
+    InvalidName,
+    /// There is no such calling code.
+    InvalidCountryCode,
+    /// The phone is no number of that country.
+    InvalidPhone,
+    /// The password is too short, too long or holds a NUL character.
+    InvalidPassword,
+    /// The password is on the list of common ones.
+    CommonPassword,
+    /// The provider of the second factor will not serve this phone.
+    ProviderRefused,
+    /// The provider of the second factor cannot be asked just now. With a `loginToken`: ask for a code by
+    /// `resendToken` later. Without: sign up again later.
+    ProviderUnavailable,
+    /// Too often. Wait for `retryAfterSeconds`.
+    RateLimited,
+    /// Too many people at once. Wait for `retryAfterSeconds`.
+    Busy,
+}
+
+/// What can go wrong with `login`.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+pub enum LoginErrorCode {
+    /// The email or the password is wrong. Which of them is never told.
+    WrongCredentials,
+    /// The provider of the second factor cannot be asked just now. With a `loginToken`: ask for a code by
+    /// `resendToken` later. Without: log in again later.
+    ProviderUnavailable,
+    /// Too often. Wait for `retryAfterSeconds`.
+    RateLimited,
+    /// Too many people at once. Wait for `retryAfterSeconds`.
+    Busy,
+}
+
+/// What can go wrong with `verifyToken`.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+pub enum VerifyTokenErrorCode {
+    /// It is not the code. A code that is not six to eight digits takes no try.
+    InvalidCode,
+    /// The code was right, but has been used. Wait for the next one or ask for another.
+    CodeAlreadyUsed,
+    /// Nobody knows this login token (any more). Begin again.
+    LoginNotFound,
+    /// The login is over; `status` says how. Begin again.
+    LoginOver,
+    /// The provider of the second factor cannot be asked just now.
+    ProviderUnavailable,
+    /// Too often. Wait for `retryAfterSeconds`.
+    RateLimited,
+}
+
+/// What can go wrong with `resendToken`.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+pub enum ResendTokenErrorCode {
+    /// Nobody knows this login token (any more). Begin again.
+    LoginNotFound,
+    /// The login is over; `status` says how. Begin again.
+    LoginOver,
+    /// A code was sent a moment ago. Wait for `retryAfterSeconds`.
+    TooSoon,
+    /// Codes cannot travel this way to this phone. Try another channel.
+    ChannelUnavailable,
+    /// The provider of the second factor cannot be asked just now.
+    ProviderUnavailable,
+    /// Too often. Wait for `retryAfterSeconds`.
+    RateLimited,
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{EmptyMutation, EmptySubscription, Object, Request, Schema};
+
+    use super::*;
+
+    struct Faulty;
+
+    #[Object]
+    impl Faulty {
+        async fn read(&self, context: &Context<'_>) -> async_graphql::Result<bool> {
+            let error = std::future::ready(std::io::Error::other("planted detail")).await;
+            Err(internal(context, &error))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fault_of_ours_tells_the_requests_id_and_nothing_else() {
+        let schema = Schema::new(Faulty, EmptyMutation, EmptySubscription);
+        let request = Request::new("{ read }").data(RequestId::from("request-7".to_owned()));
+        let answer = serde_json::to_string(&schema.execute(request).await).unwrap();
+        assert!(answer.contains(r#""code":"INTERNAL","requestId":"request-7""#), "{answer}");
+        assert!(!answer.contains("planted"), "{answer}");
+    }
+
+    #[test]
+    fn seconds_to_wait_are_rounded_up() {
+        for (milliseconds, expected) in [(0, 0), (1, 1), (1_000, 1), (1_001, 2)] {
+            assert_eq!(seconds(Duration::from_millis(milliseconds)), expected);
+        }
+    }
+}

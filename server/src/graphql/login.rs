@@ -1,0 +1,279 @@
+//! Logins: beginning one, typing a code, asking for another, giving up, and how it stands.
+
+use async_graphql::{Context, Enum, InputObject, Object, Result, SimpleObject};
+use chrono::{DateTime, Utc};
+
+use super::{
+    NotInUrl, api,
+    error::{LoginError, LoginErrorCode, internal, seconds},
+    origin,
+    session::Session,
+};
+use crate::{
+    logins::{self, BeginError, Begun, CodeTrouble, Whom},
+    model::{self, LoginToken},
+    users::{CheckError, PasswordError},
+};
+
+/// Where a login stands.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "model::LoginState")]
+pub enum LoginState {
+    /// It waits for the phone or a code: `nextStep` says for which.
+    Pending,
+    /// Signed in: `session` holds the token. The end.
+    Approved,
+    /// The phone said no. A code may still be typed; `resendToken` sends one.
+    Denied,
+    /// Nobody countersigned in time. The end: begin again.
+    Expired,
+    /// It ended otherwise; `failure` says why. The end: begin again.
+    Failed,
+}
+
+/// What the person does next.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "model::LoginStep")]
+pub enum LoginStep {
+    /// Approve the push on their phone, after comparing the number. Show `matchNumber`, and wait.
+    ApproveOnPhone,
+    /// Type a code. Show a field for it; `codeChannel` tells where the code is found.
+    EnterCode,
+    /// Nothing: the login is over. A state is terminal exactly with this.
+    None,
+}
+
+/// What a login is for.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "model::LoginPurpose")]
+pub enum LoginPurpose {
+    /// To prove the phone of a new account.
+    Signup,
+    /// To sign in.
+    Login,
+}
+
+/// Why a login failed.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "model::LoginFailure")]
+pub enum LoginFailure {
+    /// Five codes were wrong.
+    TooManyWrongCodes,
+    /// The person gave up, by `cancelLogin`.
+    Cancelled,
+    /// A signup whose email has a user already. They may log in instead.
+    EmailTaken,
+    /// The phone said no, and this service makes that final.
+    Denied,
+}
+
+/// How a code travels.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "model::CodeChannel")]
+pub enum CodeChannel {
+    /// By text message.
+    Sms,
+    /// The app on the phone shows it; the person opens the app.
+    App,
+    /// By a call.
+    Voice,
+}
+
+/// How a login stands. Every answer and every event shows the whole of it.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct LoginStatus {
+    /// Grows with every change of this login: of two statuses, the one with the higher number is newer.
+    sequence: i32,
+    /// Where the login stands.
+    state: LoginState,
+    /// What the person does next.
+    next_step: LoginStep,
+    /// What the login is for.
+    purpose: LoginPurpose,
+    /// Why it failed. With `FAILED` only.
+    failure: Option<LoginFailure>,
+    /// Two digits that the push shows too. A person who sees another number there should deny: it is not their login.
+    match_number: Option<String>,
+    /// How the last code travelled. Null as long as none was sent.
+    code_channel: Option<CodeChannel>,
+    /// When the login expires if nobody countersigns.
+    expires_at: DateTime<Utc>,
+    /// From when on `resendToken` sends another code. Null when the login is over.
+    resend_available_at: Option<DateTime<Utc>>,
+    /// The session that it opened. With `APPROVED` only: the same one, however often it is read.
+    session: Option<Session>,
+}
+
+impl From<logins::LoginStatus> for LoginStatus {
+    fn from(status: logins::LoginStatus) -> Self {
+        let is_over = status.is_over();
+        let login = status.login;
+        Self {
+            sequence: login.sequence,
+            state: login.state.into(),
+            next_step: login.next_step.into(),
+            purpose: login.purpose.into(),
+            failure: login.failure.map(Into::into),
+            match_number: login.match_number,
+            code_channel: login.code_channel.map(Into::into),
+            expires_at: login.expires_at,
+            resend_available_at: (!is_over).then_some(login.resend_available_at),
+            session: status.session.map(Into::into),
+        }
+    }
+}
+
+/// What a person types to log in.
+#[derive(InputObject)]
+pub struct LoginInput {
+    /// Their email address. Upper and lower case are the same.
+    email: String,
+    /// Their password.
+    password: String,
+}
+
+/// Which login is given up.
+#[derive(InputObject)]
+pub struct CancelLoginInput {
+    /// The login's secret handle.
+    login_token: String,
+}
+
+/// What became of `login`.
+#[derive(Debug, SimpleObject)]
+pub struct LoginPayload {
+    /// The secret handle of the login: for `loginStatus`, `verifyToken`, `resendToken` and `cancelLogin`. Keep it as
+    /// safe as a session token. Null where no login was begun.
+    login_token: Option<String>,
+    /// How the login stands. Null where none was begun.
+    status: Option<LoginStatus>,
+    /// What is wrong. Empty where all is well.
+    errors: Vec<LoginError>,
+}
+
+/// What became of `cancelLogin`.
+#[derive(Debug, SimpleObject)]
+pub struct CancelLoginPayload {
+    /// How the login stands now. Null where nobody knows the login token.
+    status: Option<LoginStatus>,
+}
+
+/// How a login stands.
+#[derive(Default)]
+pub struct LoginQuery;
+
+#[Object]
+impl LoginQuery {
+    /// How a login stands, for those whom a proxy denies WebSockets. Null where nobody knows the login token (any
+    /// more). Not by GET: the token must not stand in a URL.
+    #[graphql(guard = "NotInUrl")]
+    async fn login_status(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The login's secret handle.")] login_token: String,
+    ) -> Result<Option<LoginStatus>> {
+        let Ok(token) = LoginToken::parse(&login_token) else {
+            return Ok(None);
+        };
+        let status = api(context)?.logins.find_status(&token).await;
+        status.map(|status| status.map(Into::into)).map_err(|error| internal(context, &error))
+    }
+}
+
+/// Beginning a login and giving one up.
+#[derive(Default)]
+pub struct LoginMutation;
+
+#[Object]
+impl LoginMutation {
+    /// Begins a login: checks the password, then asks the phone, by push or else with a code.
+    async fn login(&self, context: &Context<'_>, input: LoginInput) -> Result<LoginPayload> {
+        let api = api(context)?;
+        let user = match api.users.check_password(&input.email, &input.password).await {
+            Ok(Some(user)) => user,
+            Ok(None) => return Ok(LoginPayload::rejected(LoginError::wrong_credentials())),
+            Err(CheckError::Password(PasswordError::Busy { retry_after })) => {
+                return Ok(LoginPayload::rejected(LoginError::busy(seconds(retry_after))));
+            }
+            Err(error) => return Err(internal(context, &error)),
+        };
+        match api.logins.begin(Whom::User(&user), origin(context)).await {
+            Ok(begun) => Ok(begun.into()),
+            Err(BeginError::Store(error)) => Err(internal(context, &error)),
+            Err(error) => Ok(LoginPayload::rejected(error.into())),
+        }
+    }
+
+    /// Ends a login because the person gave up. One that is over stays as it is.
+    async fn cancel_login(
+        &self,
+        context: &Context<'_>,
+        input: CancelLoginInput,
+    ) -> Result<CancelLoginPayload> {
+        let Ok(token) = LoginToken::parse(&input.login_token) else {
+            return Ok(CancelLoginPayload { status: None });
+        };
+        let status = api(context)?.logins.cancel(&token).await.map_err(|error| internal(context, &error))?;
+        Ok(CancelLoginPayload { status: status.map(Into::into) })
+    }
+}
+
+impl LoginPayload {
+    fn rejected(error: LoginError) -> Self {
+        Self { login_token: None, status: None, errors: vec![error] }
+    }
+}
+
+impl From<Begun> for LoginPayload {
+    fn from(begun: Begun) -> Self {
+        Self {
+            login_token: Some(begun.token.reveal()),
+            status: Some(begun.status.into()),
+            errors: begun.trouble.map(Into::into).into_iter().collect(),
+        }
+    }
+}
+
+impl LoginError {
+    fn new(code: LoginErrorCode, message: &str, retry_after_seconds: Option<i32>) -> Self {
+        Self { code, message: message.to_owned(), field: None, retry_after_seconds }
+    }
+
+    fn wrong_credentials() -> Self {
+        Self::new(LoginErrorCode::WrongCredentials, "The email or the password is wrong.", None)
+    }
+
+    fn busy(retry_after: i32) -> Self {
+        let message = "Too many people are logging in just now. Please try again in a moment.";
+        Self::new(LoginErrorCode::Busy, message, Some(retry_after))
+    }
+
+    fn unavailable() -> Self {
+        let message = "Your phone cannot be reached just now. Please try again in a moment.";
+        Self::new(LoginErrorCode::ProviderUnavailable, message, None)
+    }
+
+    fn rate_limited(retry_after: Option<i32>) -> Self {
+        Self::new(LoginErrorCode::RateLimited, "Too many attempts. Please wait a moment.", retry_after)
+    }
+}
+
+impl From<BeginError> for LoginError {
+    fn from(error: BeginError) -> Self {
+        match error {
+            BeginError::RateLimited { retry_after } => Self::rate_limited(retry_after.map(seconds)),
+            BeginError::Refused | BeginError::Unavailable | BeginError::Store(_) => Self::unavailable(),
+        }
+    }
+}
+
+impl From<CodeTrouble> for LoginError {
+    fn from(trouble: CodeTrouble) -> Self {
+        match trouble {
+            CodeTrouble::RateLimited { retry_after } => Self::rate_limited(retry_after.map(seconds)),
+            CodeTrouble::TooSoon { .. } | CodeTrouble::ChannelUnavailable | CodeTrouble::Unavailable => {
+                Self::unavailable()
+            }
+        }
+    }
+}

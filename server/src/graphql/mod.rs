@@ -1,0 +1,104 @@
+//! The schema: what frontends see of users, sessions and logins.
+//!
+//! By noun, not by query and mutation. Outcomes that a person or a client can act on are data in the payloads; errors of
+//! GraphQL are for requests that are wrong, and for faults of ours ([`error`]). Whatever carries a secret is refused by
+//! GET: a URL ends in logs.
+
+pub mod code;
+pub mod error;
+pub mod login;
+mod request;
+pub mod session;
+pub mod user;
+pub mod watch;
+
+use async_graphql::{Context, Guard, MergedObject, Schema, SchemaBuilder};
+use chrono::{DateTime, Utc};
+
+pub use error::coded;
+pub use request::{PeerAddress, RequestId, Transport};
+
+use crate::{
+    logins::{Logins, Origin},
+    sessions::{Sessions, SignedIn},
+    users::Users,
+};
+
+/// How deep a document may nest. The introspection query that tools send has 15 levels, everything else five.
+const MAX_DEPTH: usize = 16;
+/// How many fields a document may ask for. That introspection query asks for some 400.
+const MAX_COMPLEXITY: usize = 1_000;
+
+/// The schema with all its parts.
+pub type ApiSchema = Schema<Query, Mutation, watch::Subscription>;
+
+/// What the resolvers stand on.
+#[derive(Clone)]
+pub struct Api {
+    /// Users.
+    pub users: Users,
+    /// Sessions.
+    pub sessions: Sessions,
+    /// Logins.
+    pub logins: Logins,
+}
+
+/// What can be asked.
+#[derive(Default, MergedObject)]
+pub struct Query(user::UserQuery, login::LoginQuery);
+
+/// What can be done.
+#[derive(Default, MergedObject)]
+pub struct Mutation(user::SignupMutation, login::LoginMutation, code::CodeMutation, session::SessionMutation);
+
+/// Joins the schema.
+#[must_use]
+pub fn schema(api: Api) -> ApiSchema {
+    builder().data(api).finish()
+}
+
+/// The schema in GraphQL's schema definition language, as it stands in `schema.graphql`.
+#[must_use]
+pub fn sdl() -> String {
+    let mut sdl = builder().finish().sdl();
+    sdl.push('\n');
+    sdl
+}
+
+fn builder() -> SchemaBuilder<Query, Mutation, watch::Subscription> {
+    Schema::build(Query::default(), Mutation::default(), watch::Subscription)
+        .limit_depth(MAX_DEPTH)
+        .limit_complexity(MAX_COMPLEXITY)
+        .disable_suggestions()
+        .override_output_type_description::<DateTime<Utc>>(
+            "An instant in RFC 3339: `2026-11-22T10:00:00.123456+00:00`.",
+        )
+}
+
+/// Refuses a field by GET: its arguments are secrets, and URLs end in logs.
+struct NotInUrl;
+
+impl Guard for NotInUrl {
+    async fn check(&self, context: &Context<'_>) -> async_graphql::Result<()> {
+        match context.data_opt::<Transport>() {
+            Some(Transport::Get) => Err(coded(
+                "METHOD_NOT_ALLOWED",
+                "This field takes a secret, which must not stand in a URL: use POST.",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn api<'a>(context: &Context<'a>) -> async_graphql::Result<&'a Api> {
+    context.data::<Api>()
+}
+
+/// Whose session the request's bearer opens.
+fn signed_in<'a>(context: &Context<'a>) -> Option<&'a SignedIn> {
+    context.data_opt()
+}
+
+fn origin(context: &Context<'_>) -> Origin {
+    Origin { address: context.data_opt::<PeerAddress>().map(|peer| peer.0.ip()) }
+}

@@ -1,0 +1,220 @@
+//! Users: signing up, and who I am.
+
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use chrono::{DateTime, Utc};
+
+use super::{
+    api,
+    error::{SignupError, SignupErrorCode, internal, seconds},
+    login::LoginStatus,
+    origin, signed_in,
+};
+use crate::{
+    logins::{BeginError, Begun, CodeTrouble, Whom},
+    model::{self, InvalidPassword},
+    users::{FieldFault, PasswordError, SignupForm, SignupRejection},
+};
+
+/// A person's account.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct User {
+    /// Never changes, and is no secret.
+    id: ID,
+    /// What the person calls themselves.
+    full_name: String,
+    /// The email address they log in with, in lower case.
+    email: String,
+    /// The calling code of their phone, digits only: `1`, `44`.
+    country_code: String,
+    /// Their phone with all but the last two digits hidden, to be recognised by its owner.
+    masked_phone: String,
+    /// When the account came to be: when the phone was proven.
+    created_at: DateTime<Utc>,
+}
+
+impl From<&model::User> for User {
+    fn from(user: &model::User) -> Self {
+        Self {
+            id: user.id.to_string().into(),
+            full_name: user.full_name.as_str().to_owned(),
+            email: user.email.as_str().to_owned(),
+            country_code: user.phone.country_code().digits().to_owned(),
+            masked_phone: user.phone.masked(),
+            created_at: user.created_at,
+        }
+    }
+}
+
+/// What a person types to sign up.
+#[derive(InputObject)]
+pub struct SignupInput {
+    /// What they call themselves: 1 to 100 characters.
+    full_name: String,
+    /// Their email address. Upper and lower case are the same.
+    email: String,
+    /// The calling code of their phone: `1`, `44`, a leading `+` is allowed.
+    country_code: String,
+    /// Their phone as one writes it in that country; blanks, dots and hyphens are allowed. Pushes and codes go there.
+    phone: String,
+    /// Their password: 8 to 128 characters, none of the common ones.
+    password: String,
+}
+
+/// What became of `signup`.
+#[derive(Debug, SimpleObject)]
+pub struct SignupPayload {
+    /// The secret handle of the login that proves the phone: for `loginStatus`, `verifyToken`, `resendToken` and
+    /// `cancelLogin`. Keep it as safe as a session token. Null where no login was begun.
+    login_token: Option<String>,
+    /// How that login stands. Null where none was begun.
+    status: Option<LoginStatus>,
+    /// What is wrong, all of it at once. Empty where all is well.
+    errors: Vec<SignupError>,
+}
+
+/// Who I am.
+#[derive(Default)]
+pub struct UserQuery;
+
+#[Object]
+impl UserQuery {
+    /// The user whose session token stands in the `Authorization: Bearer …` header. Null when nobody is signed in,
+    /// which is never an error.
+    async fn me(&self, context: &Context<'_>) -> Option<User> {
+        signed_in(context).map(|signed_in| User::from(&signed_in.user))
+    }
+}
+
+/// Signing up.
+#[derive(Default)]
+pub struct SignupMutation;
+
+#[Object]
+impl SignupMutation {
+    /// Begins a login with purpose `SIGNUP`: the phone is asked to approve a push or to receive a code. The user exists
+    /// once the phone is proven. An email that has a user already looks the same; only who proves the phone is told, by
+    /// `FAILED` with `EMAIL_TAKEN`.
+    async fn signup(&self, context: &Context<'_>, input: SignupInput) -> Result<SignupPayload> {
+        let api = api(context)?;
+        let form = SignupForm {
+            full_name: &input.full_name,
+            email: &input.email,
+            country_code: &input.country_code,
+            phone: &input.phone,
+            password: &input.password,
+        };
+        let signup = match api.users.prepare_signup(&form).await {
+            Ok(signup) => signup,
+            Err(SignupRejection::Invalid(faults)) => {
+                return Ok(SignupPayload::rejected(faults.into_iter().map(Into::into).collect()));
+            }
+            Err(SignupRejection::Password(PasswordError::Busy { retry_after })) => {
+                return Ok(SignupPayload::rejected(vec![SignupError::busy(seconds(retry_after))]));
+            }
+            Err(error) => return Err(internal(context, &error)),
+        };
+        match api.logins.begin(Whom::Newcomer(&signup), origin(context)).await {
+            Ok(begun) => Ok(begun.into()),
+            Err(BeginError::Store(error)) => Err(internal(context, &error)),
+            Err(error) => Ok(SignupPayload::rejected(vec![error.into()])),
+        }
+    }
+}
+
+impl SignupPayload {
+    fn rejected(errors: Vec<SignupError>) -> Self {
+        Self { login_token: None, status: None, errors }
+    }
+}
+
+impl From<Begun> for SignupPayload {
+    fn from(begun: Begun) -> Self {
+        Self {
+            login_token: Some(begun.token.reveal()),
+            status: Some(begun.status.into()),
+            errors: begun.trouble.map(Into::into).into_iter().collect(),
+        }
+    }
+}
+
+impl SignupError {
+    fn new(code: SignupErrorCode, message: &str) -> Self {
+        Self { code, message: message.to_owned(), field: None, retry_after_seconds: None }
+    }
+
+    fn of_field(code: SignupErrorCode, field: &str, message: &str) -> Self {
+        Self { field: Some(format!("input.{field}")), ..Self::new(code, message) }
+    }
+
+    fn busy(retry_after_seconds: i32) -> Self {
+        let message = "Too many people are signing up just now. Please try again in a moment.";
+        Self { retry_after_seconds: Some(retry_after_seconds), ..Self::new(SignupErrorCode::Busy, message) }
+    }
+
+    fn unavailable() -> Self {
+        let message = "Your phone cannot be reached just now. Please try again in a moment.";
+        Self::new(SignupErrorCode::ProviderUnavailable, message)
+    }
+
+    fn refused() -> Self {
+        let message = "This phone number cannot be used.";
+        Self::of_field(SignupErrorCode::ProviderRefused, "phone", message)
+    }
+
+    fn rate_limited(retry_after_seconds: Option<i32>) -> Self {
+        let message = "Too many attempts. Please wait a moment.";
+        Self { retry_after_seconds, ..Self::new(SignupErrorCode::RateLimited, message) }
+    }
+}
+
+impl From<FieldFault> for SignupError {
+    fn from(fault: FieldFault) -> Self {
+        use SignupErrorCode as Code;
+        let (code, field, message) = match fault {
+            FieldFault::Name => {
+                (Code::InvalidName, "fullName", "Please tell us your name, in at most 100 characters.")
+            }
+            FieldFault::Email => (Code::InvalidEmail, "email", "This is not an email address."),
+            FieldFault::CountryCode => {
+                (Code::InvalidCountryCode, "countryCode", "There is no such calling code.")
+            }
+            FieldFault::Phone => (Code::InvalidPhone, "phone", "This is not a phone number of that country."),
+            FieldFault::Password(InvalidPassword::TooShort) => {
+                (Code::InvalidPassword, "password", "A password needs at least 8 characters.")
+            }
+            FieldFault::Password(InvalidPassword::TooLong) => {
+                (Code::InvalidPassword, "password", "A password may have at most 128 characters.")
+            }
+            FieldFault::Password(InvalidPassword::ContainsNul) => {
+                (Code::InvalidPassword, "password", "A password must not contain a NUL character.")
+            }
+            FieldFault::Password(InvalidPassword::Common) => (
+                Code::CommonPassword,
+                "password",
+                "Too many people use this password. Please choose another.",
+            ),
+        };
+        Self::of_field(code, field, message)
+    }
+}
+
+impl From<BeginError> for SignupError {
+    fn from(error: BeginError) -> Self {
+        match error {
+            BeginError::Refused => Self::refused(),
+            BeginError::RateLimited { retry_after } => Self::rate_limited(retry_after.map(seconds)),
+            BeginError::Unavailable | BeginError::Store(_) => Self::unavailable(),
+        }
+    }
+}
+
+impl From<CodeTrouble> for SignupError {
+    fn from(trouble: CodeTrouble) -> Self {
+        match trouble {
+            CodeTrouble::RateLimited { retry_after } => Self::rate_limited(retry_after.map(seconds)),
+            CodeTrouble::TooSoon { .. } | CodeTrouble::ChannelUnavailable | CodeTrouble::Unavailable => {
+                Self::unavailable()
+            }
+        }
+    }
+}
