@@ -1,0 +1,213 @@
+//! GraphQL over HTTP, as the draft specification tells it: POST and GET, media types, status codes.
+//!
+//! The invariant: one request is one operation; what changes something comes by POST with a content type that
+//! no foreign page can send without a preflight, and runs to its end even if the peer hangs up.
+
+use async_graphql::parser::types::OperationType;
+use axum::{
+    body::Body,
+    extract::{Extension, Query, Request, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    response::{Html, IntoResponse as _, Response},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use tracing::Instrument as _;
+
+use super::{
+    accept::{AnswerMedia, wants_page},
+    answer::{self, Outcome},
+    body::{self, BodyError},
+    execution::Transport,
+    listener::PeerAddress,
+    operation::{Operation, Parameters},
+    request_id::{RequestId, log_panic},
+    requester,
+    state::HttpState,
+    websocket,
+};
+
+const WRONG_PARAMETERS: &str = "Send `query` as a string, and where they are needed `operationName` as a string, \
+                                `variables` and `extensions` as maps.";
+
+/// `POST /graphql`.
+pub(super) async fn post(
+    State(state): State<HttpState>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+) -> Response {
+    let (parts, body) = request.into_parts();
+    let Some(media) = AnswerMedia::preferred(&parts.headers) else {
+        return not_acceptable();
+    };
+    if !is_json(&parts.headers) {
+        let message = "Send the request as `application/json`, in UTF-8 and without an encoding.";
+        return answer::refuse(media, StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message);
+    }
+    match parameters_of_body(&state, body).await {
+        Ok(parameters) => {
+            execute(&state, &id, &parts, Asked { parameters, transport: Transport::Post, media }).await
+        }
+        Err((status, code, message)) => answer::refuse(media, status, code, message),
+    }
+}
+
+/// `GET /graphql`: a socket, a page for a browser, or a query.
+pub(super) async fn get(
+    State(state): State<HttpState>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+) -> Response {
+    let (mut parts, _body) = request.into_parts();
+    if websocket::is_asked_for(&parts.headers) {
+        return websocket::upgrade(state, id, &mut parts).await;
+    }
+    let parameters = Query::<UrlParameters>::try_from_uri(&parts.uri).map(|Query(parameters)| parameters);
+    if let Ok(UrlParameters { query: None, .. }) = parameters
+        && wants_page(&parts.headers)
+    {
+        return page(state.settings.graphql.graphiql);
+    }
+    let Some(media) = AnswerMedia::preferred(&parts.headers) else {
+        return not_acceptable();
+    };
+    match parameters.ok().and_then(UrlParameters::into_parameters) {
+        Some(parameters) => {
+            execute(&state, &id, &parts, Asked { parameters, transport: Transport::Get, media }).await
+        }
+        None => answer::refuse(media, StatusCode::BAD_REQUEST, "BAD_REQUEST", WRONG_PARAMETERS),
+    }
+}
+
+/// What is asked, over what, and how the answer shall look.
+struct Asked {
+    parameters: Parameters,
+    transport: Transport,
+    media: AnswerMedia,
+}
+
+async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked) -> Response {
+    let Asked { parameters, transport, media } = asked;
+    let operation = match Operation::prepare(parameters, &state.settings.graphql.document) {
+        Ok(operation) => operation,
+        Err(error) => return answer::respond(media, &Outcome::refused(error)),
+    };
+    match (operation.kind, transport) {
+        (OperationType::Mutation, Transport::Get) => return mutation_by_get(media),
+        (OperationType::Subscription, _) => {
+            let error = answer::error("BAD_REQUEST", "Subscribe over a WebSocket: `graphql-transport-ws`.");
+            return answer::respond(media, &Outcome::refused(error));
+        }
+        _ => {}
+    }
+    let mut request = operation.request;
+    match requester::bearer_of_headers(&parts.headers) {
+        None => {}
+        Some(bearer) => match state.authenticator.authenticate(bearer).await {
+            Ok(Some(authenticated)) => drop(authenticated.insert_into(&mut request.data)),
+            Ok(None) => {}
+            Err(_unavailable) => return unavailable(media),
+        },
+    }
+    request.data.insert(transport);
+    request.data.insert(id.clone());
+    if let Some(peer) = parts.extensions.get::<PeerAddress>() {
+        request.data.insert(*peer);
+    }
+    // A task of its own: the peer that hangs up takes this handler with it, but not what it began.
+    let executed = state.tasks.spawn(state.schema.execute(request).in_current_span()).await;
+    match executed {
+        Ok(response) => answer::respond(media, &Outcome::from(response)),
+        Err(_panicked) => {
+            log_panic("a GraphQL operation", id);
+            answer::internal(id)
+        }
+    }
+}
+
+type Refusal = (StatusCode, &'static str, &'static str);
+
+async fn parameters_of_body(state: &HttpState, body: Body) -> Result<Parameters, Refusal> {
+    let body = body::read(body, state.settings.body).await.map_err(|error| match error {
+        BodyError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "TOO_LARGE", "The request is too large."),
+        BodyError::TooSlow => {
+            (StatusCode::REQUEST_TIMEOUT, "TIMEOUT", "The request took too long to arrive.")
+        }
+        BodyError::Broken => (StatusCode::BAD_REQUEST, "BAD_REQUEST", "The request broke off."),
+    })?;
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err((StatusCode::BAD_REQUEST, "BAD_REQUEST", "Send one operation; batches are not taken."));
+    }
+    // What serde says would repeat what was sent.
+    serde_json::from_slice(&body).map_err(|error| {
+        let message = if error.is_data() { WRONG_PARAMETERS } else { "The request is not JSON." };
+        (StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
+    })
+}
+
+/// `application/json` in UTF-8, not compressed. Anything else could be sent by a foreign page without asking.
+fn is_json(headers: &HeaderMap) -> bool {
+    let Some(content_type) = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let mut parts = content_type.split(';').map(str::trim);
+    let is_json = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
+    let is_utf8 = parts.filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
+        !name.trim().eq_ignore_ascii_case("charset")
+            || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+    });
+    let is_plain = headers.get_all(header::CONTENT_ENCODING).iter().all(|encoding| encoding == "identity");
+    is_json && is_utf8 && is_plain
+}
+
+/// The parameters of a GET: maps are JSON inside the query string.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UrlParameters {
+    query: Option<String>,
+    operation_name: Option<String>,
+    variables: Option<String>,
+    extensions: Option<String>,
+}
+
+impl UrlParameters {
+    fn into_parameters(self) -> Option<Parameters> {
+        Some(Parameters {
+            query: self.query?,
+            operation_name: self.operation_name,
+            variables: map(self.variables).ok()?,
+            _extensions: map(self.extensions).ok()?,
+        })
+    }
+}
+
+/// A map, or nothing where there is none.
+fn map<Map: DeserializeOwned>(json: Option<String>) -> serde_json::Result<Option<Map>> {
+    json.filter(|json| !json.is_empty()).map(|json| serde_json::from_str(&json)).transpose()
+}
+
+fn page(is_on: bool) -> Response {
+    if is_on {
+        Html(include_str!("graphiql.html")).into_response()
+    } else {
+        (StatusCode::NOT_FOUND, "There is no page here: send GraphQL by POST.\n").into_response()
+    }
+}
+
+fn not_acceptable() -> Response {
+    let message = "Accept `application/graphql-response+json` or `application/json`.";
+    answer::refuse(AnswerMedia::Json, StatusCode::NOT_ACCEPTABLE, "NOT_ACCEPTABLE", message)
+}
+
+fn mutation_by_get(media: AnswerMedia) -> Response {
+    let message = "Send mutations by POST.";
+    let mut response = answer::refuse(media, StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message);
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
+fn unavailable(media: AnswerMedia) -> Response {
+    let message = "Sessions cannot be looked up just now; try again.";
+    let mut response = answer::refuse(media, StatusCode::SERVICE_UNAVAILABLE, "UNAVAILABLE", message);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}

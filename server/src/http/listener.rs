@@ -1,0 +1,189 @@
+//! The accept loop, and the life of a connection up to its end.
+//!
+//! axum's own server has no timeout for the head of a request; this one stands on hyper itself. The invariant:
+//! every open connection, sockets included, is counted against the limit and waited for at shutdown, and none
+//! can hold the server up longer than the settings say.
+
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, extract::Request};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{TaskTracker, task_tracker::TaskTrackerToken},
+};
+use tower::ServiceExt as _;
+
+use super::settings::ListenerSettings;
+pub use crate::graphql::PeerAddress;
+
+/// How long the loop rests when the system has nothing to accept with (no file descriptors, no memory).
+const PAUSE_WITHOUT_RESOURCES: Duration = Duration::from_millis(200);
+
+/// An address that is listened on.
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+    settings: ListenerSettings,
+}
+
+impl Listener {
+    /// Listens on `address`; port 0 takes a free one.
+    pub async fn bind(address: SocketAddr, settings: ListenerSettings) -> io::Result<Self> {
+        Self::over(TcpListener::bind(address).await?, settings)
+    }
+
+    /// Takes over a socket that listens already.
+    pub fn over(socket: TcpListener, settings: ListenerSettings) -> io::Result<Self> {
+        let address = socket.local_addr()?;
+        Ok(Self { socket, address, settings })
+    }
+
+    /// The address that is listened on, with its port.
+    #[must_use]
+    pub fn local_address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `shutdown` is cancelled, and then until every connection has ended or the drain timeout is
+    /// over. Operations outlive their connections: whoever shuts down waits for their tracker too.
+    pub async fn serve(self, router: Router, shutdown: CancellationToken) {
+        let free = Arc::new(Semaphore::new(self.settings.max_connections));
+        let connections = TaskTracker::new();
+        let cut = CancellationToken::new();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => break,
+                accepted = self.accept(&free) => accepted,
+            };
+            let Some((stream, peer, permit)) = accepted else {
+                continue;
+            };
+            let connection = Connection {
+                peer: PeerAddress(peer),
+                guard: Arc::new(ConnectionGuard { _permit: permit, _token: connections.token() }),
+                router: router.clone(),
+                shutdown: shutdown.clone(),
+                cut: cut.clone(),
+            };
+            let http = self.http();
+            connections.spawn(connection.serve(stream, http));
+        }
+        let drain_timeout = self.settings.drain_timeout;
+        drop(self.socket);
+        connections.close();
+        if tokio::time::timeout(drain_timeout, connections.wait()).await.is_err() {
+            let open = self.settings.max_connections - free.available_permits();
+            tracing::warn!(connections.open = open, "{open} connections did not end in time and are cut.");
+            cut.cancel();
+        }
+    }
+
+    /// The next connection; `None` where accepting failed and may be tried again.
+    async fn accept(&self, free: &Arc<Semaphore>) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+        let permit = free.clone().acquire_owned().await.ok()?;
+        match self.socket.accept().await {
+            Ok((stream, peer)) => Some((stream, peer, permit)),
+            Err(error) => {
+                if let Some(pause) = pause_after(&error) {
+                    tracing::warn!(%error, "No connection can be accepted just now.");
+                    tokio::time::sleep(pause).await;
+                }
+                None
+            }
+        }
+    }
+
+    fn http(&self) -> http1::Builder {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(self.settings.header_read_timeout)
+            .max_buf_size(self.settings.head_limit_bytes);
+        http
+    }
+}
+
+/// Errors of one connection that ended before it was taken say nothing about the next one; any other means
+/// that the system lacks something, and asking again at once would spin.
+fn pause_after(error: &io::Error) -> Option<Duration> {
+    match error.kind() {
+        io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::ConnectionRefused
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::Interrupted => None,
+        _ => Some(PAUSE_WITHOUT_RESOURCES),
+    }
+}
+
+/// Counts a connection for as long as anyone holds it: its task, and the socket that it became.
+pub(super) struct ConnectionGuard {
+    _permit: OwnedSemaphorePermit,
+    _token: TaskTrackerToken,
+}
+
+struct Connection {
+    peer: PeerAddress,
+    guard: Arc<ConnectionGuard>,
+    router: Router,
+    shutdown: CancellationToken,
+    cut: CancellationToken,
+}
+
+impl Connection {
+    async fn serve(self, stream: TcpStream, http: http1::Builder) {
+        let Self { peer, guard, router, shutdown, cut } = self;
+        // Answers are small and whole; waiting for more to send only delays them.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "A connection was gone before it was served.");
+            return;
+        }
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let mut request: Request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            request.extensions_mut().insert(guard.clone());
+            let router = router.clone();
+            async move {
+                Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {}))
+            }
+        });
+        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = shutdown.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = connection => ended,
+                    () = cut.cancelled() => return,
+                }
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "A connection ended before its time.");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::pause_after;
+
+    #[test]
+    fn a_peer_that_was_gone_again_does_not_slow_the_next_one_down() {
+        assert_eq!(pause_after(&Error::from(ErrorKind::ConnectionAborted)), None);
+        assert_eq!(pause_after(&Error::from(ErrorKind::ConnectionReset)), None);
+    }
+
+    #[test]
+    fn running_out_of_file_descriptors_makes_the_loop_rest() {
+        const EMFILE: i32 = 24;
+        assert!(pause_after(&Error::from_raw_os_error(EMFILE)).is_some());
+    }
+}

@@ -1,0 +1,37 @@
+//! The wire: the listener, GraphQL over HTTP, the WebSocket protocol, the provider's callback and health.
+//!
+//! It knows nothing of users, logins or storage: what it needs of them are the narrow traits of
+//! [`HttpState`]. The invariant: whatever a peer sends, it costs a bounded amount of memory and time, and
+//! nothing that it sent stands in a log line.
+
+mod accept;
+mod answer;
+mod body;
+mod callback;
+mod document;
+mod execution;
+mod graphql;
+mod health;
+mod listener;
+mod operation;
+mod request_id;
+mod requester;
+mod router;
+mod settings;
+mod state;
+mod websocket;
+
+#[cfg(test)]
+mod tests;
+
+pub use callback::{Callback, CallbackAnswer, Callbacks};
+pub use execution::{ExecutableSchema, Transport};
+pub use health::Readiness;
+pub use listener::{Listener, PeerAddress};
+pub use request_id::RequestId;
+pub use requester::{Authenticated, Authenticator, Unavailable};
+pub use router::router;
+pub use settings::{
+    BodySettings, DocumentLimits, GraphqlSettings, HttpSettings, ListenerSettings, WebSocketSettings,
+};
+pub use state::HttpState;

@@ -1,0 +1,38 @@
+//! Every route of the service, in order.
+//!
+//! The one invariant: every answer, of a route or not, passes through [`request_id::identify`].
+
+use axum::{
+    Router,
+    http::StatusCode,
+    middleware,
+    response::Response,
+    routing::{any, get},
+};
+
+use super::{
+    accept::AnswerMedia, answer, callback, graphql, health, request_id, state::HttpState, websocket,
+};
+
+/// The routes of the service.
+pub fn router(state: HttpState) -> Router {
+    Router::new()
+        .route("/graphql", get(graphql::get).post(graphql::post))
+        .route("/graphql/ws", get(websocket::get))
+        .route("/authy/callback", get(callback::hear).post(callback::hear))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .fallback(any(not_found))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(state.clone(), request_id::identify))
+        .with_state(state)
+}
+
+async fn not_found() -> Response {
+    answer::refuse(AnswerMedia::Json, StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing here.")
+}
+
+async fn method_not_allowed() -> Response {
+    let message = "This method is not for here.";
+    answer::refuse(AnswerMedia::Json, StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message)
+}

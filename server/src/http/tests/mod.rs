@@ -1,0 +1,12 @@
+//! The wire, tested over the wire: a really bound listener, a toy schema, clients that speak by hand.
+//!
+//! Waiting is for events; the deadline around each wait only turns a hang into a failure.
+
+mod graphql;
+mod harness;
+mod listener;
+mod raw;
+mod routes;
+mod schema;
+mod socket;
+mod socket_limits;

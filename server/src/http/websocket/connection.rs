@@ -1,0 +1,326 @@
+//! One socket, from its first message to its farewell.
+//!
+//! A single loop reacts to one event at a time. The invariant: it hears and executes only while nothing waits
+//! to be written, so that a peer which does not read stops its own operations and nothing piles up; and while
+//! nothing happens it does nothing but ping.
+
+use std::{pin::Pin, sync::Arc};
+
+use async_graphql::Data;
+use axum::extract::ws::{Message, WebSocket};
+use futures_util::{
+    FutureExt as _, StreamExt as _,
+    future::{self, BoxFuture},
+    stream::SplitStream,
+};
+use serde_json::{Map, Value};
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep, timeout};
+use zeroize::Zeroizing;
+
+use super::{
+    close::Close,
+    outgoing::Outgoing,
+    protocol::{ClientMessage, OperationId, ServerMessage},
+    running::{Progress, RunningOperations},
+};
+use crate::http::{
+    answer::{self, Outcome},
+    execution::Transport,
+    listener::PeerAddress,
+    operation::{Operation, Parameters},
+    request_id::{RequestId, log_panic},
+    requester::{Authenticated, Unavailable, bearer_of_payload},
+    state::HttpState,
+};
+
+/// What a socket keeps of the request that it began with.
+pub(super) struct Handshake {
+    pub(super) request_id: RequestId,
+    pub(super) peer: Option<PeerAddress>,
+}
+
+/// How far the handshake of the protocol has come.
+enum Phase {
+    /// `connection_init` has not come.
+    Expected,
+    /// It has come, and its bearer is being looked up.
+    Authenticating(BoxFuture<'static, Result<Option<Authenticated>, Unavailable>>),
+    /// `connection_ack` was sent; the future completes when the session ends.
+    Acknowledged(Arc<Data>, BoxFuture<'static, ()>),
+}
+
+enum Event {
+    ShuttingDown,
+    SessionEnded,
+    Authenticated(Result<Option<Authenticated>, Unavailable>),
+    InitTimeout,
+    PingDue,
+    Flushed(Result<(), axum::Error>),
+    Heard(Option<Result<Message, axum::Error>>),
+    Progressed(OperationId, Progress),
+}
+
+/// How a conversation ended.
+enum End {
+    /// The peer has gone, or nothing reaches it.
+    Gone,
+    /// The server closes the socket.
+    Closed(Close),
+}
+
+pub(super) struct Connection {
+    state: HttpState,
+    handshake: Handshake,
+    outgoing: Outgoing,
+    incoming: SplitStream<WebSocket>,
+    phase: Phase,
+    init_timeout: Pin<Box<Sleep>>,
+    pings: Interval,
+    /// Whether anything was heard since the last ping.
+    was_heard: bool,
+    /// Whether the incoming half broke: the peer's farewell cannot be read.
+    is_deaf: bool,
+    operations: RunningOperations,
+}
+
+impl Connection {
+    pub(super) fn new(socket: WebSocket, state: HttpState, handshake: Handshake) -> Self {
+        let (sink, incoming) = socket.split();
+        let settings = &state.settings.websocket;
+        let mut pings = interval_at(Instant::now() + settings.ping_interval, settings.ping_interval);
+        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self {
+            outgoing: Outgoing::new(sink),
+            incoming,
+            phase: Phase::Expected,
+            init_timeout: Box::pin(sleep(settings.init_timeout)),
+            pings,
+            was_heard: true,
+            is_deaf: false,
+            operations: RunningOperations::new(settings.max_operations),
+            state,
+            handshake,
+        }
+    }
+
+    /// Talks until either side has had enough.
+    pub(super) async fn serve(mut self) {
+        let end = loop {
+            let event = self.next_event().await;
+            if let Err(end) = self.react(event) {
+                break end;
+            }
+        };
+        let End::Closed(close) = end else { return };
+        if matches!(close, Close::ShuttingDown | Close::SessionEnded) {
+            self.finish_mutations().await;
+        }
+        self.say_farewell(&close).await;
+    }
+
+    /// Endings first, so that a session which is over is not served once more.
+    async fn next_event(&mut self) -> Event {
+        let is_flushed = self.outgoing.is_flushed();
+        let is_acknowledged = matches!(self.phase, Phase::Acknowledged(..));
+        tokio::select! {
+            biased;
+            () = self.state.shutdown.cancelled() => Event::ShuttingDown,
+            event = self.phase.next_event() => event,
+            () = &mut self.init_timeout, if !is_acknowledged => Event::InitTimeout,
+            _ = self.pings.tick() => Event::PingDue,
+            flushed = self.outgoing.flush(), if !is_flushed => Event::Flushed(flushed),
+            heard = self.incoming.next(), if is_flushed => Event::Heard(heard),
+            (id, progress) = self.operations.next(), if is_flushed => Event::Progressed(id, progress),
+        }
+    }
+
+    fn react(&mut self, event: Event) -> Result<(), End> {
+        match event {
+            Event::ShuttingDown => Err(End::Closed(Close::ShuttingDown)),
+            Event::SessionEnded => Err(End::Closed(Close::SessionEnded)),
+            Event::Authenticated(outcome) => self.acknowledge(outcome),
+            Event::InitTimeout => Err(End::Closed(match self.phase {
+                Phase::Expected => Close::InitTimeout,
+                Phase::Authenticating(_) | Phase::Acknowledged(..) => Close::Unavailable,
+            })),
+            Event::PingDue => self.ping(),
+            Event::Flushed(flushed) => flushed.map_err(|_| End::Gone),
+            Event::Heard(None) => Err(End::Gone),
+            Event::Heard(Some(Ok(message))) => self.hear(&message),
+            Event::Heard(Some(Err(error))) => {
+                self.is_deaf = true;
+                Err(Close::of_error(error).map_or(End::Gone, End::Closed))
+            }
+            Event::Progressed(id, progress) => {
+                self.tell_progress(&id, &progress);
+                Ok(())
+            }
+        }
+    }
+
+    fn hear(&mut self, message: &Message) -> Result<(), End> {
+        self.was_heard = true;
+        match message {
+            Message::Text(text) if text.len() > self.state.settings.websocket.message_limit_bytes => {
+                Err(End::Closed(Close::TooLarge))
+            }
+            Message::Text(text) => match serde_json::from_str(text) {
+                Ok(message) => self.obey(message),
+                Err(_nonsense) => Err(End::Closed(Close::Nonsense)),
+            },
+            Message::Binary(_) => Err(End::Closed(Close::Nonsense)),
+            // The library below has prepared its answer, and after a close it ends the stream by itself.
+            Message::Ping(_) | Message::Close(_) => {
+                self.outgoing.flush_needed();
+                Ok(())
+            }
+            Message::Pong(_) => Ok(()),
+        }
+    }
+
+    fn obey(&mut self, message: ClientMessage) -> Result<(), End> {
+        match message {
+            ClientMessage::ConnectionInit { payload } => self.initialise(payload.as_ref()),
+            ClientMessage::Ping { payload } => {
+                self.tell(&ServerMessage::Pong { payload });
+                Ok(())
+            }
+            ClientMessage::Pong { .. } => Ok(()),
+            ClientMessage::Subscribe { id, payload } => self.subscribe(id, payload),
+            ClientMessage::Complete { id } => {
+                self.operations.stop(&id);
+                Ok(())
+            }
+        }
+    }
+
+    fn initialise(&mut self, payload: Option<&Map<String, Value>>) -> Result<(), End> {
+        if !matches!(self.phase, Phase::Expected) {
+            return Err(End::Closed(Close::SecondInit));
+        }
+        let Some(bearer) =
+            payload.and_then(bearer_of_payload).map(|bearer| Zeroizing::new(bearer.to_owned()))
+        else {
+            return self.acknowledge(Ok(None));
+        };
+        let authenticator = self.state.authenticator.clone();
+        self.phase = Phase::Authenticating(async move { authenticator.authenticate(&bearer).await }.boxed());
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, outcome: Result<Option<Authenticated>, Unavailable>) -> Result<(), End> {
+        let authenticated = outcome.map_err(|_| End::Closed(Close::Unavailable))?;
+        let mut data = Data::default();
+        data.insert(Transport::Socket);
+        data.insert(self.handshake.request_id.clone());
+        if let Some(peer) = self.handshake.peer {
+            data.insert(peer);
+        }
+        let ended = match authenticated {
+            Some(authenticated) => authenticated.insert_into(&mut data),
+            None => future::pending().boxed(),
+        };
+        self.phase = Phase::Acknowledged(Arc::new(data), ended);
+        self.tell(&ServerMessage::ConnectionAck);
+        Ok(())
+    }
+
+    fn subscribe(&mut self, id: OperationId, parameters: Parameters) -> Result<(), End> {
+        let Phase::Acknowledged(session, _) = &self.phase else {
+            return Err(End::Closed(Close::NotAcknowledged));
+        };
+        if self.operations.has(&id) {
+            return Err(End::Closed(Close::DuplicateId(id)));
+        }
+        let Some(slot) = self.operations.slot() else {
+            let message = "Too many operations run on this socket: complete one first.";
+            let refused = Outcome::refused(answer::error("TOO_MANY_OPERATIONS", message));
+            self.tell_progress(&id, &Progress::Failed(refused));
+            return Ok(());
+        };
+        match Operation::prepare(parameters, &self.state.settings.graphql.document) {
+            Ok(operation) => self.operations.begin((id, operation), &self.state, session.clone(), slot),
+            Err(error) => self.tell_progress(&id, &Progress::Failed(Outcome::refused(error))),
+        }
+        Ok(())
+    }
+
+    /// A round without any sign of the peer is one too many: it is dead, or does not read.
+    fn ping(&mut self) -> Result<(), End> {
+        if !std::mem::take(&mut self.was_heard) {
+            return Err(End::Closed(Close::Silent));
+        }
+        if self.outgoing.is_flushed() {
+            self.outgoing.push(Message::Ping(axum::body::Bytes::new()));
+        }
+        Ok(())
+    }
+
+    fn tell_progress(&mut self, id: &OperationId, progress: &Progress) {
+        match progress {
+            Progress::Next(outcome) => self.tell(&ServerMessage::Next { id, payload: outcome.result() }),
+            Progress::Failed(outcome) => self.tell(&ServerMessage::Error { id, payload: outcome.errors() }),
+            Progress::Complete => self.tell(&ServerMessage::Complete { id }),
+            Progress::Panicked => {
+                log_panic("a GraphQL operation", &self.handshake.request_id);
+                let internal = answer::internal_error(&self.handshake.request_id);
+                self.tell(&ServerMessage::Error { id, payload: &[internal] });
+            }
+        }
+    }
+
+    fn tell(&mut self, message: &ServerMessage<'_>) {
+        match serde_json::to_string(message) {
+            Ok(text) => self.outgoing.push(Message::text(text)),
+            Err(error) => tracing::error!(%error, "A message to a socket could not be written as JSON."),
+        }
+    }
+
+    /// Lets mutations that have begun end and tells what came of them: a `logout` ends the session of its own
+    /// socket, and still wants its answer.
+    async fn finish_mutations(&mut self) {
+        self.operations.stop_all_but_mutations();
+        let limit = self.state.settings.websocket.closing_timeout;
+        let finished = async {
+            while !self.operations.is_empty() {
+                let (id, progress) = self.operations.next().await;
+                self.tell_progress(&id, &progress);
+            }
+        };
+        if timeout(limit, finished).await.is_err() {
+            tracing::debug!("A socket closes while its mutations still run; they end unheard.");
+        }
+    }
+
+    /// Says why, and gives the peer time to hear it: a connection that is dropped while something unread lies
+    /// in it is reset, and takes the reason with it.
+    async fn say_farewell(&mut self, close: &Close) {
+        let limit = self.state.settings.websocket.closing_timeout;
+        self.outgoing.push(Message::Close(Some(close.frame())));
+        let farewell = async {
+            if self.outgoing.flush().await.is_ok() {
+                while let Some(Ok(_unheard)) = self.incoming.next().await {}
+                if self.is_deaf {
+                    future::pending::<()>().await;
+                }
+            }
+        };
+        if timeout(limit, farewell).await.is_err() {
+            tracing::debug!("A socket was dropped without its peer's farewell.");
+        }
+    }
+}
+
+impl Phase {
+    /// What the handshake or the session comes to; never, where nothing is awaited.
+    async fn next_event(&mut self) -> Event {
+        match self {
+            Self::Expected => future::pending().await,
+            Self::Authenticating(outcome) => Event::Authenticated(outcome.await),
+            Self::Acknowledged(_, ended) => {
+                ended.await;
+                Event::SessionEnded
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Sockets: `graphql-transport-ws` over axum's WebSocket, from the upgrade on.
+//!
+//! async-graphql's own implementation gives neither the protocol's close codes nor its timeouts. The invariant:
+//! a socket that does not read, does not speak or does not end costs only itself, and only so much.
+
+mod close;
+mod connection;
+mod outgoing;
+mod protocol;
+mod running;
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Extension, FromRequestParts as _, Request, State, WebSocketUpgrade},
+    http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
+    response::Response,
+};
+use tracing::Instrument as _;
+
+use super::{
+    accept::AnswerMedia,
+    answer,
+    listener::{ConnectionGuard, PeerAddress},
+    request_id::RequestId,
+    state::HttpState,
+};
+use connection::{Connection, Handshake};
+
+/// The one sub-protocol that is spoken (graphql-ws, PROTOCOL.md).
+const SUB_PROTOCOL: &str = "graphql-transport-ws";
+
+/// `GET /graphql/ws`.
+pub(super) async fn get(
+    State(state): State<HttpState>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+) -> Response {
+    let (mut parts, _body) = request.into_parts();
+    upgrade(state, id, &mut parts).await
+}
+
+/// Whether a request wants to become a socket. Some clients offer other upgrades (`h2c`) with every request.
+pub(super) fn is_asked_for(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::UPGRADE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|protocols| protocols.split(',').any(|name| name.trim().eq_ignore_ascii_case("websocket")))
+}
+
+/// Turns a request into a socket, or refuses it.
+pub(super) async fn upgrade(state: HttpState, id: RequestId, parts: &mut Parts) -> Response {
+    if !is_asked_for(&parts.headers) {
+        return upgrade_required();
+    }
+    let Ok(upgrade) = WebSocketUpgrade::from_request_parts(parts, &state).await else {
+        let message = "This is not a WebSocket handshake (RFC 6455, version 13).";
+        return answer::refuse(AnswerMedia::Json, StatusCode::BAD_REQUEST, "BAD_REQUEST", message);
+    };
+    let limits = &state.settings.websocket;
+    let upgrade = upgrade
+        .protocols([SUB_PROTOCOL])
+        .read_buffer_size(limits.read_buffer_bytes)
+        .write_buffer_size(limits.write_buffer_bytes)
+        // The connection refuses what is larger than the limit with the protocol's code; only past twice
+        // that does the library below break off, since then it cannot read on to the peer's farewell.
+        .max_message_size(limits.message_limit_bytes * 2)
+        .max_frame_size(limits.message_limit_bytes * 2);
+    if upgrade.selected_protocol().is_none() {
+        let message = "Offer the sub-protocol `graphql-transport-ws`.";
+        return answer::refuse(AnswerMedia::Json, StatusCode::BAD_REQUEST, "BAD_REQUEST", message);
+    }
+    let handshake = Handshake { request_id: id, peer: parts.extensions.get::<PeerAddress>().copied() };
+    let guard = parts.extensions.get::<Arc<ConnectionGuard>>().cloned();
+    // axum spawns the socket's task by itself; the token makes it one of those that shutdown waits for.
+    let token = state.tasks.token();
+    let span = tracing::Span::current();
+    upgrade.on_upgrade(move |socket| {
+        async move {
+            Connection::new(socket, state, handshake).serve().await;
+            drop((guard, token));
+        }
+        .instrument(span)
+    })
+}
+
+fn upgrade_required() -> Response {
+    let message = "Open a WebSocket here.";
+    let status = StatusCode::UPGRADE_REQUIRED;
+    let mut response = answer::refuse(AnswerMedia::Json, status, "UPGRADE_REQUIRED", message);
+    response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
+    response
+}
