@@ -1,5 +1,67 @@
-//! The map.
+//! Countersign: a login service with two factors behind one GraphQL schema.
+//!
+//! The map. A request goes down the first line, a verdict of the phone comes back up the second:
+//!
+//! ```text
+//! request   http ─► graphql ─► users · sessions · logins ─► storage · provider · events ─► model
+//! verdict   provider's callback ─► http ─► logins ─► storage ─► events ─► graphql subscription ─► WebSocket
+//! ```
+//!
+//! Singular is a thing, plural is what is done with such things. Imports go one way, down the first line;
+//! `server/tests/layers.rs` holds them to it.
+
 use std::process::ExitCode;
-/// Runs.
+
+use clap::Parser;
+
+pub mod app;
+pub mod clock;
+mod command;
+pub mod config;
+pub mod events;
+pub mod graphql;
+pub mod http;
+pub mod logins;
+pub mod model;
+pub mod provider;
+pub mod random;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+pub mod sessions;
+pub mod storage;
+mod telemetry;
+pub mod users;
+
+/// The program: reads the settings, runs the command, tells how it went.
+///
+/// Exit codes: 0 fine, 1 failed, 2 wrong settings.
 #[must_use]
-pub fn main() -> ExitCode { ExitCode::SUCCESS }
+pub fn main() -> ExitCode {
+    let arguments =
+        match config::read_dotenv().and_then(|()| config::Arguments::try_parse().map_err(Into::into)) {
+            Ok(arguments) => arguments,
+            Err(error) => return error.exit(),
+        };
+    let (task, level) = match arguments.into_task() {
+        Ok(task) => task,
+        Err(error) => return config::UsageError::from(error).exit(),
+    };
+    // Before any connection: two crypto providers in one binary make rustls panic, unless one is chosen.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    telemetry::start(level);
+    match run(task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: config::Task) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(command::run(task));
+    // What still runs has had its time.
+    runtime.shutdown_background();
+    result
+}

@@ -1,0 +1,83 @@
+//! The commands with a sandbox.
+
+use std::{path::PathBuf, sync::Arc};
+
+use url::Url;
+
+use super::{App, CancellationToken, Clock, Context, Durability, Settings, bind, migrated, open, print};
+use crate::{
+    config::{AuthySettings, DatabaseUrl, DevSettings, SandboxSettings},
+    provider::authy::ApiKey,
+    random,
+    sandbox::{self, Sandbox, SandboxConfig},
+};
+
+pub(super) async fn dev(dev: DevSettings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let clock = Clock::system();
+    let store = open(&dev.database_url, Durability::Process)?;
+    migrated(&store).await?;
+    let (listener, sandbox_listener) = (bind(dev.listen).await?, bind(dev.sandbox_listen).await?);
+    let (service, phones) = (listener.local_addr()?, sandbox_listener.local_addr()?);
+    let api_key = uuid::Uuid::from_bytes(random::bytes()).simple().to_string();
+    let callback_url = format!("http://{service}/authy/callback");
+    let sandbox = SandboxConfig {
+        api_key: api_key.clone(),
+        callback_url: Some(callback_url.clone()),
+        state_file: state_beside(&dev.database_url),
+        exposed: false,
+    };
+    let sandbox =
+        Sandbox::open(sandbox, Arc::new(Shared(clock.clone()))).context("the sandbox cannot be opened")?;
+    let settings = Settings {
+        listen: dev.listen,
+        database_url: dev.database_url,
+        durability: Durability::Process,
+        authy: AuthySettings {
+            api_key: ApiKey::parse(&api_key)?,
+            api_url: Url::parse(&format!("http://{phones}"))?,
+            callback_url,
+            logos: dev.logos,
+        },
+        logins: dev.logins,
+        passwords: dev.passwords,
+        graphiql: true,
+    };
+    let app = App::build(settings, store, clock).context("the service cannot be built")?;
+    print(&format!("service http://{service}\nsandbox http://{phones}\n"))?;
+    let served = sandbox.serve(sandbox_listener, shutdown.clone());
+    let (service, sandbox) = tokio::join!(app.serve(listener, shutdown), served);
+    service.and(sandbox.context("the sandbox failed"))
+}
+
+pub(super) async fn sandbox(settings: SandboxSettings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let config = SandboxConfig {
+        api_key: settings.api_key.expose().to_owned(),
+        callback_url: settings.callback_url,
+        state_file: settings.state_file,
+        exposed: settings.is_exposed,
+    };
+    let sandbox =
+        Sandbox::open(config, Arc::new(sandbox::SystemClock)).context("the sandbox cannot be opened")?;
+    let listener = bind(settings.listen).await?;
+    print(&format!("sandbox http://{}\n", listener.local_addr()?))?;
+    sandbox.serve(listener, shutdown).await.context("the sandbox failed")
+}
+
+/// Beside the SQLite file, so that a restart forgets neither users nor their phones.
+fn state_beside(url: &DatabaseUrl) -> Option<PathBuf> {
+    url.sqlite_path().map(|path| PathBuf::from(path).with_extension("sandbox.json"))
+}
+
+/// The service's clock, lent to the sandbox: in `dev`, both parts live in the same time.
+struct Shared(Clock);
+
+impl sandbox::Clock for Shared {
+    fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.0.now()
+    }
+
+    fn advance(&self, by: std::time::Duration) -> bool {
+        self.0.advance(by);
+        true
+    }
+}

@@ -1,0 +1,189 @@
+//! The command line: commands, flags, environment variables, defaults.
+
+use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
+
+use clap::{Args, Parser, Subcommand};
+use tracing::Level;
+use url::Url;
+
+#[cfg(feature = "sandbox")]
+use super::sandboxed;
+use super::{
+    AuthySettings, SettingError, Settings,
+    values::{DatabaseUrl, Logos, duration, http_url, is_loopback, required},
+};
+use crate::{logins::LoginSettings, provider::authy::ApiKey, storage::Durability, users::PasswordSettings};
+
+/// A login service with two factors behind one GraphQL schema.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, max_term_width = 110)]
+pub struct Arguments {
+    /// What to run.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How much to log: error, warn, info, debug or trace. Secrets are never logged.
+    #[arg(long, env = "LOG_LEVEL", default_value = "info", global = true)]
+    pub log_level: Level,
+}
+
+/// What can be run.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Everything on one machine, with nothing to install or configure: the service on SQLite, and the sandbox.
+    #[cfg(feature = "sandbox")]
+    Dev(sandboxed::DevArguments),
+    /// The service, from its configuration.
+    Serve(Box<ServeArguments>),
+    /// The sandbox alone: an emulator of Authy with phones to click on.
+    #[cfg(feature = "sandbox")]
+    Sandbox(sandboxed::SandboxArguments),
+    /// Runs pending migrations, and says which.
+    Migrate {
+        /// The database: `sqlite:PATH` or `postgres://…`.
+        #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+        database_url: Option<DatabaseUrl>,
+    },
+    /// Prints the GraphQL schema.
+    Schema,
+}
+
+/// The flags of `serve`.
+#[derive(Args, Debug)]
+pub struct ServeArguments {
+    /// Where the service listens; port 0 takes a free one.
+    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// The database: `sqlite:PATH` or `postgres://…`.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<DatabaseUrl>,
+    /// Where browsers find the service: `https://login.example.com`.
+    #[arg(long, env = "PUBLIC_URL", value_parser = http_url)]
+    public_url: Option<Url>,
+    /// The key of the Authy application.
+    #[arg(long, env = "AUTHY_API_KEY", hide_env_values = true, value_parser = ApiKey::parse)]
+    authy_api_key: Option<ApiKey>,
+    /// Where Authy's API is.
+    #[arg(long, env = "AUTHY_API_URL", default_value = "https://api.authy.com", value_parser = http_url)]
+    authy_api_url: Url,
+    /// Where Authy calls back, exactly as entered in its console: that is what it signs [default: `PUBLIC_URL` +
+    /// `/authy/callback`].
+    #[arg(long, env = "AUTHY_CALLBACK_URL")]
+    authy_callback_url: Option<String>,
+    #[command(flatten)]
+    logins: LoginArguments,
+    #[command(flatten)]
+    passwords: PasswordArguments,
+}
+
+/// The flags that say how logins live.
+#[derive(Args, Debug)]
+pub(super) struct LoginArguments {
+    /// From the beginning of a login to its deadline.
+    #[arg(long, env = "LOGIN_TTL", default_value = "10m", value_parser = duration)]
+    login_ttl: Duration,
+    /// How long a session lasts.
+    #[arg(long, env = "SESSION_TTL", default_value = "12h", value_parser = duration)]
+    session_ttl: Duration,
+    /// How long one call to the provider may take; a whole mutation takes at most twice that.
+    #[arg(long, env = "PROVIDER_TIMEOUT", default_value = "3s", value_parser = duration)]
+    provider_timeout: Duration,
+    /// From one code to the next of the same login.
+    #[arg(long, env = "RESEND_PAUSE", default_value = "30s", value_parser = duration)]
+    resend_pause: Duration,
+    /// Whether a denial on the phone ends the login, instead of leaving a code to be typed.
+    #[arg(long, env = "DENIED_IS_FINAL", default_value_t = false, action = clap::ArgAction::Set)]
+    denied_is_final: bool,
+    /// The logos of the push: `default=https://…,low=https://…`.
+    #[arg(long, env = "APPROVAL_LOGOS", default_value = "")]
+    pub(super) approval_logos: Logos,
+}
+
+/// The flags that say how passwords are hashed.
+#[derive(Args, Debug)]
+pub(super) struct PasswordArguments {
+    /// Threads that hash passwords [default: as many as there are cores].
+    #[arg(long, env = "HASH_THREADS")]
+    hash_threads: Option<NonZeroUsize>,
+    /// Passwords that may wait for a thread; past that, the answer is "busy".
+    #[arg(long, env = "HASH_QUEUE", default_value_t = 128)]
+    hash_queue: usize,
+    /// Memory of one password hash, in KiB (argon2id).
+    #[arg(long, env = "HASH_MEMORY_KIB", default_value_t = 19_456, value_parser = clap::value_parser!(u32).range(8..=4_194_304))]
+    hash_memory_kib: u32,
+    /// Passes of one password hash (argon2id).
+    #[arg(long, env = "HASH_PASSES", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
+    hash_passes: u32,
+}
+
+impl LoginArguments {
+    pub(super) fn check(&self) -> LoginSettings {
+        LoginSettings {
+            ttl: self.login_ttl,
+            session_ttl: self.session_ttl,
+            provider_timeout: self.provider_timeout,
+            resend_pause: self.resend_pause,
+            denied_is_final: self.denied_is_final,
+        }
+    }
+}
+
+impl PasswordArguments {
+    pub(super) fn check(&self) -> PasswordSettings {
+        let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        PasswordSettings {
+            threads: self.hash_threads.map_or_else(cores, NonZeroUsize::get),
+            queue: self.hash_queue,
+            memory_kib: self.hash_memory_kib,
+            passes: self.hash_passes,
+        }
+    }
+}
+
+impl ServeArguments {
+    pub(super) fn check(self) -> Result<Settings, SettingError> {
+        let api_key = required("AUTHY_API_KEY", self.authy_api_key)?;
+        let database_url = required("DATABASE_URL", self.database_url)?;
+        let public_url = required("PUBLIC_URL", self.public_url)?;
+        if self.authy_api_url.scheme() != "https" && !is_loopback(&self.authy_api_url) {
+            let problem = "must be https: the key and the codes travel there in the clear otherwise";
+            return Err(SettingError::new("AUTHY_API_URL", problem));
+        }
+        if !self.authy_api_url.username().is_empty() || self.authy_api_url.password().is_some() {
+            let problem = "must be without a user: it is the key that says who we are";
+            return Err(SettingError::new("AUTHY_API_URL", problem));
+        }
+        let callback_url = match self.authy_callback_url {
+            Some(url) => {
+                http_url(&url).map_err(|problem| SettingError::new("AUTHY_CALLBACK_URL", problem))?;
+                url
+            }
+            None => format!("{}/authy/callback", public_url.as_str().trim_end_matches('/')),
+        };
+        Ok(Settings {
+            listen: self.listen,
+            database_url,
+            durability: Durability::PowerCut,
+            authy: AuthySettings {
+                api_key,
+                api_url: self.authy_api_url,
+                callback_url,
+                logos: self.logins.approval_logos.0.clone(),
+            },
+            logins: self.logins.check(),
+            passwords: self.passwords.check(),
+            graphiql: false,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,181 @@
+//! Every setting: a flag and an environment variable with one definition. Nothing else reads the environment.
+//!
+//! What is wrong with a setting is told in one line that names its variable. `.env` in the working folder is read first;
+//! what the environment says wins.
+
+mod arguments;
+#[cfg(feature = "sandbox")]
+mod sandboxed;
+mod values;
+
+use std::{fmt, io::Write, net::SocketAddr, process::ExitCode};
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use tracing::Level;
+use url::Url;
+
+pub use arguments::{Arguments, Command};
+#[cfg(feature = "sandbox")]
+pub use sandboxed::{DevSettings, SandboxSettings};
+pub use values::{DatabaseUrl, Logos};
+
+use crate::{
+    logins::LoginSettings,
+    provider::authy::{ApiKey, Logo},
+    storage::Durability,
+    users::PasswordSettings,
+};
+
+/// What is wrong with a setting.
+#[derive(Debug, thiserror::Error)]
+#[error("{variable} {problem}")]
+pub struct SettingError {
+    /// Its environment variable.
+    pub variable: &'static str,
+    /// What is wrong with it; never its value where that is a secret.
+    pub problem: String,
+}
+
+impl SettingError {
+    fn new(variable: &'static str, problem: impl fmt::Display) -> Self {
+        Self { variable, problem: problem.to_string() }
+    }
+}
+
+/// Why nothing was run: the command line or a setting is wrong, or help was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum UsageError {
+    /// The command line, or a value that cannot be read.
+    #[error(transparent)]
+    CommandLine(#[from] clap::Error),
+    /// A setting.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// `.env` cannot be read.
+    #[error(".env cannot be read: {0}")]
+    Dotenv(String),
+}
+
+impl UsageError {
+    /// Says what is wrong in one line, or prints the help that was asked for, and gives the exit code: 2, or 0.
+    #[must_use]
+    pub fn exit(&self) -> ExitCode {
+        let line = match self {
+            Self::CommandLine(error)
+                if !error.use_stderr()
+                    || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand =>
+            {
+                let _ = error.print();
+                return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+            }
+            Self::CommandLine(error) => format!("error: {}", without_value(error)),
+            Self::Setting(_) | Self::Dotenv(_) => format!("error: {self}"),
+        };
+        let _ = writeln!(std::io::stderr(), "{line}");
+        ExitCode::from(2)
+    }
+}
+
+/// What is wrong with a command line. clap's own words show a wrong value, which may be a secret, and are used only where
+/// there is none.
+fn without_value(error: &clap::Error) -> String {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(" or ")),
+        _ => None,
+    };
+    let problem = std::error::Error::source(error).map(ToString::to_string).or_else(|| {
+        text(ContextKind::ValidValue)
+            .filter(|valid| !valid.is_empty())
+            .map(|valid| format!("must be {valid}"))
+    });
+    if let (Some(argument), Some(problem)) = (text(ContextKind::InvalidArg), problem) {
+        // `--listen <LISTEN>`: in brackets stands the variable.
+        let variable = argument.split(['<', '>']).nth(1).unwrap_or(&argument);
+        return format!("{variable} is wrong: {problem}");
+    }
+    let message = error.to_string();
+    message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+}
+
+/// Reads `.env` in the working folder, where there is one. What the environment says already, wins.
+pub fn read_dotenv() -> Result<(), UsageError> {
+    match dotenvy::from_path(".env") {
+        Ok(()) => Ok(()),
+        Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(dotenvy::Error::Io(error)) => Err(UsageError::Dotenv(error.to_string())),
+        // Its own message shows the line, which may hold a secret.
+        Err(dotenvy::Error::LineParse(_, position)) => {
+            Err(UsageError::Dotenv(format!("a line is wrong at position {position}")))
+        }
+        Err(_) => Err(UsageError::Dotenv("a line is wrong".to_owned())),
+    }
+}
+
+/// All that the service needs to know to run.
+#[derive(Debug)]
+pub struct Settings {
+    /// Where it listens.
+    pub listen: SocketAddr,
+    /// Its database.
+    pub database_url: DatabaseUrl,
+    /// What survives a power cut.
+    pub durability: Durability,
+    /// Its provider.
+    pub authy: AuthySettings,
+    /// How logins live.
+    pub logins: LoginSettings,
+    /// How passwords are hashed.
+    pub passwords: PasswordSettings,
+    /// Whether a browser's GET of `/graphql` gets GraphiQL.
+    pub graphiql: bool,
+}
+
+/// How to reach Authy, and how it reaches us.
+#[derive(Debug)]
+pub struct AuthySettings {
+    /// The key of the application: it authenticates us, and signs callbacks.
+    pub api_key: ApiKey,
+    /// Where Authy's API is.
+    pub api_url: Url,
+    /// Where Authy calls back: exactly as it was entered there, for that is what is signed.
+    pub callback_url: String,
+    /// The logos of the push.
+    pub logos: Vec<Logo>,
+}
+
+/// What is to be run, with all its settings checked.
+#[derive(Debug)]
+pub enum Task {
+    /// The service and the sandbox, on one machine.
+    #[cfg(feature = "sandbox")]
+    Dev(DevSettings),
+    /// The service.
+    Serve(Box<Settings>),
+    /// The sandbox.
+    #[cfg(feature = "sandbox")]
+    Sandbox(SandboxSettings),
+    /// Pending migrations.
+    Migrate(DatabaseUrl),
+    /// Printing the schema.
+    Schema,
+}
+
+impl Arguments {
+    /// Checks all settings of the command, and gives them their types.
+    pub fn into_task(self) -> Result<(Task, Level), SettingError> {
+        let level = self.log_level;
+        let task = match self.command {
+            #[cfg(feature = "sandbox")]
+            Command::Dev(dev) => Task::Dev(dev.check()?),
+            Command::Serve(serve) => Task::Serve(Box::new(serve.check()?)),
+            #[cfg(feature = "sandbox")]
+            Command::Sandbox(sandbox) => Task::Sandbox(sandbox.check()?),
+            Command::Migrate { database_url } => {
+                Task::Migrate(values::required("DATABASE_URL", database_url)?)
+            }
+            Command::Schema => Task::Schema,
+        };
+        Ok((task, level))
+    }
+}

@@ -1,0 +1,175 @@
+//! The values that settings can have, read from text.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use url::{Host, Url};
+
+use super::SettingError;
+use crate::provider::authy::Logo;
+
+/// Authy takes no longer ones, in bytes.
+const LONGEST_LOGO_URL: usize = 500;
+
+/// `sqlite:PATH` or `postgres://…`. Its `Debug` hides what may hold a password.
+#[derive(Clone)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The URL as it was given.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The path of an SQLite file; `None` for a server.
+    #[must_use]
+    pub fn sqlite_path(&self) -> Option<&str> {
+        self.0.strip_prefix("sqlite:")
+    }
+}
+
+impl FromStr for DatabaseUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.strip_prefix("sqlite:") {
+            Some("") => Err("must name a file after `sqlite:`"),
+            Some(":memory:") => {
+                Err("must name a file: each connection would have a database in memory of its own")
+            }
+            Some(_) => Ok(Self(text.to_owned())),
+            None if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
+                Ok(Self(text.to_owned()))
+            }
+            None => Err("must be `sqlite:PATH` or `postgres://…`"),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.sqlite_path().map_or("postgres:…", |_| "sqlite:…"))
+    }
+}
+
+/// The logos of the push: `default=https://…,low=https://…`.
+#[derive(Clone, Debug, Default)]
+pub struct Logos(pub Vec<Logo>);
+
+impl FromStr for Logos {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut logos: Vec<Logo> = Vec::new();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let (resolution, url) =
+                part.split_once('=').ok_or("must be like `default=https://…,low=https://…`")?;
+            if !["default", "low", "med", "high"].contains(&resolution) {
+                return Err("knows the resolutions `default`, `low`, `med` and `high`");
+            }
+            Url::parse(url).map_err(|_| "holds something that is no URL")?;
+            if url.len() > LONGEST_LOGO_URL {
+                return Err("holds a URL of more than 500 bytes");
+            }
+            if logos.iter().any(|logo| logo.res == resolution) {
+                return Err("names a resolution twice");
+            }
+            logos.push(Logo { res: resolution.to_owned(), url: url.to_owned() });
+        }
+        if !logos.is_empty() && !logos.iter().any(|logo| logo.res == "default") {
+            return Err("needs a `default` logo beside the others");
+        }
+        Ok(Self(logos))
+    }
+}
+
+/// Reads a duration such as `10m` or `12h`, of a millisecond at least.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text)
+        .map_err(|_| "must be a duration such as `10m` or `12h`".to_owned())?;
+    if duration < Duration::from_millis(1) || duration > Duration::from_hours(24 * 366) {
+        return Err("must be between a millisecond and a year".to_owned());
+    }
+    Ok(duration)
+}
+
+/// Reads an `http` or `https` URL: the place of something, so that a path can follow.
+pub(super) fn http_url(text: &str) -> Result<Url, &'static str> {
+    let url = Url::parse(text).map_err(|_| "must be a URL")?;
+    match url.scheme() {
+        "http" | "https" if url.query().is_some() || url.fragment().is_some() => {
+            Err("must be a URL without query and fragment")
+        }
+        "http" | "https" if url.host().is_some() => Ok(url),
+        _ => Err("must be an http or https URL"),
+    }
+}
+
+/// Whether a URL stays on this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+/// A setting without which the command cannot run.
+pub(super) fn required<T>(variable: &'static str, value: Option<T>) -> Result<T, SettingError> {
+    value.ok_or_else(|| SettingError::new(variable, "is missing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn logos_need_a_default() {
+        assert_eq!("default=https://a/d.png, low=https://a/l.png".parse::<Logos>().unwrap().0.len(), 2);
+        assert!("".parse::<Logos>().unwrap().0.is_empty());
+        for wrong in ["low=https://a/l.png", "https://a/l.png", "huge=https://a/l.png", "default=nowhere"] {
+            assert!(wrong.parse::<Logos>().is_err(), "{wrong}");
+        }
+        assert!("default=https://a/d.png,default=https://a/e.png".parse::<Logos>().is_err());
+        assert!(format!("default=https://a/{}", "x".repeat(500)).parse::<Logos>().is_err());
+    }
+
+    #[test]
+    fn database_urls_name_a_file_or_a_server_and_hide_passwords() {
+        for wrong in ["", "sqlite:", "sqlite::memory:", "mysql://x", "countersign.db"] {
+            assert!(wrong.parse::<DatabaseUrl>().is_err(), "{wrong}");
+        }
+        let url: DatabaseUrl = "postgres://me:secret@host/db".parse().unwrap();
+        assert_eq!(format!("{url:?}"), "postgres:…");
+    }
+
+    #[test]
+    fn loopback_is_known_by_name_and_number() {
+        for (text, expected) in [
+            ("http://localhost:1", true),
+            ("http://127.9.9.9", true),
+            ("http://[::1]:80/x", true),
+            ("http://localhost.example.com", false),
+            ("http://10.0.0.1", false),
+        ] {
+            assert_eq!(is_loopback(&http_url(text).unwrap()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_url_has_a_host_and_ends_with_its_path() {
+        assert!(http_url("https://login.example.com/below").is_ok());
+        for wrong in ["", "login.example.com", "ftp://a", "https://a/?b=c", "https://a/#b"] {
+            assert!(http_url(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn durations_are_written_with_units() {
+        assert_eq!(duration("10m"), Ok(Duration::from_mins(10)));
+        for wrong in ["", "10", "0s", "-1s", "900years"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}
