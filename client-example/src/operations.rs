@@ -1,0 +1,252 @@
+//! The operations, made from `operations/*.graphql` and `schema.graphql` at compile time, and their way into the
+//! public types: the generator makes a type per operation, and the client has one for each idea. Private: no
+//! generated type leaves this crate.
+
+use chrono::{DateTime as Instant, Utc};
+use graphql_client::GraphQLQuery;
+
+use crate::{
+    login::{CodeChannel, LoginFailure, LoginPurpose, LoginState, LoginStatus, LoginStep, Session, User},
+    reply::{
+        BeginReply, LoginErrorCode, PayloadError, ResendTokenErrorCode, SignupErrorCode, StatusReply,
+        VerifyTokenErrorCode,
+    },
+    token::{LoginToken, SessionToken},
+};
+
+// The generated modules look for the schema's scalar, as for its enums, in their parent.
+type DateTime = Instant<Utc>;
+
+// The generator makes cargo watch the operations, but not the schema that it checks them against.
+const _: &str = include_str!("../../schema.graphql");
+
+macro_rules! operation {
+    ($name:ident, $query_path:tt) => {
+        #[derive(GraphQLQuery)]
+        #[graphql(
+                                                                            schema_path = "../schema.graphql",
+                                                                            query_path = $query_path,
+                                                                            extern_enums(
+                                                                                "CodeChannel",
+                                                                                "LoginErrorCode",
+                                                                                "LoginFailure",
+                                                                                "LoginPurpose",
+                                                                                "LoginState",
+                                                                                "LoginStep",
+                                                                                "ResendTokenErrorCode",
+                                                                                "SignupErrorCode",
+                                                                                "VerifyTokenErrorCode"
+                                                                            )
+                                                                        )]
+        pub(crate) struct $name;
+    };
+}
+
+operation!(Signup, "operations/logins.graphql");
+operation!(Login, "operations/logins.graphql");
+operation!(VerifyToken, "operations/logins.graphql");
+operation!(ResendToken, "operations/logins.graphql");
+operation!(CancelLogin, "operations/logins.graphql");
+operation!(ReadLogin, "operations/logins.graphql");
+operation!(WatchLogin, "operations/logins.graphql");
+operation!(Me, "operations/users.graphql");
+operation!(Logout, "operations/sessions.graphql");
+
+/// Ways from what one operation's module generated for the three shared fragments into the public types.
+macro_rules! fragments_of {
+    ($($module:ident),+) => {$(
+        impl From<$module::LoginStatusFields> for LoginStatus {
+            fn from(fields: $module::LoginStatusFields) -> Self {
+                Self {
+                    sequence: fields.sequence,
+                    state: fields.state,
+                    next_step: fields.next_step,
+                    purpose: fields.purpose,
+                    failure: fields.failure,
+                    match_number: fields.match_number,
+                    code_channel: fields.code_channel,
+                    expires_at: fields.expires_at,
+                    resend_available_at: fields.resend_available_at,
+                    session: fields.session.map(Session::from),
+                }
+            }
+        }
+
+        impl From<$module::SessionFields> for Session {
+            fn from(fields: $module::SessionFields) -> Self {
+                Self {
+                    token: SessionToken::new(fields.token),
+                    expires_at: fields.expires_at,
+                    user: fields.user.into(),
+                }
+            }
+        }
+
+        user_fields_of!($module);
+    )+};
+}
+
+macro_rules! user_fields_of {
+    ($module:ident) => {
+        impl From<$module::UserFields> for User {
+            fn from(fields: $module::UserFields) -> Self {
+                Self {
+                    id: fields.id,
+                    full_name: fields.full_name,
+                    email: fields.email,
+                    country_code: fields.country_code,
+                    masked_phone: fields.masked_phone,
+                    created_at: fields.created_at,
+                }
+            }
+        }
+    };
+}
+
+fragments_of!(signup, login, verify_token, resend_token, cancel_login, read_login, watch_login);
+user_fields_of!(me);
+
+/// The way from one generated error type into the public one, with the tries left where the operation tells them.
+macro_rules! errors_of {
+    ($($generated:path => $code:ty $(, $tries_left:ident)?;)+) => {$(
+        impl From<$generated> for PayloadError<$code> {
+            fn from(error: $generated) -> Self {
+                Self {
+                    code: error.code,
+                    message: error.message,
+                    field: error.field,
+                    retry_after_seconds: error.retry_after_seconds.and_then(count),
+                    tries_left: None$(.or(error.$tries_left).and_then(count))?,
+                }
+            }
+        }
+    )+};
+}
+
+errors_of! {
+    signup::SignupSignupErrors => SignupErrorCode;
+    login::LoginLoginErrors => LoginErrorCode;
+    verify_token::VerifyTokenVerifyTokenErrors => VerifyTokenErrorCode, tries_left;
+    resend_token::ResendTokenResendTokenErrors => ResendTokenErrorCode;
+}
+
+impl From<signup::ResponseData> for BeginReply<SignupErrorCode> {
+    fn from(data: signup::ResponseData) -> Self {
+        Self {
+            login_token: data.signup.login_token.map(LoginToken::new),
+            status: data.signup.status.map(LoginStatus::from),
+            errors: data.signup.errors.into_iter().map(PayloadError::from).collect(),
+        }
+    }
+}
+
+impl From<login::ResponseData> for BeginReply<LoginErrorCode> {
+    fn from(data: login::ResponseData) -> Self {
+        Self {
+            login_token: data.login.login_token.map(LoginToken::new),
+            status: data.login.status.map(LoginStatus::from),
+            errors: data.login.errors.into_iter().map(PayloadError::from).collect(),
+        }
+    }
+}
+
+impl From<verify_token::ResponseData> for StatusReply<VerifyTokenErrorCode> {
+    fn from(data: verify_token::ResponseData) -> Self {
+        Self {
+            status: data.verify_token.status.map(LoginStatus::from),
+            errors: data.verify_token.errors.into_iter().map(PayloadError::from).collect(),
+        }
+    }
+}
+
+impl From<resend_token::ResponseData> for StatusReply<ResendTokenErrorCode> {
+    fn from(data: resend_token::ResponseData) -> Self {
+        Self {
+            status: data.resend_token.status.map(LoginStatus::from),
+            errors: data.resend_token.errors.into_iter().map(PayloadError::from).collect(),
+        }
+    }
+}
+
+/// A negative count is nonsense, and none is told.
+fn count(number: i64) -> Option<u64> {
+    number.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const SCHEMA: &str = include_str!("../../schema.graphql");
+
+    /// The values of an enum in `schema.graphql`, whether it stands in one line or has descriptions between them.
+    fn values_of(name: &str) -> Vec<String> {
+        let document = without_descriptions(SCHEMA);
+        let (_, rest) = document.split_once(&format!("enum {name} {{")).expect(name);
+        let (values, _) = rest.split_once('}').expect("the enum has an end");
+        values.split_whitespace().map(str::to_owned).collect()
+    }
+
+    fn without_descriptions(document: &str) -> String {
+        let outside_blocks: Vec<&str> = document.split("\"\"\"").step_by(2).collect();
+        let lines = outside_blocks.concat();
+        lines.lines().filter(|line| !line.trim_start().starts_with(['"', '#'])).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn every_value_of_the_schema_has_a_name_of_its_own_here() {
+        macro_rules! holds {
+            ($($name:ident),+) => {$(
+                let values = values_of(stringify!($name));
+                assert!(values.len() > 1, "{}", stringify!($name));
+                for value in values {
+                    let read = $name::from(value.as_str());
+                    assert!(!matches!(read, $name::Other(_)), "{} has no {value}", stringify!($name));
+                    assert_eq!(read.as_str(), value);
+                }
+            )+};
+        }
+        holds!(CodeChannel, LoginFailure, LoginPurpose, LoginState, LoginStep);
+        holds!(LoginErrorCode, ResendTokenErrorCode, SignupErrorCode, VerifyTokenErrorCode);
+    }
+
+    fn status_json(state: &str, session: &serde_json::Value) -> serde_json::Value {
+        json!({
+            "sequence": 3, "state": state, "nextStep": "NONE", "purpose": "LOGIN", "failure": null,
+            "matchNumber": "07", "codeChannel": "SMS", "expiresAt": "2026-11-22T10:00:00.000001Z",
+            "resendAvailableAt": null, "session": session,
+        })
+    }
+
+    #[test]
+    fn an_approved_login_is_read_with_its_session_and_user() {
+        let user = json!({"id": "u1", "fullName": "Ada", "email": "ada@example.com", "countryCode": "44",
+            "maskedPhone": "•••07", "createdAt": "2026-11-22T09:00:00Z"});
+        let session = json!({"token": "t", "expiresAt": "2026-11-22T22:00:00Z", "user": user});
+        let data: read_login::ResponseData =
+            serde_json::from_value(json!({"loginStatus": status_json("APPROVED", &session)})).unwrap();
+        let status = LoginStatus::from(data.login_status.unwrap());
+        assert_eq!(status.state, LoginState::Approved);
+        assert_eq!(status.code_channel, Some(CodeChannel::Sms));
+        let session = status.session.unwrap();
+        assert_eq!(session.token, SessionToken::new("t"));
+        assert_eq!(session.user.full_name, "Ada");
+    }
+
+    #[test]
+    fn values_newer_than_this_client_are_kept_as_they_came() {
+        let data: verify_token::ResponseData = serde_json::from_value(json!({"verifyToken": {
+            "status": status_json("SUSPENDED", &json!(null)),
+            "errors": [{"code": "MOON_TOO_FULL", "message": "wait", "field": "input.code",
+                "retryAfterSeconds": 60, "triesLeft": 4}],
+        }}))
+        .unwrap();
+        let reply = StatusReply::from(data);
+        assert_eq!(reply.status.unwrap().state, LoginState::Other("SUSPENDED".to_owned()));
+        assert_eq!(reply.errors[0].code, VerifyTokenErrorCode::Other("MOON_TOO_FULL".to_owned()));
+        assert_eq!(reply.errors[0].retry_after_seconds, Some(60));
+        assert_eq!(reply.errors[0].tries_left, Some(4));
+    }
+}
