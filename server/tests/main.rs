@@ -1,1 +1,11 @@
-//! What holds the house together.
+//! What holds the house together: the directions of imports, the published schema, the settings, the contract of
+//! storage.
+
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod layers;
+mod schema;
+// Without it there are fewer settings than `.env.sample` names.
+#[cfg(feature = "sandbox")]
+mod settings;
+mod storage;
