@@ -1,1 +1,21 @@
-//! The harness.
+//! What the scenarios stand on: a really spawned service and sandbox, people with phones, and a log that is searched.
+//!
+//! Each scenario has a [`World`] of its own: processes on free ports, a folder, a database, phones. Nothing is shared, so
+//! scenarios run in any order and at once. When a world ends, everything secret that it has seen is searched for in
+//! what its processes logged, at TRACE.
+
+#![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a harness fails by panicking")]
+
+mod callback;
+mod person;
+mod planted;
+mod process;
+mod require;
+mod world;
+
+pub use callback::Callback;
+pub use person::Person;
+pub use planted::Planted;
+pub use process::{Finished, Process, run, run_with_input};
+pub use require::require;
+pub use world::{World, WorldBuilder};

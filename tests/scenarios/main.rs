@@ -1,1 +1,17 @@
-//! Scenarios.
+//! Whole stories, told through client-example's library against a spawned server and sandbox. One file a story.
+
+#![expect(clippy::unwrap_used, reason = "scenarios fail by panicking")]
+
+mod callback;
+mod code;
+mod commands;
+mod demo;
+mod expiry;
+mod faults;
+mod input;
+mod published_clients;
+mod push;
+mod restart;
+mod signup;
+mod watch;
+mod wire;

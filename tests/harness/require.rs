@@ -1,0 +1,46 @@
+//! What some tests need beyond Rust and a C compiler: found on this machine, or named in one line that everybody sees.
+//!
+//! `TESTS_REQUIRE` lists, with commas, what must be there (`node`, `python`). A test that needs something else that is
+//! missing passes with a line on standard error; with its name in the list, it fails.
+
+use std::io::Write;
+
+/// Hands on what was found. `None`, after one line on standard error, where it is missing and nobody requires it: the
+/// caller returns. The problem says what is missing and what to do about it.
+///
+/// Fails where `TESTS_REQUIRE` holds the name.
+#[must_use]
+pub fn require<Found>(name: &str, found: Result<Found, String>) -> Option<Found> {
+    let problem = match found {
+        Ok(found) => return Some(found),
+        Err(problem) => problem,
+    };
+    #[expect(clippy::disallowed_methods, reason = "it is a setting of the tests, not of the server")]
+    let required = std::env::var("TESTS_REQUIRE").unwrap_or_default();
+    assert!(!is_listed(&required, name), "TESTS_REQUIRE asks for {name}, but {problem}");
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    // In one write, past `print!`, whose text cargo hides where tests pass.
+    let line = format!("not tested: {test}: {problem}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    None
+}
+
+fn is_listed(list: &str, name: &str) -> bool {
+    list.split(',').any(|listed| listed.trim() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_required_is_listed_by_its_whole_name() {
+        assert!(is_listed("node", "node") && is_listed("postgres, node,python", "node"));
+        assert!(!is_listed("", "node") && !is_listed("nodes", "node") && !is_listed("Node", "node"));
+    }
+
+    #[test]
+    fn what_is_there_is_handed_on() {
+        assert_eq!(require("node", Ok(7)), Some(7));
+    }
+}

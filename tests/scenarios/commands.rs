@@ -1,0 +1,263 @@
+//! The commands of the program: what each prints, what it refuses, and with which exit code.
+
+use std::{fs, path::Path};
+
+use countersign::storage::{Durability, Store};
+use diesel_async::SimpleAsyncConnection;
+use harness::{Finished, Process, run};
+use tempfile::TempDir;
+
+const KEY: &str = "key-that-nobody-may-see-0123456789";
+
+/// Settings that `serve` takes, on a database in the working folder.
+const GOOD: [(&str, &str); 5] = [
+    ("LISTEN", "127.0.0.1:0"),
+    ("AUTHY_API_KEY", KEY),
+    ("AUTHY_API_URL", "http://127.0.0.1:1"),
+    ("DATABASE_URL", "sqlite:test.db"),
+    ("PUBLIC_URL", "https://login.example.com"),
+];
+
+/// Runs a command of the server in a folder.
+async fn server(arguments: &[&str], settings: &[(&str, &str)], folder: &TempDir) -> Finished {
+    run("server-under-test", arguments, settings, folder.path()).await
+}
+
+/// The good settings, with one replaced or added.
+fn but<'a>(variable: &'a str, value: &'a str) -> Vec<(&'a str, &'a str)> {
+    without(variable).into_iter().chain([(variable, value)]).collect()
+}
+
+/// The good settings, with one left out.
+fn without(variable: &str) -> Vec<(&'static str, &'static str)> {
+    GOOD.into_iter().filter(|(name, _)| *name != variable).collect()
+}
+
+/// A command was refused: exit code 2, nothing printed, one line that names the setting.
+fn assert_refused(finished: &Finished, name: &str) {
+    assert_eq!((finished.code, finished.output.as_str()), (Some(2), ""), "{name}: {}", finished.log);
+    assert_eq!(finished.log.lines().count(), 1, "{name}: {}", finished.log);
+    assert!(finished.log.starts_with("error: ") && finished.log.contains(name), "{name}: {}", finished.log);
+    assert!(!finished.log.contains(KEY), "{name}: {}", finished.log);
+}
+
+/// A command failed: exit code 1, and one line that says why.
+fn assert_failed(finished: &Finished, why: &str) {
+    assert_eq!((finished.code, finished.output.as_str()), (Some(1), ""), "{}", finished.log);
+    assert_eq!(finished.log.lines().count(), 1, "{}", finished.log);
+    assert!(finished.log.contains(why), "{}", finished.log);
+}
+
+#[tokio::test]
+async fn schema_prints_the_schema_file_and_nothing_else() {
+    let folder = TempDir::new().unwrap();
+    let finished = server(&["schema"], &[], &folder).await;
+    let written =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../schema.graphql")).unwrap();
+    assert_eq!((finished.code, finished.log.as_str()), (Some(0), ""));
+    assert!(finished.output == written, "the schema that is printed is not schema.graphql");
+}
+
+#[tokio::test]
+async fn migrate_says_what_ran_and_then_that_nothing_is_left() {
+    let folder = TempDir::new().unwrap();
+    let first = server(&["migrate"], &GOOD, &folder).await;
+    let migrations = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations")).unwrap();
+    let mut expected: Vec<_> = migrations
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter_map(|name| Some(format!("migrated {}", name.split_once('_')?.0.replace('-', ""))))
+        .collect();
+    expected.sort();
+    assert_eq!(first.code, Some(0), "{}", first.log);
+    assert_eq!(first.output.lines().collect::<Vec<_>>(), expected);
+    let second = server(&["migrate"], &GOOD, &folder).await;
+    assert_eq!((second.code, second.output.as_str()), (Some(0), "nothing to migrate\n"));
+}
+
+#[tokio::test]
+async fn a_command_without_a_setting_that_it_needs_names_it() {
+    let folder = TempDir::new().unwrap();
+    for variable in ["AUTHY_API_KEY", "DATABASE_URL", "PUBLIC_URL"] {
+        assert_refused(&server(&["serve"], &without(variable), &folder).await, variable);
+    }
+    assert_refused(&server(&["migrate"], &[], &folder).await, "DATABASE_URL");
+    assert_refused(&server(&["sandbox"], &[], &folder).await, "AUTHY_API_KEY");
+}
+
+#[tokio::test]
+async fn a_wrong_value_is_refused_by_the_name_of_its_setting() {
+    let folder = TempDir::new().unwrap();
+    let too_long = format!("default=https://a/{}", "x".repeat(500));
+    for (variable, value) in [
+        ("LISTEN", "foo"),
+        ("LOG_LEVEL", "loud"),
+        ("LOGIN_TTL", "10"),
+        ("SESSION_TTL", ""),
+        ("PROVIDER_TIMEOUT", "0s"),
+        ("RESEND_PAUSE", "-1s"),
+        ("DATABASE_URL", "mysql://localhost/db"),
+        ("DATABASE_URL", "sqlite::memory:"),
+        ("PUBLIC_URL", "login.example.com"),
+        ("PUBLIC_URL", "https://login.example.com/?a=b"),
+        ("AUTHY_API_URL", "http://10.0.0.1"),
+        ("AUTHY_API_URL", "https://somebody@api.authy.com"),
+        ("AUTHY_API_URL", "https://api.authy.com/?a=b"),
+        ("AUTHY_CALLBACK_URL", "nowhere"),
+        ("AUTHY_CALLBACK_URL", "https://login.example.com/callback#here"),
+        ("APPROVAL_LOGOS", "low=https://login.example.com/logo.png"),
+        ("APPROVAL_LOGOS", "default=https://a/1.png,default=https://a/2.png"),
+        ("APPROVAL_LOGOS", &too_long),
+        ("DENIED_IS_FINAL", "maybe"),
+        ("HASH_THREADS", "0"),
+        ("HASH_QUEUE", "-1"),
+        ("HASH_MEMORY_KIB", "7"),
+        ("HASH_PASSES", "0"),
+    ] {
+        assert_refused(&server(&["serve"], &but(variable, value), &folder).await, variable);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_with_a_wrong_value_is_not_repeated() {
+    let folder = TempDir::new().unwrap();
+    for (variable, value) in [
+        ("AUTHY_API_KEY", format!("{KEY} and a blank")),
+        ("AUTHY_API_KEY", format!("{KEY}\nand a line")),
+        ("DATABASE_URL", format!("mysql://me:{KEY}@localhost/db")),
+        ("AUTHY_API_URL", format!("https://me:{KEY}@api.authy.com")),
+        ("PUBLIC_URL", format!("https://me:{KEY}@")),
+    ] {
+        assert_refused(&server(&["serve"], &but(variable, &value), &folder).await, variable);
+    }
+    let flag = format!("--authy-api-key={KEY} and a blank");
+    assert_refused(&server(&["serve", &flag], &GOOD, &folder).await, "AUTHY_API_KEY");
+}
+
+#[tokio::test]
+async fn what_approves_anything_stays_on_this_machine() {
+    let folder = TempDir::new().unwrap();
+    for variable in ["LISTEN", "SANDBOX_LISTEN"] {
+        for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+            assert_refused(&server(&["dev"], &[(variable, address)], &folder).await, variable);
+        }
+    }
+    let settings = [("SANDBOX_LISTEN", "0.0.0.0:0"), ("AUTHY_API_KEY", KEY)];
+    assert_refused(&server(&["sandbox"], &settings, &folder).await, "SANDBOX_LISTEN");
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let log = folder.path().join("sandbox.log");
+    let exposed = Process::spawn(&["sandbox", "--expose"], &settings, folder.path(), &log, 1).await;
+    assert!(exposed.address("sandbox").starts_with("http://0.0.0.0:"));
+}
+
+#[tokio::test]
+async fn serve_does_not_start_on_a_database_older_than_itself() {
+    let folder = TempDir::new().unwrap();
+    assert_failed(&server(&["serve"], &GOOD, &folder).await, "run `countersign migrate`");
+}
+
+#[tokio::test]
+async fn nothing_starts_on_a_database_newer_than_itself() {
+    let folder = TempDir::new().unwrap();
+    assert_eq!(server(&["migrate"], &GOOD, &folder).await.code, Some(0));
+    let url = format!("sqlite:{}", folder.path().join("test.db").display());
+    let Store::Sqlite(pool) = Store::open(&url, Durability::Process).unwrap() else { unreachable!() };
+    let newer = "insert into __diesel_schema_migrations (version) values ('29990101000001')";
+    pool.get().await.unwrap().batch_execute(newer).await.unwrap();
+    for command in ["serve", "migrate"] {
+        assert_failed(&server(&[command], &GOOD, &folder).await, "29990101000001");
+    }
+    let dev =
+        [("LISTEN", "127.0.0.1:0"), ("SANDBOX_LISTEN", "127.0.0.1:0"), ("DATABASE_URL", "sqlite:test.db")];
+    assert_failed(&server(&["dev"], &dev, &folder).await, "29990101000001");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_not_there_and_a_port_that_is_taken_are_told() {
+    let folder = TempDir::new().unwrap();
+    let settings = but("DATABASE_URL", "sqlite:nowhere/test.db");
+    assert_failed(&server(&["serve"], &settings, &folder).await, "DATABASE_URL");
+    assert_eq!(server(&["migrate"], &GOOD, &folder).await.code, Some(0));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    assert_failed(&server(&["serve"], &but("LISTEN", &address), &folder).await, &address);
+}
+
+#[tokio::test]
+async fn the_env_file_is_read_and_the_environment_wins() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join(".env"), "# Settings\nDATABASE_URL=sqlite:from-file.db\n").unwrap();
+    assert_eq!(server(&["migrate"], &[], &folder).await.code, Some(0));
+    assert!(folder.path().join("from-file.db").is_file());
+    let settings = [("DATABASE_URL", "sqlite:from-environment.db")];
+    let finished = server(&["migrate"], &settings, &folder).await;
+    assert_eq!(finished.code, Some(0));
+    // The file's database had nothing left to migrate.
+    assert!(finished.output.starts_with("migrated "), "{}", finished.output);
+    assert!(folder.path().join("from-environment.db").is_file());
+    let flag = ["migrate", "--database-url", "sqlite:from-flag.db"];
+    assert_eq!(server(&flag, &settings, &folder).await.code, Some(0));
+    assert!(folder.path().join("from-flag.db").is_file());
+}
+
+#[tokio::test]
+async fn a_broken_env_file_is_refused_and_not_shown() {
+    let folder = TempDir::new().unwrap();
+    for broken in [format!("AUTHY_API_KEY='{KEY}\n"), format!("{KEY}\n"), format!("A B={KEY}\n")] {
+        fs::write(folder.path().join(".env"), &broken).unwrap();
+        assert_refused(&server(&["schema"], &[], &folder).await, ".env");
+    }
+    fs::write(folder.path().join(".env"), [b"AUTHY_API_KEY=\xff", KEY.as_bytes()].concat()).unwrap();
+    assert_refused(&server(&["schema"], &[], &folder).await, ".env");
+    fs::write(folder.path().join(".env"), "AUTHY_API_URL=http://10.0.0.1\n").unwrap();
+    assert_refused(&server(&["serve"], &without("AUTHY_API_URL"), &folder).await, "AUTHY_API_URL");
+}
+
+#[tokio::test]
+async fn help_is_given_to_those_who_ask_and_to_those_who_ask_for_nothing() {
+    let folder = TempDir::new().unwrap();
+    let commands = ["dev", "serve", "sandbox", "migrate", "schema"];
+    let asked = server(&["--help"], &[], &folder).await;
+    assert_eq!((asked.code, asked.log.as_str()), (Some(0), ""));
+    let nothing = server(&[], &[], &folder).await;
+    assert_eq!((nothing.code, nothing.output.as_str()), (Some(2), ""));
+    for command in commands {
+        assert!(asked.output.contains(command) && nothing.log.contains(command), "{command}");
+        // Settings are listed without the values that they have here.
+        let help = server(&[command, "--help"], &GOOD, &folder).await;
+        assert_eq!((help.code, help.log.as_str()), (Some(0), ""));
+        assert!(!help.output.contains(KEY), "{}", help.output);
+    }
+    assert_eq!(server(&["--version"], &[], &folder).await.output, "countersign 0.1.0\n");
+    assert_refused(&server(&["sreve"], &[], &folder).await, "sreve");
+    assert_refused(&server(&["serve", "--lissten=x"], &[], &folder).await, "--lissten");
+    assert_refused(&server(&["serve", "--listen"], &[], &folder).await, "--listen <LISTEN>");
+}
+
+#[tokio::test]
+async fn several_dev_run_side_by_side_on_free_ports() {
+    let folder = TempDir::new().unwrap();
+    let mut running = Vec::new();
+    for name in ["one", "two"] {
+        let database = format!("sqlite:{name}.db");
+        let settings = [
+            ("LISTEN", "127.0.0.1:0"),
+            ("SANDBOX_LISTEN", "127.0.0.1:0"),
+            ("DATABASE_URL", &database),
+            ("HASH_THREADS", "1"),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let log = folder.path().join(format!("{name}.log"));
+        running.push(Process::spawn(&["dev"], &settings, folder.path(), &log, 2).await);
+    }
+    for (process, name) in running.iter().zip(["one", "two"]) {
+        let (service, sandbox) = (process.address("service"), process.address("sandbox"));
+        let settings = [("COUNTERSIGN_URL", service), ("COUNTERSIGN_PHONE_URL", sandbox)];
+        // The whole story, callbacks to the port that was found included.
+        let demo = run("client-under-test", &["demo"], &settings, folder.path()).await;
+        assert_eq!(demo.code, Some(0), "{}", demo.log);
+        // One person each: they share nothing.
+        let phone = client_example::phone::Phone::new(sandbox).unwrap();
+        assert_eq!(phone.devices().await.unwrap().len(), 1, "{name}");
+        assert!(folder.path().join(format!("{name}.sandbox.json")).is_file());
+    }
+}

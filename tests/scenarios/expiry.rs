@@ -1,0 +1,100 @@
+//! Deadlines: ten minutes, told without being asked; and what was approved in time counts.
+
+use std::time::Duration;
+
+use client_example::{
+    LoginState, LoginStep, VerifyTokenErrorCode,
+    phone::{CallbackFaults, Faults},
+};
+use futures_util::StreamExt;
+use harness::{Person, World};
+
+const TEN_MINUTES: Duration = Duration::from_mins(10);
+
+#[tokio::test]
+async fn after_ten_minutes_the_watcher_is_told() {
+    let (world, person) = (World::new().await, Person::new());
+    world.sign_up(&person).await;
+    let begun = world.begin_login(&person).await;
+    let mut watch = world.watch(&begun.login_token);
+    let first = watch.next().await.unwrap().unwrap();
+    assert_eq!(first.state, LoginState::Pending);
+    world.advance(TEN_MINUTES).await;
+    let mut last = first;
+    while let Some(status) = watch.next().await {
+        let status = status.unwrap();
+        assert!(status.sequence > last.sequence);
+        last = status;
+    }
+    assert_eq!((last.state, last.next_step, last.session), (LoginState::Expired, LoginStep::None, None));
+}
+
+#[tokio::test]
+async fn an_approval_given_in_time_counts_although_its_callback_is_lost() {
+    let (world, person) = (World::new().await, Person::new());
+    world.sign_up(&person).await;
+    let begun = world.begin_login(&person).await;
+    world
+        .phone
+        .set_faults(&Faults::callbacks(CallbackFaults { drop: 1.0, ..CallbackFaults::default() }))
+        .await
+        .unwrap();
+    world.approve(&person, &begun.status).await;
+    world.advance(TEN_MINUTES).await;
+    world.session(&begun.login_token).await;
+}
+
+#[tokio::test]
+async fn a_right_code_after_the_deadline_does_not_help() {
+    let (world, person) = (World::new().await, Person::new());
+    world.phone.set_default_onetouch(false).await.unwrap();
+    let begun = world.begin_signup(&person).await;
+    let code = world.sms_code(&person).await;
+    world.advance(TEN_MINUTES).await;
+    let reply = world.client.verify_token(&begun.login_token, &code).await.unwrap();
+    assert_eq!(reply.errors[0].code, VerifyTokenErrorCode::LoginOver);
+    assert_eq!(reply.status.unwrap().session, None);
+}
+
+#[tokio::test]
+async fn a_login_token_is_forgotten_at_the_deadline_and_its_session_lives_on() {
+    let (world, person) = (World::new().await, Person::new());
+    let begun = world.begin_signup(&person).await;
+    world.approve(&person, &begun.status).await;
+    let session = world.session(&begun.login_token).await;
+    world.advance(Duration::from_mins(9)).await;
+    assert!(world.client.login_status(&begun.login_token).await.unwrap().is_some());
+    world.advance(Duration::from_mins(1)).await;
+    assert_eq!(world.client.login_status(&begun.login_token).await.unwrap(), None);
+    assert!(world.client.with_bearer(session.token).me().await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_session_ends_by_itself() {
+    let (world, person) = (World::new().await, Person::new());
+    let session = world.sign_up(&person).await;
+    let signed_in = world.client.with_bearer(session.token);
+    world.advance(Duration::from_mins(12 * 60 - 1)).await;
+    assert!(signed_in.me().await.unwrap().is_some());
+    world.advance(Duration::from_mins(1)).await;
+    assert_eq!(signed_in.me().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_lost_callback_is_made_good_by_asking() {
+    let (world, person) = (World::new().await, Person::new());
+    world.sign_up(&person).await;
+    world
+        .phone
+        .set_faults(&Faults::callbacks(CallbackFaults { drop: 1.0, ..CallbackFaults::default() }))
+        .await
+        .unwrap();
+    // Whenever the finger comes: fifteen seconds later the login is settled.
+    for seconds in [0, 7, 45, 200] {
+        let begun = world.begin_login(&person).await;
+        world.advance(Duration::from_secs(seconds)).await;
+        world.approve(&person, &begun.status).await;
+        world.advance(Duration::from_secs(15)).await;
+        world.session(&begun.login_token).await;
+    }
+}

@@ -1,0 +1,149 @@
+//! Logging in with a push.
+
+use client_example::{LoginErrorCode, LoginFailure, LoginInput, LoginState, LoginStatus, LoginStep};
+use harness::{Person, World};
+
+#[tokio::test]
+async fn an_approved_push_signs_in_and_the_watcher_is_told() {
+    let (world, person) = (World::new().await, Person::new());
+    world.sign_up(&person).await;
+    let begun = world.begin_login(&person).await;
+    assert_eq!(
+        (&begun.status.state, &begun.status.next_step),
+        (&LoginState::Pending, &LoginStep::ApproveOnPhone)
+    );
+    let number = begun.status.match_number.clone().unwrap();
+    assert!(number.len() == 2 && number.bytes().all(|byte| byte.is_ascii_digit()), "{number}");
+    let push = world.push(&person, &begun.status).await;
+    assert_eq!(push.message, format!("Log in as {}", person.email));
+    let detail = |label: &str| push.details.get(label).and_then(|value| value.as_str()).unwrap().to_owned();
+    assert_eq!((detail("Match number"), detail("From")), (number, "127.0.0.1".to_owned()));
+    assert!(detail("Time").ends_with("UTC"));
+    world.approve(&person, &begun.status).await;
+    let session = world.session(&begun.login_token).await;
+    let me = world.client.with_bearer(session.token).me().await.unwrap().unwrap();
+    assert_eq!(me.email, person.email);
+}
+
+#[tokio::test]
+async fn after_a_denial_a_right_code_still_signs_in() {
+    let (world, person) = (World::new().await, Person::new());
+    world.sign_up(&person).await;
+    let begun = world.begin_login(&person).await;
+    world.phone.forget_calls().await.unwrap();
+    world.deny(&person, &begun.status).await;
+    let denied = world.wait_for_state(&begun.login_token, LoginState::Denied).await;
+    assert_eq!((denied.next_step, denied.failure, denied.session), (LoginStep::EnterCode, None, None));
+    // None is sent by itself.
+    assert_eq!(world.phone.calls().await.unwrap().count("sms"), 0);
+    world.client.resend_token(&begun.login_token, None).await.unwrap().into_result().unwrap();
+    let code = world.sms_code(&person).await;
+    let status = world.client.verify_token(&begun.login_token, &code).await.unwrap().into_result().unwrap();
+    assert_eq!(status.state, LoginState::Approved);
+    assert!(world.client.with_bearer(status.session.unwrap().token).me().await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_denial_is_final_where_a_setting_says_so() {
+    let world = World::builder().set("DENIED_IS_FINAL", "true").start().await;
+    let person = Person::new();
+    world.sign_up(&person).await;
+    let begun = world.begin_login(&person).await;
+    world.deny(&person, &begun.status).await;
+    let status = world.wait_for(&begun.login_token, LoginStatus::is_over).await;
+    assert_eq!((status.state, status.failure), (LoginState::Failed, Some(LoginFailure::Denied)));
+}
+
+#[tokio::test]
+async fn of_two_logins_at_the_same_time_approving_one_leaves_the_other_pending() {
+    let (world, person) = (World::new().await, Person::new());
+    world.sign_up(&person).await;
+    let (mine, theirs) = (world.begin_login(&person).await, world.begin_login(&person).await);
+    assert_ne!(mine.status.match_number, theirs.status.match_number);
+    world.approve(&person, &mine.status).await;
+    world.session(&mine.login_token).await;
+    let other = world.client.login_status(&theirs.login_token).await.unwrap().unwrap();
+    assert_eq!((other.state, other.session), (LoginState::Pending, None));
+    world.deny(&person, &theirs.status).await;
+    world.wait_for_state(&theirs.login_token, LoginState::Denied).await;
+    let first = world.client.login_status(&mine.login_token).await.unwrap().unwrap();
+    assert_eq!(first.state, LoginState::Approved);
+}
+
+#[tokio::test]
+async fn a_cancelled_login_cannot_be_approved() {
+    let (world, person) = (World::new().await, Person::new());
+    world.sign_up(&person).await;
+    let begun = world.begin_login(&person).await;
+    let cancelled = world.client.cancel_login(&begun.login_token).await.unwrap().unwrap();
+    assert_eq!((&cancelled.state, &cancelled.failure), (&LoginState::Failed, &Some(LoginFailure::Cancelled)));
+    assert_eq!(cancelled.resend_available_at, None);
+    world.approve(&person, &begun.status).await;
+    let again = world.client.cancel_login(&begun.login_token).await.unwrap().unwrap();
+    assert_eq!(again, cancelled);
+}
+
+#[tokio::test]
+async fn cancelling_what_is_approved_changes_nothing() {
+    let (world, person) = (World::new().await, Person::new());
+    let begun = world.begin_signup(&person).await;
+    world.approve(&person, &begun.status).await;
+    let session = world.session(&begun.login_token).await;
+    let status = world.client.cancel_login(&begun.login_token).await.unwrap().unwrap();
+    assert_eq!((status.state, status.session), (LoginState::Approved, Some(session)));
+}
+
+#[tokio::test]
+async fn a_wrong_password_and_an_unknown_email_get_the_same_answer() {
+    let (world, person) = (World::new().await, Person::new());
+    world.sign_up(&person).await;
+    world.phone.forget_calls().await.unwrap();
+    let wrong = LoginInput { password: "not my password".to_owned(), ..person.login() };
+    let unknown = Person::new();
+    let absurd = LoginInput { email: "no address".to_owned(), password: "x".repeat(5_000) };
+    let mut replies = Vec::new();
+    for input in [wrong, unknown.login(), absurd] {
+        replies.push(world.client.login(input).await.unwrap());
+    }
+    assert_eq!(replies[0].errors[0].code, LoginErrorCode::WrongCredentials);
+    assert!(replies.iter().all(|reply| *reply == replies[0]), "{replies:?}");
+    assert_eq!(world.phone.calls().await.unwrap().counts.values().sum::<u64>(), 0);
+}
+
+#[tokio::test]
+async fn an_email_is_the_same_in_capitals_and_a_password_however_it_is_composed() {
+    let world = World::new().await;
+    let person = Person { password: "cafe\u{301} au lait \u{e9}t\u{e9}".to_owned(), ..Person::new() };
+    world.sign_up(&person).await;
+    let typed = LoginInput {
+        email: format!(" {} ", person.email.to_uppercase()),
+        password: "caf\u{e9} au lait e\u{301}te\u{301}".to_owned(),
+    };
+    assert!(world.client.login(typed).await.unwrap().login_token.is_some());
+}
+
+#[tokio::test]
+async fn logging_out_ends_the_session_and_forgets_the_login() {
+    let (world, person) = (World::new().await, Person::new());
+    let begun = world.begin_signup(&person).await;
+    world.approve(&person, &begun.status).await;
+    let session = world.session(&begun.login_token).await;
+    let signed_in = world.client.with_bearer(session.token);
+    assert!(signed_in.logout().await.unwrap());
+    assert_eq!(signed_in.me().await.unwrap(), None);
+    assert!(!signed_in.logout().await.unwrap());
+    assert_eq!(world.client.login_status(&begun.login_token).await.unwrap(), None);
+    assert!(!world.client.logout().await.unwrap());
+}
+
+#[tokio::test]
+async fn each_login_opens_a_session_of_its_own() {
+    let (world, person) = (World::new().await, Person::new());
+    let first = world.sign_up(&person).await;
+    let begun = world.begin_login(&person).await;
+    world.approve(&person, &begun.status).await;
+    let second = world.session(&begun.login_token).await;
+    assert_ne!(first.token.reveal(), second.token.reveal());
+    assert!(world.client.with_bearer(first.token).logout().await.unwrap());
+    assert!(world.client.with_bearer(second.token).me().await.unwrap().is_some());
+}

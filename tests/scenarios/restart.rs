@@ -1,0 +1,136 @@
+//! The service is killed: nothing is lost.
+
+use std::time::Duration;
+
+use client_example::{
+    LoginState,
+    phone::{CallbackFaults, Faults},
+};
+use futures_util::StreamExt;
+use harness::{Person, World};
+
+/// Returns when the sandbox has had an answer to a callback about this push.
+async fn answered(world: &World, uuid: &str) -> u16 {
+    loop {
+        let report = world.phone.callback().await.unwrap();
+        if let Some(status) = report
+            .deliveries
+            .iter()
+            .find(|delivery| delivery.uuid == uuid)
+            .and_then(|delivery| delivery.status)
+        {
+            return status;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn killed_right_after_it_answered_a_callback_it_remembers_the_verdict() {
+    let mut world = World::builder().split().start().await;
+    let person = Person::new();
+    let begun = world.begin_signup(&person).await;
+    let push = world.push(&person, &begun.status).await;
+    world.phone.approve(&push.uuid).await.unwrap();
+    assert_eq!(answered(&world, &push.uuid).await, 200);
+    world.kill_service().await;
+    world.start_service().await;
+    let status = world.client.login_status(&begun.login_token).await.unwrap().unwrap();
+    assert_eq!(status.state, LoginState::Approved);
+    let session = world.session(&begun.login_token).await;
+    assert!(world.client.with_bearer(session.token).me().await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn killed_while_a_login_waits_it_asks_how_the_push_stands() {
+    let mut world = World::builder().split().start().await;
+    let person = Person::new();
+    let begun = world.begin_signup(&person).await;
+    let mut watch = world.watch(&begun.login_token);
+    assert_eq!(watch.next().await.unwrap().unwrap().state, LoginState::Pending);
+    world.kill_service().await;
+    // Nobody is there to be called back.
+    world
+        .phone
+        .set_faults(&Faults::callbacks(CallbackFaults { drop: 1.0, ..CallbackFaults::default() }))
+        .await
+        .unwrap();
+    world.approve(&person, &begun.status).await;
+    world.start_service().await;
+    let last = watch.map(Result::unwrap).collect::<Vec<_>>().await.pop().unwrap();
+    assert_eq!(last.state, LoginState::Approved);
+}
+
+#[tokio::test]
+async fn after_a_restart_open_pushes_are_asked_about_at_once() {
+    let (mut world, person) = (World::new().await, Person::new());
+    let begun = world.begin_signup(&person).await;
+    // The clock that is moved ends with the process: after the restart, the next asking is minutes away.
+    world.advance(Duration::from_mins(5)).await;
+    let lost = CallbackFaults { drop: 1.0, ..CallbackFaults::default() };
+    world.phone.set_faults(&Faults::callbacks(lost)).await.unwrap();
+    world.approve(&person, &begun.status).await;
+    world.kill_service().await;
+    world.start_service().await;
+    let session = tokio::time::timeout(Duration::from_mins(1), world.session(&begun.login_token)).await;
+    assert!(session.is_ok(), "nobody asked");
+}
+
+#[tokio::test]
+async fn a_session_outlives_the_process() {
+    let mut world = World::builder().split().start().await;
+    let person = Person::new();
+    let session = world.sign_up(&person).await;
+    let begun = world.begin_login(&person).await;
+    world.kill_service().await;
+    world.start_service().await;
+    let me = world.client.with_bearer(session.token).me().await.unwrap();
+    assert_eq!(me, Some(session.user));
+    world.approve(&person, &begun.status).await;
+    world.session(&begun.login_token).await;
+}
+
+#[tokio::test]
+async fn a_restart_of_dev_forgets_nobody() {
+    let mut world = World::new().await;
+    let person = Person::new();
+    let session = world.sign_up(&person).await;
+    let device = world.device(&person).await;
+    world.kill_service().await;
+    world.start_service().await;
+    assert_eq!(world.device(&person).await.authy_id, device.authy_id);
+    assert!(world.client.with_bearer(session.token).me().await.unwrap().is_some());
+    let begun = world.begin_login(&person).await;
+    world.approve(&person, &begun.status).await;
+    world.session(&begun.login_token).await;
+}
+
+#[tokio::test]
+async fn a_person_whom_the_provider_has_forgotten_is_registered_again_once() {
+    let mut world = World::new().await;
+    let person = Person::new();
+    world.sign_up(&person).await;
+    world.kill_service().await;
+    std::fs::remove_file(world.folder().join("countersign.sandbox.json")).unwrap();
+    world.start_service().await;
+    let begun = world.begin_login(&person).await;
+    assert_eq!(world.phone.calls().await.unwrap().count("users/new"), 1);
+    world.approve(&person, &begun.status).await;
+    world.session(&begun.login_token).await;
+    world.begin_login(&person).await;
+    assert_eq!(world.phone.calls().await.unwrap().count("users/new"), 1);
+}
+
+#[tokio::test]
+async fn asked_to_end_it_ends_well() {
+    let mut world = World::builder().split().start().await;
+    let person = Person::new();
+    let begun = world.begin_signup(&person).await;
+    let mut watch = world.watch(&begun.login_token);
+    assert_eq!(watch.next().await.unwrap().unwrap().state, LoginState::Pending);
+    assert_eq!(world.terminate_service().await, Some(0));
+    world.start_service().await;
+    world.approve(&person, &begun.status).await;
+    let last = watch.map(Result::unwrap).collect::<Vec<_>>().await.pop().unwrap();
+    assert_eq!(last.state, LoginState::Approved);
+}

@@ -1,0 +1,145 @@
+//! What the typed client never does, over plain HTTP: what proxies, tools and attackers send.
+
+use harness::World;
+use reqwest::{Client, Method, RequestBuilder, Response, header};
+use serde_json::{Value, json};
+
+fn request(world: &World, method: Method, path: &str) -> RequestBuilder {
+    let client = Client::builder().no_proxy().build().unwrap();
+    client.request(method, format!("{}{path}", world.service_address()))
+}
+
+async fn post(world: &World, body: &Value) -> Response {
+    request(world, Method::POST, "/graphql").json(body).send().await.unwrap()
+}
+
+/// The code of the one error of an answer.
+async fn code(response: Response) -> String {
+    let answer: Value = response.json().await.unwrap();
+    let [error] = &answer["errors"].as_array().unwrap()[..] else { panic!("{answer}") };
+    error["extensions"]["code"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn no_answer_may_be_kept_and_each_has_an_id() {
+    let world = World::new().await;
+    let answers = [
+        post(&world, &json!({ "query": "{ me { id } }" })).await,
+        request(&world, Method::GET, "/health/live").send().await.unwrap(),
+        request(&world, Method::GET, "/nothing").send().await.unwrap(),
+        request(&world, Method::POST, "/authy/callback").send().await.unwrap(),
+    ];
+    let statuses = answers.each_ref().map(|answer| answer.status().as_u16());
+    assert_eq!(statuses, [200, 200, 404, 401]);
+    for answer in answers {
+        assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-store");
+        assert_eq!(answer.headers()["x-request-id"].len(), 32);
+    }
+}
+
+#[tokio::test]
+async fn a_token_in_a_url_is_refused_and_so_is_a_mutation() {
+    let world = World::new().await;
+    let get = async |query: &str| {
+        request(&world, Method::GET, "/graphql").query(&[("query", query)]).send().await.unwrap()
+    };
+    assert_eq!(get("{ me { id } }").await.status(), 200);
+    let token = "A".repeat(43);
+    let status = get(&format!("{{ loginStatus(loginToken: \"{token}\") {{ state }} }}")).await;
+    let text = status.text().await.unwrap();
+    assert!(text.contains("METHOD_NOT_ALLOWED") && !text.contains(&token), "{text}");
+    let mutation = get("mutation { logout { loggedOut } }").await;
+    assert_eq!(
+        (mutation.status().as_u16(), &mutation.headers()[header::ALLOW]),
+        (405, &"POST".parse().unwrap())
+    );
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_told_so() {
+    let world = World::new().await;
+    let send = async |kind: &str, body: String| {
+        let request = request(&world, Method::POST, "/graphql").header(header::CONTENT_TYPE, kind);
+        request.body(body).send().await.unwrap().status().as_u16()
+    };
+    let json = "application/json";
+    let query = json!({ "query": "{ me { id } }" }).to_string();
+    assert_eq!(send(json, query.clone()).await, 200);
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"] {
+        assert_eq!(send(kind, query.clone()).await, 415, "{kind}");
+    }
+    for body in ["", "{", "null", "[]", &format!("[{query}]"), "{\"query\": 1}", "{}"] {
+        assert_eq!(send(json, body.to_owned()).await, 400, "{body}");
+    }
+    assert_eq!(send(json, format!("{{\"query\":\"{}\"}}", "x".repeat(100_000))).await, 413);
+}
+
+#[tokio::test]
+async fn a_document_that_is_wrong_is_told_so_in_few_words() {
+    let world = World::new().await;
+    let many = format!("{{ {} }}", (0..500).map(|number| format!("a{number} ")).collect::<Vec<_>>().concat());
+    for query in ["{ nothing }", "{ me { id ", "query { me }", &"{".repeat(10_000), &many] {
+        let answer = post(&world, &json!({ "query": query })).await;
+        let text = answer.text().await.unwrap();
+        assert!(text.contains("BAD_REQUEST"), "{text}");
+        assert!(text.len() < 16_384, "{} bytes", text.len());
+    }
+}
+
+#[tokio::test]
+async fn a_small_document_that_grows_without_end_is_refused() {
+    let world = World::new().await;
+    let level = |level: usize| {
+        format!("fragment a{level} on Query {{ {} }} ", format!("...a{} ", level + 1).repeat(50))
+    };
+    let levels = (0..6).map(level).collect::<Vec<_>>().concat();
+    let bomb = format!("{{ ...a0 }} {levels} fragment a6 on Query {{ me {{ id }} }}");
+    assert_eq!(code(post(&world, &json!({ "query": bomb })).await).await, "BAD_REQUEST");
+    let circle = "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }";
+    let answer = post(&world, &json!({ "query": circle })).await.text().await.unwrap();
+    assert!(answer.contains("BAD_REQUEST"), "{answer}");
+}
+
+#[tokio::test]
+async fn the_media_type_is_what_the_client_prefers() {
+    let world = World::new().await;
+    let ask = async |accept: &str, query: &str| {
+        let request = request(&world, Method::POST, "/graphql").header(header::ACCEPT, accept);
+        let answer = request.json(&json!({ "query": query })).send().await.unwrap();
+        let kind = answer.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+        (answer.status().as_u16(), kind.split(';').next().unwrap().to_owned())
+    };
+    let (plain, modern) = ("application/json".to_owned(), "application/graphql-response+json".to_owned());
+    assert_eq!(ask("*/*", "{ me { id } }").await, (200, plain.clone()));
+    assert_eq!(ask(&plain, "{ nothing }").await, (200, plain));
+    assert_eq!(ask(&modern, "{ me { id } }").await, (200, modern.clone()));
+    assert_eq!(ask(&modern, "{ nothing }").await, (400, modern));
+}
+
+#[tokio::test]
+async fn tools_find_the_schema_and_browsers_a_page() {
+    let world = World::new().await;
+    // What GraphiQL and code generators send.
+    let kind =
+        "kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
+    let query = format!(
+        "{{ __schema {{ queryType {{ name }} mutationType {{ name }} subscriptionType {{ name }} types {{ kind name description \
+         fields(includeDeprecated: true) {{ name description args {{ name description type {{ {kind} }} defaultValue }} \
+         type {{ {kind} }} isDeprecated deprecationReason }} inputFields {{ name description type {{ {kind} }} defaultValue }} \
+         interfaces {{ {kind} }} enumValues(includeDeprecated: true) {{ name description }} possibleTypes {{ {kind} }} }} \
+         directives {{ name description locations args {{ name type {{ {kind} }} }} }} }} }}"
+    );
+    let answer: Value = post(&world, &json!({ "query": query })).await.json().await.unwrap();
+    assert_eq!(answer["data"]["__schema"]["subscriptionType"]["name"], "Subscription", "{answer}");
+    let page =
+        request(&world, Method::GET, "/graphql").header(header::ACCEPT, "text/html").send().await.unwrap();
+    assert!(page.text().await.unwrap().contains("GraphiQL"));
+}
+
+#[tokio::test]
+async fn whoever_runs_it_is_told_how_it_is() {
+    let world = World::new().await;
+    for path in ["/health/live", "/health/ready"] {
+        assert_eq!(request(&world, Method::GET, path).send().await.unwrap().status(), 200, "{path}");
+    }
+}
