@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use client_example::{
-    LoginErrorCode, LoginState, LoginStep, ResendTokenErrorCode, SignupErrorCode, VerifyTokenErrorCode,
+    LoginErrorCode, LoginFailure, LoginState, LoginStep, ResendTokenErrorCode, SignupErrorCode,
+    VerifyTokenErrorCode,
     phone::{ApiFault, ApiFaultKind, CallbackFaults, Faults},
 };
 use futures_util::future::join_all;
@@ -128,11 +129,12 @@ async fn five_codes_of_which_nothing_was_heard_end_the_login() {
     world.sign_up(&person).await;
     let begun = world.begin_login(&person).await;
     set(&world, &ApiFault::new(ApiFaultKind::Html), &["verify"]).await;
-    for _ in 0..5 {
-        world.client.verify_token(&begun.login_token, "0000000").await.unwrap();
+    for tries_left in [4, 3, 2, 1, 0] {
+        let reply = world.client.verify_token(&begun.login_token, "0000000").await.unwrap();
+        assert_eq!(reply.errors[0].tries_left, Some(tries_left));
     }
     let status = world.client.login_status(&begun.login_token).await.unwrap().unwrap();
-    assert_eq!(status.state, LoginState::Failed);
+    assert_eq!((status.state, status.failure), (LoginState::Failed, Some(LoginFailure::TooManyWrongCodes)));
 }
 
 #[tokio::test]

@@ -120,8 +120,7 @@ async fn the_media_type_is_what_the_client_prefers() {
 async fn tools_find_the_schema_and_browsers_a_page() {
     let world = World::new().await;
     // What GraphiQL and code generators send.
-    let kind =
-        "kind name ofType { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
+    let kind = (0..9).fold("kind name".to_owned(), |inner, _| format!("kind name ofType {{ {inner} }}"));
     let query = format!(
         "{{ __schema {{ queryType {{ name }} mutationType {{ name }} subscriptionType {{ name }} types {{ kind name description \
          fields(includeDeprecated: true) {{ name description args {{ name description type {{ {kind} }} defaultValue }} \
