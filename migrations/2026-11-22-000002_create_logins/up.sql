@@ -41,9 +41,9 @@ create table logins (
 create unique index logins_by_approval_request on logins (provider, approval_request_id);
 
 -- The numbers of one phone's open logins differ.
-create unique index logins_by_match_number on logins (phone, match_number) where state in ('PENDING', 'DENIED');
+create unique index logins_by_match_number on logins (phone, match_number) where settled_at is null;
 
-create index logins_by_deadline on logins (expires_at) where state in ('PENDING', 'DENIED');
+create index logins_by_deadline on logins (expires_at) where settled_at is null;
 
 create index logins_by_ask_at on logins (ask_at) where ask_at is not null;
 

@@ -54,7 +54,8 @@ impl Logins {
     /// Ends one login. Where a push is open, the provider is asked once more: an approval given in time counts.
     async fn expire(&self, login: &OpenLogin) -> Result<(), StoreError> {
         if let Some(push) = &login.open_push {
-            self.pace.turn().await;
+            // Bounded: while the provider asks for a pause, deadlines still hold.
+            let _ = tokio::time::timeout(self.settings.provider_timeout, self.pace.turn()).await;
             self.ask_provider(login.id, push).await?;
         }
         self.decide(login.id, Decision::Deadline, None).await?;

@@ -69,6 +69,8 @@ impl Passwords {
         let threads = rayon::ThreadPoolBuilder::new()
             .num_threads(settings.threads)
             .thread_name(|number| format!("hash-{number}"))
+            // Its job's answer is dropped, which is an error for one person; without this it would be the process.
+            .panic_handler(|_| {})
             .build()
             .map_err(|_| PasswordError::Threads)?;
         let nobody = hash(&argon2, &random::bytes::<32>())?;

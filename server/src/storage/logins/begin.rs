@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use diesel::{prelude::*, result::Error as DieselError};
 use diesel_async::RunQueryDsl;
 
-use super::OPEN;
 use crate::{
     model::{
         LoginId, LoginPurpose, LoginState, LoginStep, PendingSignup, Phone, ProviderUserId, SessionSalt,
@@ -131,7 +130,7 @@ impl Store {
     pub async fn match_numbers_in_use(&self, phone: &Phone) -> Result<Vec<String>, StoreError> {
         let query = logins::table
             .filter(logins::phone.eq(phone.e164()))
-            .filter(logins::state.eq_any(OPEN))
+            .filter(logins::settled_at.is_null())
             .filter(logins::match_number.is_not_null())
             .select(logins::match_number.assume_not_null());
         Ok(on!(self, |conn| query.load(conn).await?))

@@ -11,7 +11,7 @@ impl Store {
     /// Open logins whose deadline has passed, the oldest first.
     pub async fn overdue_logins(&self, now: DateTime<Utc>, limit: i64) -> Result<Vec<OpenLogin>, StoreError> {
         let query = logins::table
-            .filter(logins::state.eq_any(OPEN))
+            .filter(logins::settled_at.is_null())
             .filter(logins::expires_at.le(At(now)))
             .order(logins::expires_at)
             .limit(limit);
@@ -22,7 +22,7 @@ impl Store {
 
     /// The next deadline of an open login; `None`: there is none.
     pub async fn next_deadline(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let query = logins::table.filter(logins::state.eq_any(OPEN)).select(min(logins::expires_at));
+        let query = logins::table.filter(logins::settled_at.is_null()).select(min(logins::expires_at));
         let next: Option<At> = on!(self, |conn| query.get_result(conn).await?);
         Ok(next.map(|at| at.0))
     }

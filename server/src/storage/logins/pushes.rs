@@ -124,7 +124,11 @@ impl Store {
         login: &OpenLogin,
         next: Option<DateTime<Utc>>,
     ) -> Result<bool, StoreError> {
-        let due = logins::table.find(login.id.to_string()).filter(logins::asks.eq(login.asks));
+        let due = logins::table
+            .find(login.id.to_string())
+            .filter(logins::asks.eq(login.asks))
+            // Settled meanwhile: nobody asks any more.
+            .filter(logins::ask_at.is_not_null());
         let update =
             diesel::update(due).set((logins::asks.eq(logins::asks + 1), logins::ask_at.eq(next.map(At))));
         Ok(on!(self, |conn| update.execute(conn).await?) == 1)
