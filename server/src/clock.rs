@@ -56,13 +56,6 @@ impl Clock {
             }
         }
     }
-
-    /// Returns after `duration` on this clock.
-    pub async fn sleep(&self, duration: Duration) {
-        let duration = TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
-        let deadline = self.now().checked_add_signed(duration).unwrap_or(DateTime::<Utc>::MAX_UTC);
-        self.sleep_until(deadline).await;
-    }
 }
 
 #[cfg(test)]

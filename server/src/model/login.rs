@@ -182,12 +182,6 @@ impl Login {
     pub fn tries_left(&self) -> i32 {
         (MAX_TRIES - self.tries_taken).max(0)
     }
-
-    /// Whether the phone can still answer a push of this login.
-    #[must_use]
-    pub fn has_open_push(&self) -> bool {
-        self.approval_request_id.is_some() && self.verdict.is_none()
-    }
 }
 
 /// What there is to decide about a login.
