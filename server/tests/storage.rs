@@ -5,18 +5,22 @@ use std::{collections::HashSet, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign::{
     model::{
-        ApprovalRequestId, CountryCode, Decision, Effect, Email, FullName, LoginFailure, LoginId, LoginState,
-        LoginToken, PasswordHash, PendingSignup, Phone, ProviderUserId, SessionId, SessionSalt, UserId,
-        Verdict,
+        ApprovalRequestId, CodeChannel, CountryCode, Decision, Effect, Email, FullName, LoginFailure,
+        LoginId, LoginState, LoginToken, PasswordHash, PendingSignup, Phone, ProviderUserId, SessionId,
+        SessionSalt, UserId, Verdict,
     },
     random,
-    storage::{Durability, NewLogin, Settlement, Store},
+    storage::{AskingClaim, Durability, NewLogin, OverdueClaim, Settlement, Store},
 };
 use diesel_async::AsyncMigrationHarness;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tempfile::TempDir;
 
 const PROVIDER: &str = "authy";
+/// The folders of `migrations/`.
+const MIGRATION_COUNT: usize = 4;
+/// The turn that keeps the pace of asking.
+const PACE: &str = "asking authy";
 
 /// A database of its own, with all migrations run.
 struct Database {
@@ -36,7 +40,7 @@ impl Database {
         let folder = TempDir::new().unwrap();
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
         let store = Store::open(&url, Durability::Process).unwrap();
-        assert_eq!(store.migrate().await.unwrap().len(), 3);
+        assert_eq!(store.migrate().await.unwrap().len(), MIGRATION_COUNT);
         // A fraction that ends in zeros: text must sort as time does.
         let now = DateTime::parse_from_rfc3339("2026-11-22T10:00:00.120Z").unwrap().to_utc();
         Self { store, now, _folder: folder }
@@ -60,6 +64,17 @@ impl Database {
             expires_at: self.now + TimeDelta::minutes(10),
         };
         self.store.begin_login(&new).await.unwrap().then_some(Begun { id, token })
+    }
+
+    /// Begins a login whose push is asked about first after five seconds.
+    async fn begin_with_push(&self, push: &str) -> Begun {
+        let number = u64::from_le_bytes(random::bytes());
+        let (email, phone) =
+            (format!("{number}@example.com"), format!("201{:07}", 2_000_000 + number % 7_000_000));
+        let begun = self.begin(&signup(&email, &phone), "42").await.unwrap();
+        let ask_at = self.now + TimeDelta::seconds(5);
+        self.store.record_push(begun.id, &ApprovalRequestId::new(push), ask_at).await.unwrap();
+        begun
     }
 
     fn how(&self) -> Settlement {
@@ -90,6 +105,12 @@ fn signup(email: &str, phone: &str) -> PendingSignup {
     }
 }
 
+/// What one instance claims at a time.
+fn claim(now: DateTime<Utc>) -> AskingClaim<'static> {
+    let (until, leased_until) = (now + TimeDelta::seconds(1), now + TimeDelta::seconds(12));
+    AskingClaim { turn: PACE, now, until, leased_until, limit: 64 }
+}
+
 fn approved() -> Effect {
     Effect::Settle { state: LoginState::Approved, failure: None }
 }
@@ -109,10 +130,10 @@ async fn migrations_run_up_down_and_up_again() {
     let database = Database::new().await;
     let Store::Sqlite(pool) = &database.store else { panic!("another database was opened") };
     let mut harness = AsyncMigrationHarness::new(pool.get().await.unwrap());
-    assert_eq!(harness.revert_all_migrations(MIGRATIONS).unwrap().len(), 3);
+    assert_eq!(harness.revert_all_migrations(MIGRATIONS).unwrap().len(), MIGRATION_COUNT);
     drop(harness);
-    assert_eq!(database.store.pending_migrations().await.unwrap().len(), 3);
-    assert_eq!(database.store.migrate().await.unwrap().len(), 3);
+    assert_eq!(database.store.pending_migrations().await.unwrap().len(), MIGRATION_COUNT);
+    assert_eq!(database.store.migrate().await.unwrap().len(), MIGRATION_COUNT);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -256,8 +277,8 @@ async fn a_login_token_is_forgotten_two_minutes_after_the_end_or_at_the_deadline
     let is_known = async |at| database.store.find_login(&begun.token.hash(), at).await.unwrap().is_some();
     assert!(is_known(deadline - TimeDelta::microseconds(1)).await);
     assert!(!is_known(deadline).await);
-    assert_eq!(database.store.erase_salts(deadline - TimeDelta::microseconds(1)).await.unwrap(), 0);
-    assert_eq!(database.store.erase_salts(deadline).await.unwrap(), 1);
+    assert_eq!(database.store.erase_salts(deadline - TimeDelta::microseconds(1), 10).await.unwrap(), 0);
+    assert_eq!(database.store.erase_salts(deadline, 10).await.unwrap(), 1);
     assert!(!is_known(database.now).await);
 }
 
@@ -270,38 +291,157 @@ async fn a_revoked_session_takes_its_login_token_with_it() {
     let session = opened.session.unwrap().0;
     assert!(database.store.revoke_session(session.id, database.now).await.unwrap());
     assert!(!database.store.revoke_session(session.id, database.now).await.unwrap());
+    let just_before = database.now - TimeDelta::microseconds(1);
+    assert_eq!(database.store.sessions_revoked_since(just_before).await.unwrap(), [session.id]);
+    assert!(database.store.sessions_revoked_since(database.now).await.unwrap().is_empty());
     assert!(database.store.find_login(&begun.token.hash(), database.now).await.unwrap().is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn overdue_logins_are_found_at_their_deadline_and_not_before() {
+async fn an_overdue_login_is_claimed_at_its_deadline_by_one_of_many() {
     let database = Database::new().await;
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
-    let deadline = database.now + TimeDelta::minutes(10);
-    assert_eq!(database.store.next_deadline().await.unwrap(), Some(deadline));
-    let just_before = deadline - TimeDelta::microseconds(1);
-    assert!(database.store.overdue_logins(just_before, 10).await.unwrap().is_empty());
-    let overdue = database.store.overdue_logins(deadline, 10).await.unwrap();
-    assert_eq!(overdue.iter().map(|login| login.id).collect::<Vec<_>>(), [begun.id]);
+    let (deadline, grace) = (database.now + TimeDelta::minutes(10), TimeDelta::seconds(30));
+    assert_eq!(database.store.next_deadline(grace).await.unwrap(), Some(deadline));
+    let claim = |now| OverdueClaim { now, grace, leased_until: now + TimeDelta::seconds(10), limit: 10 };
+    let just_before = claim(deadline - TimeDelta::microseconds(1));
+    assert!(database.store.claim_overdue(&just_before).await.unwrap().is_empty());
+    let now = claim(deadline);
+    let racing = (0..20).map(|_| database.store.claim_overdue(&now));
+    let claimed = futures_util::future::join_all(racing).await;
+    assert_eq!(claimed.into_iter().flat_map(Result::unwrap).collect::<Vec<_>>(), [begun.id]);
+    // Whoever claimed it dies: it is due where pushes are, when the lease runs out.
+    assert_eq!(database.store.next_asking().await.unwrap(), Some(now.leased_until));
     database.settle(begun.id, Decision::Deadline).await;
-    assert_eq!(database.store.next_deadline().await.unwrap(), None);
+    assert_eq!(database.store.next_deadline(grace).await.unwrap(), None);
+    assert_eq!(database.store.next_asking().await.unwrap(), None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_asking_is_taken_by_one_of_many() {
+async fn a_login_with_an_open_push_is_overdue_only_when_its_grace_is_over() {
     let database = Database::new().await;
-    let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
-    let ask_at = database.now + TimeDelta::seconds(5);
-    database.store.record_push(begun.id, &ApprovalRequestId::new("push-1"), ask_at).await.unwrap();
-    assert!(database.store.logins_to_ask(database.now, 10).await.unwrap().is_empty());
-    let due = database.store.logins_to_ask(ask_at, 10).await.unwrap();
-    let next = Some(ask_at + TimeDelta::seconds(5));
-    let racing = (0..20).map(|_| database.store.take_asking(&due[0], next));
+    let begun = database.begin_with_push("push-1").await;
+    let (deadline, grace) = (database.now + TimeDelta::minutes(10), TimeDelta::seconds(30));
+    let claim = |now| OverdueClaim { now, grace, leased_until: now + TimeDelta::seconds(10), limit: 10 };
+    assert_eq!(database.store.next_deadline(grace).await.unwrap(), Some(deadline + grace));
+    assert!(database.store.claim_overdue(&claim(deadline)).await.unwrap().is_empty());
+    let just_before = claim(deadline + grace - TimeDelta::microseconds(1));
+    assert!(database.store.claim_overdue(&just_before).await.unwrap().is_empty());
+    assert_eq!(database.store.claim_overdue(&claim(deadline + grace)).await.unwrap(), [begun.id]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_asking_is_claimed_by_one_of_many_and_comes_back_when_its_lease_runs_out() {
+    let database = Database::new().await;
+    let begun = database.begin_with_push("push-1").await;
+    let now = database.now + TimeDelta::seconds(5);
+    database.store.ensure_turn(PACE, database.now, TimeDelta::milliseconds(100)).await.unwrap();
+    assert!(database.store.claim_askings(&claim(database.now)).await.unwrap().logins.is_empty());
+    let claim = claim(now);
+    let racing = (0..20).map(|_| database.store.claim_askings(&claim));
+    let claimed = futures_util::future::join_all(racing).await;
+    let claimed: Vec<_> = claimed.into_iter().flat_map(|claimed| claimed.unwrap().logins).collect();
+    let [(login, slot)] = &claimed[..] else { panic!("{claimed:?}") };
+    assert_eq!((login.id, login.asks, login.due_at, *slot), (begun.id, 0, now, now));
+    assert_eq!(database.store.next_asking().await.unwrap(), Some(claim.leased_until));
+    let next = now + TimeDelta::seconds(7);
+    database.store.plan_asking(begun.id, Some(next)).await.unwrap();
+    assert_eq!(database.store.next_asking().await.unwrap(), Some(next));
+    database.settle(begun.id, Decision::Verdict(Verdict::Approved)).await;
+    database.store.plan_asking(begun.id, Some(next)).await.unwrap();
+    assert_eq!(database.store.next_asking().await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pace_of_asking_is_one_for_all_who_ask() {
+    let database = Database::new().await;
+    for number in 0..60 {
+        database.begin_with_push(&format!("push-{number}")).await;
+    }
+    let now = database.now + TimeDelta::seconds(5);
+    database.store.ensure_turn(PACE, database.now, TimeDelta::milliseconds(100)).await.unwrap();
+    let (first, later) = (claim(now), claim(now + TimeDelta::seconds(1)));
+    for claim in [first, later] {
+        let racing = (0..8).map(|_| database.store.claim_askings(&claim));
+        let claimed = futures_util::future::join_all(racing).await;
+        let mut slots: Vec<_> = claimed
+            .into_iter()
+            .flat_map(|claimed| claimed.unwrap().logins)
+            .map(|(_, slot)| slot - claim.now)
+            .collect();
+        slots.sort();
+        let tenths: Vec<_> = (0..10).map(|tenth| TimeDelta::milliseconds(100 * tenth)).collect();
+        assert_eq!(slots, tenths);
+    }
+    let (fast, slow) = (TimeDelta::milliseconds(100), TimeDelta::milliseconds(200));
+    let racing = (0..5).map(|_| database.store.change_turn_interval(PACE, fast, slow));
+    let changed = futures_util::future::join_all(racing).await;
+    assert_eq!(changed.into_iter().filter(|changed| *changed.as_ref().unwrap()).count(), 1);
+    let claimed = database.store.claim_askings(&claim(now + TimeDelta::seconds(2))).await.unwrap();
+    assert_eq!((claimed.logins.len(), claimed.interval), (5, slow));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restart_open_pushes_are_asked_about_at_once() {
+    let database = Database::new().await;
+    database.begin_with_push("push-1").await;
+    assert_eq!(database.store.ask_about_open_pushes(database.now, 10).await.unwrap(), 1);
+    assert_eq!(database.store.next_asking().await.unwrap(), Some(database.now));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_push_that_is_gone_is_asked_about_no_more_and_told_once() {
+    let database = Database::new().await;
+    let begun = database.begin_with_push("push-1").await;
+    assert!(database.store.record_push_gone(begun.id, database.now).await.unwrap());
+    assert!(!database.store.record_push_gone(begun.id, database.now).await.unwrap());
+    assert_eq!(database.store.next_asking().await.unwrap(), None);
+    let other = database.begin_with_push("push-2").await;
+    database.store.record_code_sent(other.id, CodeChannel::Sms, database.now).await.unwrap();
+    assert!(!database.store.record_push_gone(other.id, database.now).await.unwrap());
+    assert_eq!(database.store.next_asking().await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_is_taken_by_one_of_many() {
+    let database = Database::new().await;
+    let next = database.now + TimeDelta::minutes(1);
+    let ensure = || database.store.ensure_turn("chore", database.now, TimeDelta::minutes(1));
+    ensure().await.unwrap();
+    let racing = (0..20).map(|_| database.store.take_turn("chore", database.now, next));
     let taken = futures_util::future::join_all(racing).await;
     assert_eq!(taken.into_iter().filter(|taken| *taken.as_ref().unwrap()).count(), 1);
-    assert_eq!(database.store.next_asking().await.unwrap(), next);
-    assert_eq!(database.store.ask_about_all(database.now).await.unwrap(), 1);
-    assert_eq!(database.store.next_asking().await.unwrap(), Some(database.now));
+    ensure().await.unwrap();
+    assert!(!database.store.take_turn("chore", next - TimeDelta::microseconds(1), next).await.unwrap());
+    assert!(database.store.take_turn("chore", next, next + TimeDelta::minutes(1)).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_over_is_removed_in_batches_and_takes_nothing_with_it() {
+    let database = Database::new().await;
+    let mut sessions = Vec::new();
+    for number in 0..3 {
+        let email = format!("ada{number}@example.com");
+        let begun = database.begin(&signup(&email, "2015550123"), "42").await.unwrap();
+        database.settle(begun.id, Decision::RightCode).await;
+        let opened = database.store.find_login(&begun.token.hash(), database.now).await.unwrap().unwrap();
+        sessions.push(opened.session.unwrap().0.id);
+    }
+    let open = database.begin(&signup("eve@example.com", "2015550123"), "42").await.unwrap();
+    let (ended, far) = (database.how().at, database.now + TimeDelta::days(400));
+    assert_eq!(database.store.remove_logins(ended, 10).await.unwrap(), 0);
+    assert_eq!(database.store.remove_logins(far, 2).await.unwrap(), 2);
+    assert_eq!(database.store.remove_logins(far, 2).await.unwrap(), 1);
+    assert_eq!(database.store.remove_logins(far, 2).await.unwrap(), 0);
+    assert_eq!(database.state(&open.token).await, LoginState::Pending);
+    for session in sessions {
+        assert!(database.store.is_session_live(session, database.now).await.unwrap());
+    }
+    assert_eq!(database.store.remove_sessions(database.how().session_expires_at, 10).await.unwrap(), 0);
+    assert_eq!(database.store.remove_sessions(far, 2).await.unwrap(), 2);
+    assert_eq!(database.store.remove_sessions(far, 2).await.unwrap(), 1);
+    let email = Email::parse("ada0@example.com").unwrap();
+    assert!(database.store.find_credentials(&email).await.unwrap().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

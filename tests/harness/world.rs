@@ -61,8 +61,11 @@ impl WorldBuilder {
         // Whoever comes first; reqwest wants one even for plain HTTP.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = TempDir::new().unwrap();
-        let mut settings =
-            vec![("LOG_LEVEL".to_owned(), "trace".to_owned()), ("HASH_THREADS".to_owned(), "2".to_owned())];
+        let mut settings = vec![
+            ("LOG_LEVEL".to_owned(), "trace".to_owned()),
+            ("HASH_THREADS".to_owned(), "2".to_owned()),
+            ("SHUTDOWN_DELAY".to_owned(), "0s".to_owned()),
+        ];
         settings.extend(self.settings);
         if self.is_split {
             World::start_split(folder, settings).await
