@@ -1,4 +1,6 @@
 //! The contract of storage: what every database has to hold, whoever else is writing.
+//!
+//! Each test is told a database and runs on both: see `on_both_databases!` at the end.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -15,6 +17,7 @@ use countersign::{
 use diesel_async::AsyncMigrationHarness;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tempfile::TempDir;
+use throwaway::{Cluster, require};
 
 const PROVIDER: &str = "authy";
 
@@ -22,7 +25,13 @@ const PROVIDER: &str = "authy";
 struct Database {
     store: Store,
     now: DateTime<Utc>,
-    _folder: TempDir,
+    _home: Home,
+}
+
+/// Where a database is, as long as it is there.
+enum Home {
+    Folder(#[expect(dead_code, reason = "it is kept")] TempDir),
+    Cluster(#[expect(dead_code, reason = "it is kept")] throwaway::Database),
 }
 
 /// A login that has begun, and its token.
@@ -32,14 +41,26 @@ struct Begun {
 }
 
 impl Database {
-    async fn new() -> Self {
+    async fn sqlite() -> Self {
         let folder = TempDir::new().unwrap();
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
-        let store = Store::open(&url, Durability::Process).unwrap();
+        Self::open(&url, Home::Folder(folder)).await
+    }
+
+    /// None where there is no PostgreSQL on this machine.
+    async fn postgres() -> Option<Self> {
+        let cluster = require("postgres", Cluster::shared().await)?;
+        let database = cluster.create_database().await;
+        let url = database.url().to_owned();
+        Some(Self::open(&url, Home::Cluster(database)).await)
+    }
+
+    async fn open(url: &str, home: Home) -> Self {
+        let store = Store::open(url, Durability::Process).unwrap();
         assert_eq!(store.migrate().await.unwrap().len(), 3);
         // A fraction that ends in zeros: text must sort as time does.
         let now = DateTime::parse_from_rfc3339("2026-11-22T10:00:00.120Z").unwrap().to_utc();
-        Self { store, now, _folder: folder }
+        Self { store, now, _home: home }
     }
 
     async fn begin(&self, signup: &PendingSignup, match_number: &str) -> Option<Begun> {
@@ -94,30 +115,31 @@ fn approved() -> Effect {
     Effect::Settle { state: LoginState::Approved, failure: None }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn migrations_run_once_and_are_known() {
-    let database = Database::new().await;
+async fn migrations_run_once_and_are_known(database: Database) {
     assert!(database.store.migrate().await.unwrap().is_empty());
     assert!(database.store.pending_migrations().await.unwrap().is_empty());
     assert!(database.store.unknown_migrations().await.unwrap().is_empty());
     assert!(database.store.is_reachable().await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn migrations_run_up_down_and_up_again() {
+async fn migrations_run_up_down_and_up_again(database: Database) {
     const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
-    let database = Database::new().await;
-    let Store::Sqlite(pool) = &database.store else { panic!("another database was opened") };
-    let mut harness = AsyncMigrationHarness::new(pool.get().await.unwrap());
-    assert_eq!(harness.revert_all_migrations(MIGRATIONS).unwrap().len(), 3);
-    drop(harness);
+    let reverted = match &database.store {
+        Store::Sqlite(pool) => {
+            let mut harness = AsyncMigrationHarness::new(pool.get().await.unwrap());
+            harness.revert_all_migrations(MIGRATIONS).unwrap().len()
+        }
+        Store::Postgres(pool) => {
+            let mut harness = AsyncMigrationHarness::new(pool.get().await.unwrap());
+            harness.revert_all_migrations(MIGRATIONS).unwrap().len()
+        }
+    };
+    assert_eq!(reverted, 3);
     assert_eq!(database.store.pending_migrations().await.unwrap().len(), 3);
     assert_eq!(database.store.migrate().await.unwrap().len(), 3);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_approved_signup_is_a_user_with_a_session() {
-    let database = Database::new().await;
+async fn an_approved_signup_is_a_user_with_a_session(database: Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let email = Email::parse("ada@example.com").unwrap();
     assert!(database.store.find_credentials(&email).await.unwrap().is_none());
@@ -134,9 +156,7 @@ async fn an_approved_signup_is_a_user_with_a_session() {
     assert_eq!(known, Some(ProviderUserId::new("1000001")));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_decisions_at_once_settle_a_login_exactly_once() {
-    let database = Database::new().await;
+async fn two_hundred_decisions_at_once_settle_a_login_exactly_once(database: Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let decisions = [
         Decision::Verdict(Verdict::Approved),
@@ -151,9 +171,7 @@ async fn two_hundred_decisions_at_once_settle_a_login_exactly_once() {
     assert!(!database.state(&begun.token).await.is_open());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_signups_for_one_email_the_first_confirmed_wins() {
-    let database = Database::new().await;
+async fn of_two_signups_for_one_email_the_first_confirmed_wins(database: Database) {
     let one = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let other = database.begin(&signup("ada@example.com", "2015550124"), "42").await.unwrap();
     let (first, second) = tokio::join!(
@@ -168,9 +186,7 @@ async fn of_two_signups_for_one_email_the_first_confirmed_wins() {
     assert_eq!((found.login.failure, found.session.is_some()), (Some(LoginFailure::EmailTaken), false));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_tries_at_once_are_five() {
-    let database = Database::new().await;
+async fn a_hundred_tries_at_once_are_five(database: Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let racing = (0..100).map(|_| database.store.take_try(begun.id, database.now));
     let taken: Vec<i32> =
@@ -184,9 +200,7 @@ async fn a_hundred_tries_at_once_are_five() {
     assert_eq!(database.store.take_try(begun.id, late).await.unwrap(), None);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn of_two_sendings_at_once_one_is_too_soon() {
-    let database = Database::new().await;
+async fn of_two_sendings_at_once_one_is_too_soon(database: Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let next = database.now + TimeDelta::seconds(30);
     let racing = (0..20).map(|_| database.store.take_sending(begun.id, database.now, next));
@@ -196,9 +210,7 @@ async fn of_two_sendings_at_once_one_is_too_soon() {
     assert!(database.store.take_sending(begun.id, next, next + TimeDelta::seconds(30)).await.unwrap());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn open_logins_of_one_phone_have_different_numbers() {
-    let database = Database::new().await;
+async fn open_logins_of_one_phone_have_different_numbers(database: Database) {
     let first = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     assert!(database.begin(&signup("bob@example.com", "2015550123"), "42").await.is_none());
     assert!(database.begin(&signup("eve@example.com", "2015550199"), "42").await.is_some());
@@ -208,9 +220,7 @@ async fn open_logins_of_one_phone_have_different_numbers() {
     assert!(database.begin(&signup("bob@example.com", "2015550123"), "42").await.is_some());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_push_is_found_by_its_handle_or_by_its_login_and_for_the_right_person_only() {
-    let database = Database::new().await;
+async fn a_push_is_found_by_its_handle_or_by_its_login_and_for_the_right_person_only(database: Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let (push, other) = (ApprovalRequestId::new("push-1"), ApprovalRequestId::new("push-2"));
     let (owner, stranger) = (ProviderUserId::new("1000001"), ProviderUserId::new("1000002"));
@@ -229,9 +239,7 @@ async fn a_push_is_found_by_its_handle_or_by_its_login_and_for_the_right_person_
     assert_eq!(database.store.next_asking().await.unwrap(), Some(ask_at));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_late_denial_ends_the_session_that_a_code_opened() {
-    let database = Database::new().await;
+async fn a_late_denial_ends_the_session_that_a_code_opened(database: Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let push = ApprovalRequestId::new("push-1");
     database.store.record_push(begun.id, &push, database.now + TimeDelta::seconds(5)).await.unwrap();
@@ -247,9 +255,7 @@ async fn a_late_denial_ends_the_session_that_a_code_opened() {
     assert_eq!((again.effect, again.ended_session), (Effect::Ignore, None));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_login_token_is_forgotten_two_minutes_after_the_end_or_at_the_deadline() {
-    let database = Database::new().await;
+async fn a_login_token_is_forgotten_two_minutes_after_the_end_or_at_the_deadline(database: Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     database.settle(begun.id, Decision::RightCode).await;
     let deadline = database.now + TimeDelta::minutes(10);
@@ -261,9 +267,7 @@ async fn a_login_token_is_forgotten_two_minutes_after_the_end_or_at_the_deadline
     assert!(!is_known(database.now).await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_revoked_session_takes_its_login_token_with_it() {
-    let database = Database::new().await;
+async fn a_revoked_session_takes_its_login_token_with_it(database: Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     database.settle(begun.id, Decision::Verdict(Verdict::Approved)).await;
     let opened = database.store.find_login(&begun.token.hash(), database.now).await.unwrap().unwrap();
@@ -273,9 +277,7 @@ async fn a_revoked_session_takes_its_login_token_with_it() {
     assert!(database.store.find_login(&begun.token.hash(), database.now).await.unwrap().is_none());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn overdue_logins_are_found_at_their_deadline_and_not_before() {
-    let database = Database::new().await;
+async fn overdue_logins_are_found_at_their_deadline_and_not_before(database: Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let deadline = database.now + TimeDelta::minutes(10);
     assert_eq!(database.store.next_deadline().await.unwrap(), Some(deadline));
@@ -287,9 +289,7 @@ async fn overdue_logins_are_found_at_their_deadline_and_not_before() {
     assert_eq!(database.store.next_deadline().await.unwrap(), None);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_asking_is_taken_by_one_of_many() {
-    let database = Database::new().await;
+async fn an_asking_is_taken_by_one_of_many(database: Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let ask_at = database.now + TimeDelta::seconds(5);
     database.store.record_push(begun.id, &ApprovalRequestId::new("push-1"), ask_at).await.unwrap();
@@ -304,9 +304,7 @@ async fn an_asking_is_taken_by_one_of_many() {
     assert_eq!(database.store.next_asking().await.unwrap(), Some(database.now));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn changes_are_found_by_time() {
-    let database = Database::new().await;
+async fn changes_are_found_by_time(database: Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let changed = database.how().at;
     assert!(database.store.logins_changed_since(database.now).await.unwrap().is_empty());
@@ -315,9 +313,7 @@ async fn changes_are_found_by_time() {
     assert!(database.store.logins_changed_since(changed).await.unwrap().is_empty());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_password_hash_is_replaced_unless_it_has_changed() {
-    let database = Database::new().await;
+async fn a_password_hash_is_replaced_unless_it_has_changed(database: Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     database.settle(begun.id, Decision::RightCode).await;
     let email = Email::parse("ada@example.com").unwrap();
@@ -331,9 +327,7 @@ async fn a_password_hash_is_replaced_unless_it_has_changed() {
     assert_eq!(found.password_hash.as_str(), "$argon2id$new");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_that_is_cancelled_leaves_nothing_behind() {
-    let database = Database::new().await;
+async fn a_transaction_that_is_cancelled_leaves_nothing_behind(database: Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     for microseconds in (0..2_000).step_by(100) {
         let how = database.how();
@@ -346,4 +340,45 @@ async fn a_transaction_that_is_cancelled_leaves_nothing_behind() {
     assert!(settled == approved() || settled == Effect::Ignore);
     let opened = database.store.find_login(&begun.token.hash(), database.now).await.unwrap().unwrap();
     assert!(opened.session.is_some());
+}
+
+/// Makes two tests of each contract, one on each database. A contract that is not listed here is never run, and refused as
+/// dead code.
+macro_rules! on_both_databases {
+    ($($contract:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $contract() {
+                super::$contract(super::Database::sqlite().await).await;
+            })+
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $contract() {
+                if let Some(database) = super::Database::postgres().await {
+                    super::$contract(database).await;
+                }
+            })+
+        }
+    };
+}
+
+on_both_databases! {
+    migrations_run_once_and_are_known,
+    migrations_run_up_down_and_up_again,
+    an_approved_signup_is_a_user_with_a_session,
+    two_hundred_decisions_at_once_settle_a_login_exactly_once,
+    of_two_signups_for_one_email_the_first_confirmed_wins,
+    a_hundred_tries_at_once_are_five,
+    of_two_sendings_at_once_one_is_too_soon,
+    open_logins_of_one_phone_have_different_numbers,
+    a_push_is_found_by_its_handle_or_by_its_login_and_for_the_right_person_only,
+    a_late_denial_ends_the_session_that_a_code_opened,
+    a_login_token_is_forgotten_two_minutes_after_the_end_or_at_the_deadline,
+    a_revoked_session_takes_its_login_token_with_it,
+    overdue_logins_are_found_at_their_deadline_and_not_before,
+    an_asking_is_taken_by_one_of_many,
+    changes_are_found_by_time,
+    a_password_hash_is_replaced_unless_it_has_changed,
+    a_transaction_that_is_cancelled_leaves_nothing_behind,
 }
