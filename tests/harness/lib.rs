@@ -10,12 +10,11 @@ mod callback;
 mod person;
 mod planted;
 mod process;
-mod require;
 mod world;
 
 pub use callback::Callback;
 pub use person::Person;
 pub use planted::Planted;
 pub use process::{Finished, Process, run, run_with_input};
-pub use require::require;
+pub use throwaway::require;
 pub use world::{World, WorldBuilder};

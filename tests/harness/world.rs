@@ -5,7 +5,6 @@ use std::{fs, io::Write, path::PathBuf, time::Duration};
 use client_example::{
     Begun, Client, LoginState, LoginStatus, LoginToken, Session, Watch,
     phone::{ApprovalRequest, CallbackMethod, Device, Phone},
-    random,
 };
 use futures_util::StreamExt;
 use tempfile::TempDir;
@@ -316,12 +315,7 @@ impl Drop for World {
     }
 }
 
-/// An address that is free now and stays so over a restart: its port is below those that outgoing connections are given.
+/// An address that is free now and stays so over a restart.
 fn free_address() -> String {
-    loop {
-        let port = 10_000 + u16::try_from(random::number().unwrap() % 22_000).unwrap();
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return format!("127.0.0.1:{port}");
-        }
-    }
+    format!("127.0.0.1:{}", throwaway::free_port())
 }

@@ -37,7 +37,8 @@ impl Postgres {
         Ok(Self { pool, url: url.to_owned() })
     }
 
-    pub(super) async fn get(&self) -> Result<Object<AsyncPgConnection>, PoolError> {
+    /// A pooled connection.
+    pub async fn get(&self) -> Result<Object<AsyncPgConnection>, PoolError> {
         self.pool.get().await
     }
 

@@ -1,0 +1,21 @@
+//! Servers that tests start for themselves: PostgreSQL and NATS, from the programs found on this machine.
+//!
+//! Nothing outlives the test process, however that ends: a small shell script beside each server kills it and removes
+//! its folder when a pipe that the test process holds is closed. Where a program is missing, [`require`] says so in one
+//! line, or fails the test that `TESTS_REQUIRE` insists on.
+
+#![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod certificate;
+mod database;
+mod nats;
+mod postgres;
+mod programs;
+mod require;
+mod watchdog;
+
+pub use database::Database;
+pub use nats::Nats;
+pub use postgres::Cluster;
+pub use programs::free_port;
+pub use require::require;
