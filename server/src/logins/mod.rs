@@ -113,6 +113,9 @@ struct Patience {
 
 impl Patience {
     async fn with<T>(self, call: impl Future<Output = Result<T, ProviderError>>) -> Result<T, ProviderError> {
+        if Instant::now() >= self.until {
+            return Err(ProviderError::NotAsked);
+        }
         tokio::time::timeout_at(self.until, call).await.unwrap_or(Err(ProviderError::TimedOut))
     }
 }
