@@ -2,7 +2,7 @@
 
 use super::*;
 
-async fn an_approved_signup_is_a_user_with_a_session(database: Database) {
+async fn an_approved_signup_is_a_user_with_a_session(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let email = Email::parse("ada@example.com").unwrap();
     assert!(database.store.find_credentials(&email).await.unwrap().is_none());
@@ -19,7 +19,7 @@ async fn an_approved_signup_is_a_user_with_a_session(database: Database) {
     assert_eq!(known, Some(ProviderUserId::new("1000001")));
 }
 
-async fn two_hundred_decisions_at_once_settle_a_login_exactly_once(database: Database) {
+async fn two_hundred_decisions_at_once_settle_a_login_exactly_once(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let decisions = [
         Decision::Verdict(Verdict::Approved),
@@ -34,7 +34,7 @@ async fn two_hundred_decisions_at_once_settle_a_login_exactly_once(database: Dat
     assert!(!database.state(&begun.token).await.is_open());
 }
 
-async fn of_two_signups_for_one_email_the_first_confirmed_wins(database: Database) {
+async fn of_two_signups_for_one_email_the_first_confirmed_wins(database: &Database) {
     let one = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let other = database.begin(&signup("ada@example.com", "2015550124"), "42").await.unwrap();
     let (first, second) = tokio::join!(
@@ -49,7 +49,7 @@ async fn of_two_signups_for_one_email_the_first_confirmed_wins(database: Databas
     assert_eq!((found.login.failure, found.session.is_some()), (Some(LoginFailure::EmailTaken), false));
 }
 
-async fn a_hundred_tries_at_once_are_five(database: Database) {
+async fn a_hundred_tries_at_once_are_five(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let racing = (0..100).map(|_| database.store.take_try(begun.id, database.now));
     let taken: Vec<i32> =
@@ -63,7 +63,7 @@ async fn a_hundred_tries_at_once_are_five(database: Database) {
     assert_eq!(database.store.take_try(begun.id, late).await.unwrap(), None);
 }
 
-async fn of_two_sendings_at_once_one_is_too_soon(database: Database) {
+async fn of_two_sendings_at_once_one_is_too_soon(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let next = database.now + TimeDelta::seconds(30);
     let racing = (0..20).map(|_| database.store.take_sending(begun.id, database.now, next));
@@ -73,7 +73,7 @@ async fn of_two_sendings_at_once_one_is_too_soon(database: Database) {
     assert!(database.store.take_sending(begun.id, next, next + TimeDelta::seconds(30)).await.unwrap());
 }
 
-async fn open_logins_of_one_phone_have_different_numbers(database: Database) {
+async fn open_logins_of_one_phone_have_different_numbers(database: &Database) {
     let first = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     assert!(database.begin(&signup("bob@example.com", "2015550123"), "42").await.is_none());
     assert!(database.begin(&signup("eve@example.com", "2015550199"), "42").await.is_some());
@@ -83,7 +83,7 @@ async fn open_logins_of_one_phone_have_different_numbers(database: Database) {
     assert!(database.begin(&signup("bob@example.com", "2015550123"), "42").await.is_some());
 }
 
-async fn a_push_is_found_by_its_handle_or_by_its_login_and_for_the_right_person_only(database: Database) {
+async fn a_push_is_found_by_its_handle_or_by_its_login_and_for_the_right_person_only(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let (push, other) = (ApprovalRequestId::new("push-1"), ApprovalRequestId::new("push-2"));
     let (owner, stranger) = (ProviderUserId::new("1000001"), ProviderUserId::new("1000002"));
@@ -102,7 +102,7 @@ async fn a_push_is_found_by_its_handle_or_by_its_login_and_for_the_right_person_
     assert_eq!(database.store.next_asking().await.unwrap(), Some(ask_at));
 }
 
-async fn a_push_that_is_gone_is_asked_about_no_more_and_told_once(database: Database) {
+async fn a_push_that_is_gone_is_asked_about_no_more_and_told_once(database: &Database) {
     let begun = database.begin_with_push("push-1").await;
     assert!(database.store.record_push_gone(begun.id, database.now).await.unwrap());
     assert!(!database.store.record_push_gone(begun.id, database.now).await.unwrap());
@@ -113,7 +113,7 @@ async fn a_push_that_is_gone_is_asked_about_no_more_and_told_once(database: Data
     assert_eq!(database.store.next_asking().await.unwrap(), None);
 }
 
-async fn a_late_denial_ends_the_session_that_a_code_opened(database: Database) {
+async fn a_late_denial_ends_the_session_that_a_code_opened(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let push = ApprovalRequestId::new("push-1");
     database.store.record_push(begun.id, &push, database.now + TimeDelta::seconds(5)).await.unwrap();
@@ -129,7 +129,7 @@ async fn a_late_denial_ends_the_session_that_a_code_opened(database: Database) {
     assert_eq!((again.effect, again.ended_session), (Effect::Ignore, None));
 }
 
-async fn a_login_token_is_forgotten_two_minutes_after_the_end_or_at_the_deadline(database: Database) {
+async fn a_login_token_is_forgotten_two_minutes_after_the_end_or_at_the_deadline(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     database.settle(begun.id, Decision::RightCode).await;
     let deadline = database.now + TimeDelta::minutes(10);
@@ -141,7 +141,7 @@ async fn a_login_token_is_forgotten_two_minutes_after_the_end_or_at_the_deadline
     assert!(!is_known(database.now).await);
 }
 
-async fn changes_are_found_by_time(database: Database) {
+async fn changes_are_found_by_time(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let changed = database.how().at;
     assert!(database.store.logins_changed_since(database.now).await.unwrap().is_empty());
@@ -151,6 +151,7 @@ async fn changes_are_found_by_time(database: Database) {
 }
 
 on_both_databases! {
+    afterwards every_query_used_an_index:
     an_approved_signup_is_a_user_with_a_session,
     two_hundred_decisions_at_once_settle_a_login_exactly_once,
     of_two_signups_for_one_email_the_first_confirmed_wins,

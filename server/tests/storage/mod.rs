@@ -29,17 +29,33 @@ const MIGRATION_COUNT: usize = 4;
 /// The turn that keeps the pace of asking.
 const PACE: &str = "asking authy";
 
+/// Waits until nobody else is connected to the database: by then, PostgreSQL has counted what they read.
+const ALONE: &str = "do $$ begin
+    while exists (select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()) loop
+        perform pg_sleep(0.01), pg_stat_clear_snapshot();
+    end loop;";
+
 /// A database of its own, with all migrations run.
 struct Database {
     store: Store,
     now: DateTime<Utc>,
-    _home: Home,
+    home: Home,
 }
 
 /// Where a database is, as long as it is there.
 enum Home {
     Folder(#[expect(dead_code, reason = "it is kept")] TempDir),
-    Cluster(#[expect(dead_code, reason = "it is kept")] throwaway::Database),
+    Cluster(throwaway::Database),
+}
+
+impl Home {
+    /// Executes statements of PostgreSQL.
+    async fn execute(&self, statements: &str) -> Result<(), String> {
+        match self {
+            Self::Cluster(database) => database.execute(statements).await,
+            Self::Folder(_) => panic!("this is SQLite"),
+        }
+    }
 }
 
 /// A login that has begun, and its token.
@@ -55,12 +71,20 @@ impl Database {
         Self::open(&url, Home::Folder(folder)).await
     }
 
-    /// None where there is no PostgreSQL on this machine.
+    /// None where there is no PostgreSQL on this machine. A query for which it knows an index uses it, however small the
+    /// table is.
     async fn postgres() -> Option<Self> {
         let cluster = require("postgres", Cluster::shared().await)?;
         let database = cluster.create_database().await;
+        let name = database.url().rsplit('/').next().unwrap();
+        database.execute(&format!("alter database {name} set enable_seqscan = off")).await.unwrap();
         let url = database.url().to_owned();
-        Some(Self::open(&url, Home::Cluster(database)).await)
+        let migrated = Self::open(&url, Home::Cluster(database)).await;
+        // What migrating has read does not count.
+        let Self { store, now, home } = migrated;
+        drop(store);
+        home.execute(&format!("{ALONE} perform pg_stat_reset(); end $$")).await.unwrap();
+        Some(Self { store: Store::open(&url, Durability::Process).unwrap(), now, home })
     }
 
     async fn open(url: &str, home: Home) -> Self {
@@ -68,7 +92,29 @@ impl Database {
         assert_eq!(store.migrate().await.unwrap().len(), MIGRATION_COUNT);
         // A fraction that ends in zeros: text must sort as time does.
         let now = DateTime::parse_from_rfc3339("2026-11-22T10:00:00.120Z").unwrap().to_utc();
-        Self { store, now, _home: home }
+        Self { store, now, home }
+    }
+
+    /// Fails where PostgreSQL has read a whole table, for want of an index.
+    async fn every_query_used_an_index(self) {
+        drop(self.store);
+        let check = format!(
+            "{ALONE}
+                if exists (select from pg_stat_user_tables where seq_scan > 0) then
+                    raise exception 'read as a whole: %',
+                        (select string_agg(relname, ', ') from pg_stat_user_tables where seq_scan > 0);
+                end if;
+                if (select sum(idx_scan) from pg_stat_user_tables) is not distinct from 0 then
+                    raise exception 'nothing was counted';
+                end if;
+            end $$"
+        );
+        assert_eq!(self.home.execute(&check).await, Ok(()));
+    }
+
+    /// Migrations read whole tables, and may.
+    async fn nothing_is_checked(self) {
+        assert!(self.store.is_reachable().await);
     }
 
     async fn begin(&self, signup: &PendingSignup, match_number: &str) -> Option<Begun> {
@@ -143,18 +189,19 @@ fn approved() -> Effect {
 /// Makes two tests of each contract, one on each database. A contract that is not listed here is never run, and refused as
 /// dead code.
 macro_rules! on_both_databases {
-    ($($contract:ident),+ $(,)?) => {
+    (afterwards $check:ident: $($contract:ident),+ $(,)?) => {
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $contract() {
-                super::$contract(super::Database::sqlite().await).await;
+                super::$contract(&super::Database::sqlite().await).await;
             })+
         }
         mod on_postgres {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $contract() {
                 if let Some(database) = super::Database::postgres().await {
-                    super::$contract(database).await;
+                    super::$contract(&database).await;
+                    database.$check().await;
                 }
             })+
         }
@@ -163,14 +210,14 @@ macro_rules! on_both_databases {
 
 use on_both_databases;
 
-async fn migrations_run_once_and_are_known(database: Database) {
+async fn migrations_run_once_and_are_known(database: &Database) {
     assert!(database.store.migrate().await.unwrap().is_empty());
     assert!(database.store.pending_migrations().await.unwrap().is_empty());
     assert!(database.store.unknown_migrations().await.unwrap().is_empty());
     assert!(database.store.is_reachable().await);
 }
 
-async fn migrations_run_up_down_and_up_again(database: Database) {
+async fn migrations_run_up_down_and_up_again(database: &Database) {
     const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
     let reverted = match &database.store {
         Store::Sqlite(pool) => {
@@ -187,7 +234,7 @@ async fn migrations_run_up_down_and_up_again(database: Database) {
     assert_eq!(database.store.migrate().await.unwrap().len(), MIGRATION_COUNT);
 }
 
-async fn a_transaction_that_is_cancelled_leaves_nothing_behind(database: Database) {
+async fn a_transaction_that_is_cancelled_leaves_nothing_behind(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     for microseconds in (0..2_000).step_by(100) {
         let how = database.how();
@@ -203,6 +250,7 @@ async fn a_transaction_that_is_cancelled_leaves_nothing_behind(database: Databas
 }
 
 on_both_databases! {
+    afterwards nothing_is_checked:
     migrations_run_once_and_are_known,
     migrations_run_up_down_and_up_again,
     a_transaction_that_is_cancelled_leaves_nothing_behind,

@@ -2,7 +2,7 @@
 
 use super::*;
 
-async fn a_revoked_session_takes_its_login_token_with_it(database: Database) {
+async fn a_revoked_session_takes_its_login_token_with_it(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     database.settle(begun.id, Decision::Verdict(Verdict::Approved)).await;
     let opened = database.store.find_login(&begun.token.hash(), database.now).await.unwrap().unwrap();
@@ -15,7 +15,7 @@ async fn a_revoked_session_takes_its_login_token_with_it(database: Database) {
     assert!(database.store.find_login(&begun.token.hash(), database.now).await.unwrap().is_none());
 }
 
-async fn a_password_hash_is_replaced_unless_it_has_changed(database: Database) {
+async fn a_password_hash_is_replaced_unless_it_has_changed(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     database.settle(begun.id, Decision::RightCode).await;
     let email = Email::parse("ada@example.com").unwrap();
@@ -30,6 +30,7 @@ async fn a_password_hash_is_replaced_unless_it_has_changed(database: Database) {
 }
 
 on_both_databases! {
+    afterwards every_query_used_an_index:
     a_revoked_session_takes_its_login_token_with_it,
     a_password_hash_is_replaced_unless_it_has_changed,
 }

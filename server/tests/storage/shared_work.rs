@@ -2,7 +2,7 @@
 
 use super::*;
 
-async fn an_overdue_login_is_claimed_at_its_deadline_by_one_of_many(database: Database) {
+async fn an_overdue_login_is_claimed_at_its_deadline_by_one_of_many(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let (deadline, grace) = (database.now + TimeDelta::minutes(10), TimeDelta::seconds(30));
     assert_eq!(database.store.next_deadline(grace).await.unwrap(), Some(deadline));
@@ -20,7 +20,7 @@ async fn an_overdue_login_is_claimed_at_its_deadline_by_one_of_many(database: Da
     assert_eq!(database.store.next_asking().await.unwrap(), None);
 }
 
-async fn a_login_with_an_open_push_is_overdue_only_when_its_grace_is_over(database: Database) {
+async fn a_login_with_an_open_push_is_overdue_only_when_its_grace_is_over(database: &Database) {
     let begun = database.begin_with_push("push-1").await;
     let (deadline, grace) = (database.now + TimeDelta::minutes(10), TimeDelta::seconds(30));
     let claim = |now| OverdueClaim { now, grace, leased_until: now + TimeDelta::seconds(10), limit: 10 };
@@ -31,7 +31,7 @@ async fn a_login_with_an_open_push_is_overdue_only_when_its_grace_is_over(databa
     assert_eq!(database.store.claim_overdue(&claim(deadline + grace)).await.unwrap(), [begun.id]);
 }
 
-async fn an_asking_is_claimed_by_one_of_many_and_comes_back_when_its_lease_runs_out(database: Database) {
+async fn an_asking_is_claimed_by_one_of_many_and_comes_back_when_its_lease_runs_out(database: &Database) {
     let begun = database.begin_with_push("push-1").await;
     let now = database.now + TimeDelta::seconds(5);
     database.store.ensure_turn(PACE, database.now, TimeDelta::milliseconds(100)).await.unwrap();
@@ -51,7 +51,7 @@ async fn an_asking_is_claimed_by_one_of_many_and_comes_back_when_its_lease_runs_
     assert_eq!(database.store.next_asking().await.unwrap(), None);
 }
 
-async fn the_pace_of_asking_is_one_for_all_who_ask(database: Database) {
+async fn the_pace_of_asking_is_one_for_all_who_ask(database: &Database) {
     for number in 0..60 {
         database.begin_with_push(&format!("push-{number}")).await;
     }
@@ -78,13 +78,13 @@ async fn the_pace_of_asking_is_one_for_all_who_ask(database: Database) {
     assert_eq!((claimed.logins.len(), claimed.interval), (5, slow));
 }
 
-async fn after_a_restart_open_pushes_are_asked_about_at_once(database: Database) {
+async fn after_a_restart_open_pushes_are_asked_about_at_once(database: &Database) {
     database.begin_with_push("push-1").await;
     assert_eq!(database.store.ask_about_open_pushes(database.now, 10).await.unwrap(), 1);
     assert_eq!(database.store.next_asking().await.unwrap(), Some(database.now));
 }
 
-async fn a_turn_is_taken_by_one_of_many(database: Database) {
+async fn a_turn_is_taken_by_one_of_many(database: &Database) {
     let next = database.now + TimeDelta::minutes(1);
     let ensure = || database.store.ensure_turn("chore", database.now, TimeDelta::minutes(1));
     ensure().await.unwrap();
@@ -96,7 +96,7 @@ async fn a_turn_is_taken_by_one_of_many(database: Database) {
     assert!(database.store.take_turn("chore", next, next + TimeDelta::minutes(1)).await.unwrap());
 }
 
-async fn what_is_over_is_removed_in_batches_and_takes_nothing_with_it(database: Database) {
+async fn what_is_over_is_removed_in_batches_and_takes_nothing_with_it(database: &Database) {
     let mut sessions = Vec::new();
     for number in 0..3 {
         let email = format!("ada{number}@example.com");
@@ -123,6 +123,7 @@ async fn what_is_over_is_removed_in_batches_and_takes_nothing_with_it(database: 
 }
 
 on_both_databases! {
+    afterwards every_query_used_an_index:
     an_overdue_login_is_claimed_at_its_deadline_by_one_of_many,
     a_login_with_an_open_push_is_overdue_only_when_its_grace_is_over,
     an_asking_is_claimed_by_one_of_many_and_comes_back_when_its_lease_runs_out,
