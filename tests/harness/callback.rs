@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use crate::World;
+use crate::Scene;
 
 /// A callback, ready to be sent.
 #[derive(Clone, Debug)]
@@ -28,9 +28,9 @@ pub struct Callback {
 impl Callback {
     /// What the provider says when a phone has answered.
     #[must_use]
-    pub fn new(world: &World, uuid: &str, authy_id: u64, status: &str) -> Self {
+    pub fn new(scene: &Scene, uuid: &str, authy_id: u64, status: &str) -> Self {
         Self::of(
-            world,
+            scene,
             &json!({
                 "authy_id": authy_id,
                 "callback_action": "approval_request_status",
@@ -43,12 +43,12 @@ impl Callback {
 
     /// Any body, signed as it should be.
     #[must_use]
-    pub fn of(world: &World, body: &Value) -> Self {
+    pub fn of(scene: &Scene, body: &Value) -> Self {
         Self {
             body: body.to_string(),
             parameters: to_query(body, ""),
-            key: world.api_key().to_owned(),
-            url: world.callback_url(),
+            key: scene.api_key().to_owned(),
+            url: scene.callback_url().to_owned(),
             nonce: "1512923419".to_owned(),
         }
     }
@@ -60,12 +60,12 @@ impl Callback {
     }
 
     /// Sends it, and returns the HTTP status of the answer.
-    pub async fn send(&self, world: &World) -> u16 {
+    pub async fn send(&self, scene: &Scene) -> u16 {
         let response = reqwest::Client::builder()
             .no_proxy()
             .build()
             .unwrap()
-            .post(world.callback_url())
+            .post(scene.callback_url())
             .header("content-type", "application/json")
             .header("x-authy-signature", self.signature())
             .header("x-authy-signature-nonce", &self.nonce)

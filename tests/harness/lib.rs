@@ -7,14 +7,19 @@
 #![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a harness fails by panicking")]
 
 mod callback;
+mod database;
 mod person;
 mod planted;
 mod process;
+mod scene;
+mod settings;
 mod world;
 
 pub use callback::Callback;
+pub use database::Database;
 pub use person::Person;
 pub use planted::Planted;
 pub use process::{Finished, Process, run, run_with_input};
+pub use scene::Scene;
 pub use throwaway::require;
 pub use world::{World, WorldBuilder};

@@ -6,12 +6,12 @@ use client_example::{
     Begun, LoginState, LoginStep,
     phone::{ApiFault, ApiFaultKind, CallbackFaults, CallbackMethod, FaultTime, Faults},
 };
-use harness::{Callback, Person, World};
+use harness::{Callback, Database, Person, World, on_both_databases};
 use serde_json::json;
 
 /// A world whose key is known, a user in it, and a login of theirs with an open push.
-async fn with_open_push() -> (World, Person, Begun, String, u64) {
-    let (world, person) = (World::builder().split().start().await, Person::new());
+async fn with_open_push(database: Database) -> (World, Person, Begun, String, u64) {
+    let (world, person) = (World::builder(database).split().start().await, Person::new());
     world.sign_up(&person).await;
     let begun = world.begin_login(&person).await;
     let (push, device) = (world.push(&person, &begun.status).await, world.device(&person).await);
@@ -22,9 +22,8 @@ async fn state(world: &World, begun: &Begun) -> LoginState {
     world.client.login_status(&begun.login_token).await.unwrap().unwrap().state
 }
 
-#[tokio::test]
-async fn what_is_not_signed_as_it_should_changes_nothing() {
-    let (world, _, begun, uuid, authy_id) = with_open_push().await;
+async fn what_is_not_signed_as_it_should_changes_nothing(database: Database) {
+    let (world, _, begun, uuid, authy_id) = with_open_push(database).await;
     let genuine = Callback::new(&world, &uuid, authy_id, "approved");
     let denial = Callback::new(&world, &uuid, authy_id, "denied");
     let forgeries = [
@@ -47,9 +46,8 @@ async fn what_is_not_signed_as_it_should_changes_nothing() {
     assert_eq!(state(&world, &begun).await, LoginState::Approved);
 }
 
-#[tokio::test]
-async fn what_can_be_read_in_two_ways_is_refused_although_it_is_signed() {
-    let (world, _, begun, uuid, authy_id) = with_open_push().await;
+async fn what_can_be_read_in_two_ways_is_refused_although_it_is_signed(database: Database) {
+    let (world, _, begun, uuid, authy_id) = with_open_push(database).await;
     let genuine = Callback::new(&world, &uuid, authy_id, "approved");
     let doubled = genuine.body.replacen('{', "{\"status\":\"approved\",", 1);
     let other = Callback::new(&world, &uuid, authy_id, "denied");
@@ -85,9 +83,8 @@ async fn what_can_be_read_in_two_ways_is_refused_although_it_is_signed() {
     assert_eq!(state(&world, &begun).await, LoginState::Denied);
 }
 
-#[tokio::test]
-async fn what_speaks_of_nothing_of_ours_is_accepted_and_changes_nothing() {
-    let (world, _, begun, uuid, authy_id) = with_open_push().await;
+async fn what_speaks_of_nothing_of_ours_is_accepted_and_changes_nothing(database: Database) {
+    let (world, _, begun, uuid, authy_id) = with_open_push(database).await;
     for callback in [
         Callback::new(&world, "00000000-0000-0000-0000-000000000000", authy_id, "approved"),
         Callback::new(&world, &uuid, authy_id + 1, "approved"),
@@ -102,9 +99,8 @@ async fn what_speaks_of_nothing_of_ours_is_accepted_and_changes_nothing() {
     assert_eq!(state(&world, &begun).await, LoginState::Pending);
 }
 
-#[tokio::test]
-async fn approved_after_denied_changes_nothing() {
-    let (world, _, begun, uuid, authy_id) = with_open_push().await;
+async fn approved_after_denied_changes_nothing(database: Database) {
+    let (world, _, begun, uuid, authy_id) = with_open_push(database).await;
     for (said, expected) in
         [("denied", LoginState::Denied), ("approved", LoginState::Denied), ("denied", LoginState::Denied)]
     {
@@ -113,9 +109,8 @@ async fn approved_after_denied_changes_nothing() {
     }
 }
 
-#[tokio::test]
-async fn a_repeated_approval_opens_no_second_session() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_repeated_approval_opens_no_second_session(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let repeating = CallbackFaults { repeat: 3, ..CallbackFaults::default() };
     world.phone.set_faults(&Faults::callbacks(repeating)).await.unwrap();
     let begun = world.begin_signup(&person).await;
@@ -132,18 +127,16 @@ async fn a_repeated_approval_opens_no_second_session() {
     assert_eq!(world.session(&begun.login_token).await, session);
 }
 
-#[tokio::test]
-async fn a_late_verdict_on_what_is_over_is_accepted_and_changes_nothing() {
-    let (world, _, begun, uuid, authy_id) = with_open_push().await;
+async fn a_late_verdict_on_what_is_over_is_accepted_and_changes_nothing(database: Database) {
+    let (world, _, begun, uuid, authy_id) = with_open_push(database).await;
     let cancelled = world.client.cancel_login(&begun.login_token).await.unwrap().unwrap();
     assert_eq!(Callback::new(&world, &uuid, authy_id, "approved").send(&world).await, 200);
     let status = world.client.login_status(&begun.login_token).await.unwrap().unwrap();
     assert_eq!(status, cancelled);
 }
 
-#[tokio::test]
-async fn a_denial_after_a_code_got_in_ends_that_session() {
-    let (world, person, begun, uuid, authy_id) = with_open_push().await;
+async fn a_denial_after_a_code_got_in_ends_that_session(database: Database) {
+    let (world, person, begun, uuid, authy_id) = with_open_push(database).await;
     let code = world.device(&person).await.app_code.unwrap();
     world.planted.plant("code", &code);
     let status = world.client.verify_token(&begun.login_token, &code).await.unwrap().into_result().unwrap();
@@ -154,9 +147,8 @@ async fn a_denial_after_a_code_got_in_ends_that_session() {
     assert_eq!(world.client.login_status(&begun.login_token).await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_forged_callback_of_the_sandbox_is_refused_and_the_push_is_asked_about() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_forged_callback_of_the_sandbox_is_refused_and_the_push_is_asked_about(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let forging = CallbackFaults { forge: true, ..CallbackFaults::default() };
     world.phone.set_faults(&Faults::callbacks(forging)).await.unwrap();
     let begun = world.begin_signup(&person).await;
@@ -174,10 +166,9 @@ async fn a_forged_callback_of_the_sandbox_is_refused_and_the_push_is_asked_about
     world.session(&begun.login_token).await;
 }
 
-#[tokio::test]
-async fn a_callback_may_come_by_get() {
-    let (world, person) = (World::new().await, Person::new());
-    world.phone.set_callback(Some(&world.callback_url()), CallbackMethod::Get).await.unwrap();
+async fn a_callback_may_come_by_get(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
+    world.phone.set_callback(Some(world.callback_url()), CallbackMethod::Get).await.unwrap();
     let begun = world.begin_signup(&person).await;
     world.approve(&person, &begun.status).await;
     world.session(&begun.login_token).await;
@@ -186,9 +177,8 @@ async fn a_callback_may_come_by_get() {
     world.wait_for_state(&login.login_token, LoginState::Denied).await;
 }
 
-#[tokio::test]
-async fn a_finger_may_be_faster_than_our_knowing_of_the_push() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_finger_may_be_faster_than_our_knowing_of_the_push(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.sign_up(&person).await;
     let before = world.device(&person).await.approval_requests.len();
     // The push is out, and its answer to us is late.
@@ -208,9 +198,8 @@ async fn a_finger_may_be_faster_than_our_knowing_of_the_push() {
     world.session(&begun.login_token).await;
 }
 
-#[tokio::test]
-async fn a_push_that_timed_out_at_us_but_reached_the_phone_counts() {
-    let world = World::builder().set("PROVIDER_TIMEOUT", "500ms").start().await;
+async fn a_push_that_timed_out_at_us_but_reached_the_phone_counts(database: Database) {
+    let world = World::builder(database).set("PROVIDER_TIMEOUT", "500ms").start().await;
     let person = Person::new();
     world.sign_up(&person).await;
     let silent = ApiFault::new(ApiFaultKind::Silent).in_paths(["approval_requests"]);
@@ -220,4 +209,18 @@ async fn a_push_that_timed_out_at_us_but_reached_the_phone_counts() {
     world.phone.clear_faults().await.unwrap();
     world.approve(&person, &begun.status).await;
     world.session(&begun.login_token).await;
+}
+
+on_both_databases! {
+    what_is_not_signed_as_it_should_changes_nothing,
+    what_can_be_read_in_two_ways_is_refused_although_it_is_signed,
+    what_speaks_of_nothing_of_ours_is_accepted_and_changes_nothing,
+    approved_after_denied_changes_nothing,
+    a_repeated_approval_opens_no_second_session,
+    a_late_verdict_on_what_is_over_is_accepted_and_changes_nothing,
+    a_denial_after_a_code_got_in_ends_that_session,
+    a_forged_callback_of_the_sandbox_is_refused_and_the_push_is_asked_about,
+    a_callback_may_come_by_get,
+    a_finger_may_be_faster_than_our_knowing_of_the_push,
+    a_push_that_timed_out_at_us_but_reached_the_phone_counts,
 }

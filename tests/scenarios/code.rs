@@ -6,7 +6,7 @@ use client_example::{
     Begun, CodeChannel, LoginFailure, LoginState, LoginStep, ResendTokenErrorCode, VerifyTokenErrorCode,
 };
 use futures_util::future::join_all;
-use harness::{Person, World};
+use harness::{Database, Person, World, on_both_databases};
 
 /// A user whose phone has no app, and a login of theirs that waits for a code.
 async fn awaiting_code(world: &World, person: &Person) -> Begun {
@@ -29,9 +29,8 @@ fn refused(reply: &client_example::VerifyTokenReply) -> (VerifyTokenErrorCode, O
     (error.code.clone(), error.tries_left)
 }
 
-#[tokio::test]
-async fn without_the_app_a_code_is_sent_at_once() {
-    let (world, person) = (World::new().await, Person::new());
+async fn without_the_app_a_code_is_sent_at_once(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let begun = awaiting_code(&world, &person).await;
     assert_eq!(begun.status.code_channel, Some(CodeChannel::Sms));
     let code = world.sms_code(&person).await;
@@ -49,9 +48,8 @@ async fn without_the_app_a_code_is_sent_at_once() {
     assert_eq!(world.phone.calls().await.unwrap().count("verify"), 0);
 }
 
-#[tokio::test]
-async fn the_code_of_the_app_signs_in_too() {
-    let (world, person) = (World::new().await, Person::new());
+async fn the_code_of_the_app_signs_in_too(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.sign_up(&person).await;
     let begun = world.begin_login(&person).await;
     let code = world.device(&person).await.app_code.unwrap();
@@ -60,9 +58,8 @@ async fn the_code_of_the_app_signs_in_too() {
     assert_eq!(status.state, LoginState::Approved);
 }
 
-#[tokio::test]
-async fn five_wrong_codes_fail_the_login_and_the_right_one_no_longer_helps() {
-    let (world, person) = (World::new().await, Person::new());
+async fn five_wrong_codes_fail_the_login_and_the_right_one_no_longer_helps(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let begun = awaiting_code(&world, &person).await;
     let code = world.sms_code(&person).await;
     for tries_left in [4, 3, 2, 1] {
@@ -79,9 +76,8 @@ async fn five_wrong_codes_fail_the_login_and_the_right_one_no_longer_helps() {
     assert_eq!(late.status.unwrap().session, None);
 }
 
-#[tokio::test]
-async fn of_a_hundred_wrong_codes_at_once_five_reach_the_provider() {
-    let (world, person) = (World::new().await, Person::new());
+async fn of_a_hundred_wrong_codes_at_once_five_reach_the_provider(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let begun = awaiting_code(&world, &person).await;
     let code = wrong(&world.sms_code(&person).await);
     let replies = join_all((0..100).map(|_| world.client.verify_token(&begun.login_token, &code))).await;
@@ -108,18 +104,16 @@ async fn race(world: &World, logins: [&Begun; 2], code: &str) {
     assert_eq!((signed_in, used), (1, VerifyTokenErrorCode::CodeAlreadyUsed));
 }
 
-#[tokio::test]
-async fn one_code_settles_one_of_two_logins() {
-    let (world, person) = (World::new().await, Person::new());
+async fn one_code_settles_one_of_two_logins(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let first = awaiting_code(&world, &person).await;
     let second = world.begin_login(&person).await;
     let code = world.sms_code(&person).await;
     race(&world, [&first, &second], &code).await;
 }
 
-#[tokio::test]
-async fn one_code_settles_one_of_two_accounts_on_one_phone() {
-    let (world, person) = (World::new().await, Person::new());
+async fn one_code_settles_one_of_two_accounts_on_one_phone(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let first = awaiting_code(&world, &person).await;
     let housemate = person.sharing_phone();
     let second = world.begin_signup(&housemate).await;
@@ -128,9 +122,8 @@ async fn one_code_settles_one_of_two_accounts_on_one_phone() {
     race(&world, [&first, &second], &code).await;
 }
 
-#[tokio::test]
-async fn what_is_no_code_takes_no_try_and_reaches_nobody() {
-    let (world, person) = (World::new().await, Person::new());
+async fn what_is_no_code_takes_no_try_and_reaches_nobody(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let begun = awaiting_code(&world, &person).await;
     world.phone.forget_calls().await.unwrap();
     let long = "1".repeat(4_096);
@@ -152,9 +145,8 @@ async fn what_is_no_code_takes_no_try_and_reaches_nobody() {
     assert_eq!(world.phone.calls().await.unwrap().counts.values().sum::<u64>(), 0);
 }
 
-#[tokio::test]
-async fn another_code_is_sent_after_a_pause_by_the_channel_that_is_asked_for() {
-    let (world, person) = (World::new().await, Person::new());
+async fn another_code_is_sent_after_a_pause_by_the_channel_that_is_asked_for(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let begun = awaiting_code(&world, &person).await;
     let soon = world.client.resend_token(&begun.login_token, None).await.unwrap();
     let [error] = &soon.errors[..] else { panic!("{soon:?}") };
@@ -169,9 +161,8 @@ async fn another_code_is_sent_after_a_pause_by_the_channel_that_is_asked_for() {
     assert_eq!((calls.count("sms"), calls.count("call")), (2, 1));
 }
 
-#[tokio::test]
-async fn of_twenty_wishes_for_a_code_at_once_one_is_sent() {
-    let (world, person) = (World::new().await, Person::new());
+async fn of_twenty_wishes_for_a_code_at_once_one_is_sent(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.sign_up(&person).await;
     let begun = world.begin_login(&person).await;
     let replies = join_all((0..20).map(|_| world.client.resend_token(&begun.login_token, None))).await;
@@ -179,9 +170,8 @@ async fn of_twenty_wishes_for_a_code_at_once_one_is_sent() {
     assert_eq!((sent, world.phone.calls().await.unwrap().count("sms")), (1, 1));
 }
 
-#[tokio::test]
-async fn a_person_with_the_app_is_told_to_open_it_or_gets_a_text_message() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_person_with_the_app_is_told_to_open_it_or_gets_a_text_message(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.sign_up(&person).await;
     let begun = world.begin_login(&person).await;
     let reply = world.client.resend_token(&begun.login_token, Some(CodeChannel::App)).await.unwrap();
@@ -194,9 +184,8 @@ async fn a_person_with_the_app_is_told_to_open_it_or_gets_a_text_message() {
     world.session(&begun.login_token).await;
 }
 
-#[tokio::test]
-async fn an_unknown_login_token_is_told_so() {
-    let world = World::new().await;
+async fn an_unknown_login_token_is_told_so(database: Database) {
+    let world = World::new(database).await;
     let foreign = "A".repeat(43);
     for text in [foreign.as_str(), "", "../sms", &"x".repeat(4_096)] {
         let token = client_example::LoginToken::new(text);
@@ -207,4 +196,18 @@ async fn an_unknown_login_token_is_told_so() {
         assert_eq!(world.client.cancel_login(&token).await.unwrap(), None);
         assert_eq!(world.client.login_status(&token).await.unwrap(), None);
     }
+}
+
+on_both_databases! {
+    without_the_app_a_code_is_sent_at_once,
+    the_code_of_the_app_signs_in_too,
+    five_wrong_codes_fail_the_login_and_the_right_one_no_longer_helps,
+    of_a_hundred_wrong_codes_at_once_five_reach_the_provider,
+    one_code_settles_one_of_two_logins,
+    one_code_settles_one_of_two_accounts_on_one_phone,
+    what_is_no_code_takes_no_try_and_reaches_nobody,
+    another_code_is_sent_after_a_pause_by_the_channel_that_is_asked_for,
+    of_twenty_wishes_for_a_code_at_once_one_is_sent,
+    a_person_with_the_app_is_told_to_open_it_or_gets_a_text_message,
+    an_unknown_login_token_is_told_so,
 }

@@ -1,6 +1,6 @@
 //! The example program: the whole story that it plays, and each of its commands against a running service.
 
-use harness::{Finished, Person, World, run, run_with_input};
+use harness::{Database, Finished, Person, World, on_both_databases, run, run_with_input};
 use serde_json::Value;
 
 /// Where the parts of a world are, as the program is told.
@@ -23,9 +23,8 @@ fn last(finished: &Finished) -> Value {
     serde_json::from_str(finished.output.lines().last().unwrap()).unwrap()
 }
 
-#[tokio::test]
-async fn the_demo_ends_with_the_signed_in_user_twice() {
-    let world = World::new().await;
+async fn the_demo_ends_with_the_signed_in_user_twice(database: Database) {
+    let world = World::new(database).await;
     let mut users = Vec::new();
     for _ in 0..2 {
         let demo = run("client-under-test", &["demo"], &settings(&world), world.folder()).await;
@@ -37,9 +36,8 @@ async fn the_demo_ends_with_the_signed_in_user_twice() {
     assert_ne!(users[0], users[1]);
 }
 
-#[tokio::test]
-async fn the_demo_tells_its_steps_to_programs_too() {
-    let world = World::new().await;
+async fn the_demo_tells_its_steps_to_programs_too(database: Database) {
+    let world = World::new(database).await;
     let demo = run("client-under-test", &["demo", "--json"], &settings(&world), world.folder()).await;
     assert_eq!(demo.code, Some(0), "{}", demo.log);
     for (index, line) in demo.output.lines().enumerate() {
@@ -48,9 +46,8 @@ async fn the_demo_tells_its_steps_to_programs_too() {
     }
 }
 
-#[tokio::test]
-async fn the_demo_says_what_is_not_there() {
-    let world = World::new().await;
+async fn the_demo_says_what_is_not_there(database: Database) {
+    let world = World::new(database).await;
     // Nothing listens on the first port: it takes more rights than a test has.
     let (nothing, service) = ("http://127.0.0.1:1", world.service_address());
     for (settings, address) in [
@@ -65,9 +62,8 @@ async fn the_demo_says_what_is_not_there() {
     }
 }
 
-#[tokio::test]
-async fn a_person_signs_up_and_out_by_commands() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_person_signs_up_and_out_by_commands(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.plant(&person);
     let signup = ["signup", "--json", "--no-wait", "--name", &person.full_name, "--email", &person.email];
     let phone = ["--country-code", &person.country_code, "--phone", &person.phone];
@@ -89,9 +85,8 @@ async fn a_person_signs_up_and_out_by_commands() {
     assert_eq!((nobody.code, nobody.output.as_str()), (Some(1), "Nobody is signed in.\n"));
 }
 
-#[tokio::test]
-async fn login_waits_for_the_phone() {
-    let (world, person) = (World::new().await, Person::new());
+async fn login_waits_for_the_phone(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.sign_up(&person).await;
     let login = ["login", "--json", "--email", &person.email];
     let (login, ()) = tokio::join!(client(&world, &login, NO_TOKEN, &person.password), async {
@@ -108,9 +103,8 @@ async fn login_waits_for_the_phone() {
     assert_eq!(session["user"]["email"], person.email);
 }
 
-#[tokio::test]
-async fn a_code_is_asked_for_and_typed() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_code_is_asked_for_and_typed(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.sign_up(&person).await;
     let login = ["login", "--json", "--no-wait", "--email", &person.email];
     let begun = client(&world, &login, NO_TOKEN, &person.password).await;
@@ -130,9 +124,8 @@ async fn a_code_is_asked_for_and_typed() {
     assert_eq!(session["user"]["email"], person.email);
 }
 
-#[tokio::test]
-async fn what_a_person_did_wrong_is_told() {
-    let (world, person) = (World::new().await, Person::new());
+async fn what_a_person_did_wrong_is_told(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.plant(&person);
     let login = ["login", "--email", &person.email];
     let refused = client(&world, &login, NO_TOKEN, &person.password).await;
@@ -144,4 +137,14 @@ async fn what_a_person_did_wrong_is_told() {
     assert!(me.log.contains("--session-token"), "{}", me.log);
     let ended = client(&world, &["me"], ("COUNTERSIGN_SESSION_TOKEN", "of nobody"), "").await;
     assert_eq!(ended.code, Some(1), "{}", ended.log);
+}
+
+on_both_databases! {
+    the_demo_ends_with_the_signed_in_user_twice,
+    the_demo_tells_its_steps_to_programs_too,
+    the_demo_says_what_is_not_there,
+    a_person_signs_up_and_out_by_commands,
+    login_waits_for_the_phone,
+    a_code_is_asked_for_and_typed,
+    what_a_person_did_wrong_is_told,
 }

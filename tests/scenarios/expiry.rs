@@ -7,13 +7,12 @@ use client_example::{
     phone::{CallbackFaults, Faults},
 };
 use futures_util::StreamExt;
-use harness::{Person, World};
+use harness::{Database, Person, World, on_both_databases};
 
 const TEN_MINUTES: Duration = Duration::from_mins(10);
 
-#[tokio::test]
-async fn after_ten_minutes_the_watcher_is_told() {
-    let (world, person) = (World::new().await, Person::new());
+async fn after_ten_minutes_the_watcher_is_told(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.sign_up(&person).await;
     let begun = world.begin_login(&person).await;
     let mut watch = world.watch(&begun.login_token);
@@ -29,9 +28,8 @@ async fn after_ten_minutes_the_watcher_is_told() {
     assert_eq!((last.state, last.next_step, last.session), (LoginState::Expired, LoginStep::None, None));
 }
 
-#[tokio::test]
-async fn an_approval_given_in_time_counts_although_its_callback_is_lost() {
-    let (world, person) = (World::new().await, Person::new());
+async fn an_approval_given_in_time_counts_although_its_callback_is_lost(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.sign_up(&person).await;
     let begun = world.begin_login(&person).await;
     world
@@ -44,9 +42,8 @@ async fn an_approval_given_in_time_counts_although_its_callback_is_lost() {
     world.session(&begun.login_token).await;
 }
 
-#[tokio::test]
-async fn a_right_code_after_the_deadline_does_not_help() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_right_code_after_the_deadline_does_not_help(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.phone.set_default_onetouch(false).await.unwrap();
     let begun = world.begin_signup(&person).await;
     let code = world.sms_code(&person).await;
@@ -56,9 +53,8 @@ async fn a_right_code_after_the_deadline_does_not_help() {
     assert_eq!(reply.status.unwrap().session, None);
 }
 
-#[tokio::test]
-async fn a_login_token_is_forgotten_at_the_deadline_and_its_session_lives_on() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_login_token_is_forgotten_at_the_deadline_and_its_session_lives_on(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let begun = world.begin_signup(&person).await;
     world.approve(&person, &begun.status).await;
     let session = world.session(&begun.login_token).await;
@@ -69,9 +65,8 @@ async fn a_login_token_is_forgotten_at_the_deadline_and_its_session_lives_on() {
     assert!(world.client.with_bearer(session.token).me().await.unwrap().is_some());
 }
 
-#[tokio::test]
-async fn a_session_ends_by_itself() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_session_ends_by_itself(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let session = world.sign_up(&person).await;
     let signed_in = world.client.with_bearer(session.token);
     world.advance(Duration::from_mins(12 * 60 - 1)).await;
@@ -80,9 +75,8 @@ async fn a_session_ends_by_itself() {
     assert_eq!(signed_in.me().await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn a_lost_callback_is_made_good_by_asking() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_lost_callback_is_made_good_by_asking(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.sign_up(&person).await;
     world
         .phone
@@ -97,4 +91,13 @@ async fn a_lost_callback_is_made_good_by_asking() {
         world.advance(Duration::from_secs(15)).await;
         world.session(&begun.login_token).await;
     }
+}
+
+on_both_databases! {
+    after_ten_minutes_the_watcher_is_told,
+    an_approval_given_in_time_counts_although_its_callback_is_lost,
+    a_right_code_after_the_deadline_does_not_help,
+    a_login_token_is_forgotten_at_the_deadline_and_its_session_lives_on,
+    a_session_ends_by_itself,
+    a_lost_callback_is_made_good_by_asking,
 }

@@ -8,7 +8,7 @@ use client_example::{
     phone::{ApiFault, ApiFaultKind, CallbackFaults, Faults},
 };
 use futures_util::future::join_all;
-use harness::{Person, World};
+use harness::{Database, Person, World, on_both_databases};
 
 /// Every way in which an answer can fail to come, or to make sense; and whether it says "too many requests".
 fn all_faults() -> Vec<(&'static str, ApiFault, bool)> {
@@ -25,8 +25,8 @@ fn all_faults() -> Vec<(&'static str, ApiFault, bool)> {
 }
 
 /// A world that waits half a second for its provider, and in which a code may be asked for every second.
-async fn impatient() -> World {
-    World::builder().set("PROVIDER_TIMEOUT", "500ms").set("RESEND_PAUSE", "1s").start().await
+async fn impatient(database: Database) -> World {
+    World::builder(database).set("PROVIDER_TIMEOUT", "500ms").set("RESEND_PAUSE", "1s").start().await
 }
 
 async fn set(world: &World, fault: &ApiFault, paths: &[&str]) {
@@ -39,9 +39,8 @@ async fn in_time<T>(work: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_mins(1), work).await.unwrap()
 }
 
-#[tokio::test]
-async fn a_signup_without_provider_is_told_so_and_leaves_nothing_in_the_way() {
-    let world = impatient().await;
+async fn a_signup_without_provider_is_told_so_and_leaves_nothing_in_the_way(database: Database) {
+    let world = impatient(database).await;
     for (name, fault, is_pause) in all_faults() {
         let person = Person::new();
         world.plant(&person);
@@ -55,9 +54,8 @@ async fn a_signup_without_provider_is_told_so_and_leaves_nothing_in_the_way() {
     }
 }
 
-#[tokio::test]
-async fn without_a_push_the_person_gets_a_code() {
-    let (world, person) = (impatient().await, Person::new());
+async fn without_a_push_the_person_gets_a_code(database: Database) {
+    let (world, person) = (impatient(database).await, Person::new());
     world.sign_up(&person).await;
     for (name, fault, _) in all_faults() {
         set(&world, &fault, &["approval_requests"]).await;
@@ -74,9 +72,8 @@ async fn without_a_push_the_person_gets_a_code() {
     }
 }
 
-#[tokio::test]
-async fn without_push_and_code_the_login_goes_on_when_a_code_can_be_sent_again() {
-    let (world, person) = (impatient().await, Person::new());
+async fn without_push_and_code_the_login_goes_on_when_a_code_can_be_sent_again(database: Database) {
+    let (world, person) = (impatient(database).await, Person::new());
     world.sign_up(&person).await;
     for (name, fault, is_pause) in all_faults() {
         set(&world, &fault, &["approval_requests", "sms"]).await;
@@ -102,9 +99,8 @@ async fn without_push_and_code_the_login_goes_on_when_a_code_can_be_sent_again()
     }
 }
 
-#[tokio::test]
-async fn a_try_is_given_back_only_where_the_code_was_certainly_not_judged() {
-    let (world, person) = (impatient().await, Person::new());
+async fn a_try_is_given_back_only_where_the_code_was_certainly_not_judged(database: Database) {
+    let (world, person) = (impatient(database).await, Person::new());
     world.sign_up(&person).await;
     for (name, fault, is_pause) in all_faults() {
         let begun = world.begin_login(&person).await;
@@ -123,9 +119,8 @@ async fn a_try_is_given_back_only_where_the_code_was_certainly_not_judged() {
     }
 }
 
-#[tokio::test]
-async fn five_codes_of_which_nothing_was_heard_end_the_login() {
-    let (world, person) = (impatient().await, Person::new());
+async fn five_codes_of_which_nothing_was_heard_end_the_login(database: Database) {
+    let (world, person) = (impatient(database).await, Person::new());
     world.sign_up(&person).await;
     let begun = world.begin_login(&person).await;
     set(&world, &ApiFault::new(ApiFaultKind::Html), &["verify"]).await;
@@ -137,9 +132,8 @@ async fn five_codes_of_which_nothing_was_heard_end_the_login() {
     assert_eq!((status.state, status.failure), (LoginState::Failed, Some(LoginFailure::TooManyWrongCodes)));
 }
 
-#[tokio::test]
-async fn a_right_code_whose_judgement_was_lost_is_replaced_by_the_next() {
-    let (world, person) = (impatient().await, Person::new());
+async fn a_right_code_whose_judgement_was_lost_is_replaced_by_the_next(database: Database) {
+    let (world, person) = (impatient(database).await, Person::new());
     world.phone.set_default_onetouch(false).await.unwrap();
     let begun = world.begin_signup(&person).await;
     let code = world.sms_code(&person).await;
@@ -156,10 +150,9 @@ async fn a_right_code_whose_judgement_was_lost_is_replaced_by_the_next() {
     assert_eq!(status.state, LoginState::Approved);
 }
 
-#[tokio::test]
-async fn a_provider_that_is_not_there_is_told_at_once() {
+async fn a_provider_that_is_not_there_is_told_at_once(database: Database) {
     let nowhere = "http://127.0.0.1:9";
-    let world = World::builder().split().set("AUTHY_API_URL", nowhere).start().await;
+    let world = World::builder(database).split().set("AUTHY_API_URL", nowhere).start().await;
     let person = Person::new();
     world.plant(&person);
     let reply = in_time(world.client.signup(person.signup())).await.unwrap();
@@ -167,15 +160,15 @@ async fn a_provider_that_is_not_there_is_told_at_once() {
     assert_eq!((reply.login_token, reply.status), (None, None));
 }
 
-#[tokio::test]
-async fn whatever_becomes_of_callbacks_every_login_ends_as_its_phone_said() {
+async fn whatever_becomes_of_callbacks_every_login_ends_as_its_phone_said(database: Database) {
+    let world = World::new(database).await;
     for (name, faults) in [
         ("half lost", CallbackFaults { drop: 0.5, ..CallbackFaults::default() }),
         ("all lost", CallbackFaults { drop: 1.0, ..CallbackFaults::default() }),
         ("repeated", CallbackFaults { repeat: 2, ..CallbackFaults::default() }),
         ("late and half lost", CallbackFaults { delay_ms: 300, drop: 0.5, ..CallbackFaults::default() }),
     ] {
-        let world = World::new().await;
+        world.phone.clear_faults().await.unwrap();
         let people: Vec<Person> = (0..6).map(|_| Person::new()).collect();
         join_all(people.iter().map(|person| world.sign_up(person))).await;
         world.phone.set_faults(&Faults::callbacks(faults)).await.unwrap();
@@ -199,4 +192,15 @@ async fn whatever_becomes_of_callbacks_every_login_ends_as_its_phone_said() {
         }
         assert_eq!(tokens.len(), 3, "{name}");
     }
+}
+
+on_both_databases! {
+    a_signup_without_provider_is_told_so_and_leaves_nothing_in_the_way,
+    without_a_push_the_person_gets_a_code,
+    without_push_and_code_the_login_goes_on_when_a_code_can_be_sent_again,
+    a_try_is_given_back_only_where_the_code_was_certainly_not_judged,
+    five_codes_of_which_nothing_was_heard_end_the_login,
+    a_right_code_whose_judgement_was_lost_is_replaced_by_the_next,
+    a_provider_that_is_not_there_is_told_at_once,
+    whatever_becomes_of_callbacks_every_login_ends_as_its_phone_said,
 }

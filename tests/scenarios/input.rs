@@ -1,7 +1,7 @@
 //! Whatever is typed: one typed error for each wrong field, all at once, and never a fault.
 
 use client_example::{SignupErrorCode, SignupInput};
-use harness::{Person, World};
+use harness::{Database, Person, World, on_both_databases};
 
 /// The codes and fields of what is wrong with a form.
 async fn faults(world: &World, input: SignupInput) -> Vec<(SignupErrorCode, String)> {
@@ -10,9 +10,8 @@ async fn faults(world: &World, input: SignupInput) -> Vec<(SignupErrorCode, Stri
     reply.errors.into_iter().map(|error| (error.code, error.field.unwrap_or_default())).collect()
 }
 
-#[tokio::test]
-async fn everything_that_is_wrong_is_told_at_once() {
-    let world = World::new().await;
+async fn everything_that_is_wrong_is_told_at_once(database: Database) {
+    let world = World::new(database).await;
     let wrong = SignupInput {
         full_name: " \t ".to_owned(),
         email: "nobody".to_owned(),
@@ -31,9 +30,8 @@ async fn everything_that_is_wrong_is_told_at_once() {
     assert_eq!(world.phone.calls().await.unwrap().counts.values().sum::<u64>(), 0);
 }
 
-#[tokio::test]
-async fn each_field_has_its_own_error() {
-    let (world, person) = (World::new().await, Person::new());
+async fn each_field_has_its_own_error(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let good = person.signup();
     let too_long = "x".repeat(129);
     let huge = "x".repeat(20_000);
@@ -76,9 +74,8 @@ async fn each_field_has_its_own_error() {
     world.sign_up(&person).await;
 }
 
-#[tokio::test]
-async fn a_phone_may_be_written_as_people_write_it() {
-    let world = World::new().await;
+async fn a_phone_may_be_written_as_people_write_it(database: Database) {
+    let world = World::new(database).await;
     let person = Person::new();
     let national = &person.phone;
     let written = format!("+1 ({}) {}-{}", &national[..3], &national[3..6], &national[6..]);
@@ -86,4 +83,10 @@ async fn a_phone_may_be_written_as_people_write_it() {
     let session = world.sign_up(&typed).await;
     assert_eq!(session.user.country_code, "1");
     assert_eq!(world.device(&typed).await.phone, format!("+1{national}"));
+}
+
+on_both_databases! {
+    everything_that_is_wrong_is_told_at_once,
+    each_field_has_its_own_error,
+    a_phone_may_be_written_as_people_write_it,
 }

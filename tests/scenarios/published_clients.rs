@@ -8,7 +8,7 @@ use std::{
     process::Stdio,
 };
 
-use harness::{World, require};
+use harness::{Database, World, require};
 use tokio::process::Command;
 
 /// Where `install` has put what a list names: `published-clients`, in the target folder that this test was built in.
@@ -42,7 +42,7 @@ async fn interpreter(name: &str) -> Result<(), String> {
 
 /// Runs the checks of one library, and returns how many passed.
 async fn checks_passed(mut interpreter: Command, file: &str) -> u32 {
-    let world = World::builder().split().start().await;
+    let world = World::builder(Database::Sqlite).split().start().await;
     let ended = interpreter
         .arg(source(file))
         .env("SANDBOX_URL", world.sandbox_address())

@@ -1,11 +1,10 @@
 //! Logging in with a push.
 
 use client_example::{LoginErrorCode, LoginFailure, LoginInput, LoginState, LoginStatus, LoginStep};
-use harness::{Person, World};
+use harness::{Database, Person, World, on_both_databases};
 
-#[tokio::test]
-async fn an_approved_push_signs_in_and_the_watcher_is_told() {
-    let (world, person) = (World::new().await, Person::new());
+async fn an_approved_push_signs_in_and_the_watcher_is_told(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.sign_up(&person).await;
     let begun = world.begin_login(&person).await;
     assert_eq!(
@@ -25,9 +24,8 @@ async fn an_approved_push_signs_in_and_the_watcher_is_told() {
     assert_eq!(me.email, person.email);
 }
 
-#[tokio::test]
-async fn after_a_denial_a_right_code_still_signs_in() {
-    let (world, person) = (World::new().await, Person::new());
+async fn after_a_denial_a_right_code_still_signs_in(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.sign_up(&person).await;
     let begun = world.begin_login(&person).await;
     world.phone.forget_calls().await.unwrap();
@@ -43,9 +41,8 @@ async fn after_a_denial_a_right_code_still_signs_in() {
     assert!(world.client.with_bearer(status.session.unwrap().token).me().await.unwrap().is_some());
 }
 
-#[tokio::test]
-async fn a_denial_is_final_where_a_setting_says_so() {
-    let world = World::builder().set("DENIED_IS_FINAL", "true").start().await;
+async fn a_denial_is_final_where_a_setting_says_so(database: Database) {
+    let world = World::builder(database).set("DENIED_IS_FINAL", "true").start().await;
     let person = Person::new();
     world.sign_up(&person).await;
     let begun = world.begin_login(&person).await;
@@ -54,9 +51,8 @@ async fn a_denial_is_final_where_a_setting_says_so() {
     assert_eq!((status.state, status.failure), (LoginState::Failed, Some(LoginFailure::Denied)));
 }
 
-#[tokio::test]
-async fn of_two_logins_at_the_same_time_approving_one_leaves_the_other_pending() {
-    let (world, person) = (World::new().await, Person::new());
+async fn of_two_logins_at_the_same_time_approving_one_leaves_the_other_pending(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.sign_up(&person).await;
     let (mine, theirs) = (world.begin_login(&person).await, world.begin_login(&person).await);
     assert_ne!(mine.status.match_number, theirs.status.match_number);
@@ -70,9 +66,8 @@ async fn of_two_logins_at_the_same_time_approving_one_leaves_the_other_pending()
     assert_eq!(first.state, LoginState::Approved);
 }
 
-#[tokio::test]
-async fn a_cancelled_login_cannot_be_approved() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_cancelled_login_cannot_be_approved(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.sign_up(&person).await;
     let begun = world.begin_login(&person).await;
     let cancelled = world.client.cancel_login(&begun.login_token).await.unwrap().unwrap();
@@ -83,9 +78,8 @@ async fn a_cancelled_login_cannot_be_approved() {
     assert_eq!(again, cancelled);
 }
 
-#[tokio::test]
-async fn cancelling_what_is_approved_changes_nothing() {
-    let (world, person) = (World::new().await, Person::new());
+async fn cancelling_what_is_approved_changes_nothing(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let begun = world.begin_signup(&person).await;
     world.approve(&person, &begun.status).await;
     let session = world.session(&begun.login_token).await;
@@ -93,9 +87,8 @@ async fn cancelling_what_is_approved_changes_nothing() {
     assert_eq!((status.state, status.session), (LoginState::Approved, Some(session)));
 }
 
-#[tokio::test]
-async fn a_wrong_password_and_an_unknown_email_get_the_same_answer() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_wrong_password_and_an_unknown_email_get_the_same_answer(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.sign_up(&person).await;
     world.phone.forget_calls().await.unwrap();
     let wrong = LoginInput { password: "not my password".to_owned(), ..person.login() };
@@ -110,9 +103,8 @@ async fn a_wrong_password_and_an_unknown_email_get_the_same_answer() {
     assert_eq!(world.phone.calls().await.unwrap().counts.values().sum::<u64>(), 0);
 }
 
-#[tokio::test]
-async fn an_email_is_the_same_in_capitals_and_a_password_however_it_is_composed() {
-    let world = World::new().await;
+async fn an_email_is_the_same_in_capitals_and_a_password_however_it_is_composed(database: Database) {
+    let world = World::new(database).await;
     let person = Person { password: "cafe\u{301} au lait \u{e9}t\u{e9}".to_owned(), ..Person::new() };
     world.sign_up(&person).await;
     let typed = LoginInput {
@@ -122,9 +114,8 @@ async fn an_email_is_the_same_in_capitals_and_a_password_however_it_is_composed(
     assert!(world.client.login(typed).await.unwrap().login_token.is_some());
 }
 
-#[tokio::test]
-async fn logging_out_ends_the_session_and_forgets_the_login() {
-    let (world, person) = (World::new().await, Person::new());
+async fn logging_out_ends_the_session_and_forgets_the_login(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let begun = world.begin_signup(&person).await;
     world.approve(&person, &begun.status).await;
     let session = world.session(&begun.login_token).await;
@@ -136,9 +127,8 @@ async fn logging_out_ends_the_session_and_forgets_the_login() {
     assert!(!world.client.logout().await.unwrap());
 }
 
-#[tokio::test]
-async fn each_login_opens_a_session_of_its_own() {
-    let (world, person) = (World::new().await, Person::new());
+async fn each_login_opens_a_session_of_its_own(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let first = world.sign_up(&person).await;
     let begun = world.begin_login(&person).await;
     world.approve(&person, &begun.status).await;
@@ -146,4 +136,17 @@ async fn each_login_opens_a_session_of_its_own() {
     assert_ne!(first.token.reveal(), second.token.reveal());
     assert!(world.client.with_bearer(first.token).logout().await.unwrap());
     assert!(world.client.with_bearer(second.token).me().await.unwrap().is_some());
+}
+
+on_both_databases! {
+    an_approved_push_signs_in_and_the_watcher_is_told,
+    after_a_denial_a_right_code_still_signs_in,
+    a_denial_is_final_where_a_setting_says_so,
+    of_two_logins_at_the_same_time_approving_one_leaves_the_other_pending,
+    a_cancelled_login_cannot_be_approved,
+    cancelling_what_is_approved_changes_nothing,
+    a_wrong_password_and_an_unknown_email_get_the_same_answer,
+    an_email_is_the_same_in_capitals_and_a_password_however_it_is_composed,
+    logging_out_ends_the_session_and_forgets_the_login,
+    each_login_opens_a_session_of_its_own,
 }

@@ -7,7 +7,7 @@ use client_example::{
     phone::{CallbackFaults, Faults},
 };
 use futures_util::StreamExt;
-use harness::{Person, World};
+use harness::{Database, Person, World, on_both_databases};
 
 /// Returns when the sandbox has had an answer to a callback about this push.
 async fn answered(world: &World, uuid: &str) -> u16 {
@@ -25,9 +25,8 @@ async fn answered(world: &World, uuid: &str) -> u16 {
     }
 }
 
-#[tokio::test]
-async fn killed_right_after_it_answered_a_callback_it_remembers_the_verdict() {
-    let mut world = World::builder().split().start().await;
+async fn killed_right_after_it_answered_a_callback_it_remembers_the_verdict(database: Database) {
+    let mut world = World::builder(database).split().start().await;
     let person = Person::new();
     let begun = world.begin_signup(&person).await;
     let push = world.push(&person, &begun.status).await;
@@ -41,9 +40,8 @@ async fn killed_right_after_it_answered_a_callback_it_remembers_the_verdict() {
     assert!(world.client.with_bearer(session.token).me().await.unwrap().is_some());
 }
 
-#[tokio::test]
-async fn killed_while_a_login_waits_it_asks_how_the_push_stands() {
-    let mut world = World::builder().split().start().await;
+async fn killed_while_a_login_waits_it_asks_how_the_push_stands(database: Database) {
+    let mut world = World::builder(database).split().start().await;
     let person = Person::new();
     let begun = world.begin_signup(&person).await;
     let mut watch = world.watch(&begun.login_token);
@@ -63,7 +61,7 @@ async fn killed_while_a_login_waits_it_asks_how_the_push_stands() {
 
 #[tokio::test]
 async fn after_a_restart_open_pushes_are_asked_about_at_once() {
-    let (mut world, person) = (World::new().await, Person::new());
+    let (mut world, person) = (World::new(Database::Sqlite).await, Person::new());
     let begun = world.begin_signup(&person).await;
     // The clock that is moved ends with the process: after the restart, the next asking is minutes away.
     world.advance(Duration::from_mins(5)).await;
@@ -76,9 +74,8 @@ async fn after_a_restart_open_pushes_are_asked_about_at_once() {
     assert!(session.is_ok(), "nobody asked");
 }
 
-#[tokio::test]
-async fn a_session_outlives_the_process() {
-    let mut world = World::builder().split().start().await;
+async fn a_session_outlives_the_process(database: Database) {
+    let mut world = World::builder(database).split().start().await;
     let person = Person::new();
     let session = world.sign_up(&person).await;
     let begun = world.begin_login(&person).await;
@@ -92,7 +89,7 @@ async fn a_session_outlives_the_process() {
 
 #[tokio::test]
 async fn a_restart_of_dev_forgets_nobody() {
-    let mut world = World::new().await;
+    let mut world = World::new(Database::Sqlite).await;
     let person = Person::new();
     let session = world.sign_up(&person).await;
     let device = world.device(&person).await;
@@ -107,7 +104,7 @@ async fn a_restart_of_dev_forgets_nobody() {
 
 #[tokio::test]
 async fn a_person_whom_the_provider_has_forgotten_is_registered_again_once() {
-    let mut world = World::new().await;
+    let mut world = World::new(Database::Sqlite).await;
     let person = Person::new();
     world.sign_up(&person).await;
     world.kill_service().await;
@@ -121,9 +118,8 @@ async fn a_person_whom_the_provider_has_forgotten_is_registered_again_once() {
     assert_eq!(world.phone.calls().await.unwrap().count("users/new"), 1);
 }
 
-#[tokio::test]
-async fn asked_to_end_it_ends_well() {
-    let mut world = World::builder().split().start().await;
+async fn asked_to_end_it_ends_well(database: Database) {
+    let mut world = World::builder(database).split().start().await;
     let person = Person::new();
     let begun = world.begin_signup(&person).await;
     let mut watch = world.watch(&begun.login_token);
@@ -133,4 +129,11 @@ async fn asked_to_end_it_ends_well() {
     world.approve(&person, &begun.status).await;
     let last = watch.map(Result::unwrap).collect::<Vec<_>>().await.pop().unwrap();
     assert_eq!(last.state, LoginState::Approved);
+}
+
+on_both_databases! {
+    killed_right_after_it_answered_a_callback_it_remembers_the_verdict,
+    killed_while_a_login_waits_it_asks_how_the_push_stands,
+    a_session_outlives_the_process,
+    asked_to_end_it_ends_well,
 }

@@ -6,7 +6,7 @@ use client_example::{
     LoginErrorCode, LoginFailure, LoginPurpose, LoginState, LoginStatus, LoginStep, SignupErrorCode,
     phone::{ApiFault, ApiFaultKind, Faults},
 };
-use harness::{Person, World};
+use harness::{Database, Person, World, on_both_databases};
 
 /// Whether somebody's email and password get them a login.
 async fn is_user(world: &World, person: &Person) -> bool {
@@ -18,9 +18,8 @@ async fn is_user(world: &World, person: &Person) -> bool {
     }
 }
 
-#[tokio::test]
-async fn a_signup_is_a_user_once_the_phone_approves() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_signup_is_a_user_once_the_phone_approves(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let begun = world.begin_signup(&person).await;
     assert_eq!((&begun.status.state, &begun.status.purpose), (&LoginState::Pending, &LoginPurpose::Signup));
     assert_eq!(begun.status.next_step, LoginStep::ApproveOnPhone);
@@ -37,9 +36,8 @@ async fn a_signup_is_a_user_once_the_phone_approves() {
     assert!(is_user(&world, &person).await);
 }
 
-#[tokio::test]
-async fn a_signup_is_a_user_once_a_code_is_right() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_signup_is_a_user_once_a_code_is_right(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.phone.set_default_onetouch(false).await.unwrap();
     let begun = world.begin_signup(&person).await;
     assert_eq!(begun.status.next_step, LoginStep::EnterCode);
@@ -49,18 +47,16 @@ async fn a_signup_is_a_user_once_a_code_is_right() {
     assert!(is_user(&world, &person).await);
 }
 
-#[tokio::test]
-async fn a_signup_that_nobody_confirms_leaves_no_user() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_signup_that_nobody_confirms_leaves_no_user(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let begun = world.begin_signup(&person).await;
     world.advance(Duration::from_mins(10)).await;
     world.wait_for_state(&begun.login_token, LoginState::Expired).await;
     assert!(!is_user(&world, &person).await);
 }
 
-#[tokio::test]
-async fn a_signup_that_the_provider_refuses_leaves_no_user() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_signup_that_the_provider_refuses_leaves_no_user(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     world.plant(&person);
     let refusal = ApiFault { status: 400, ..ApiFault::new(ApiFaultKind::Status) }.in_paths(["users/new"]);
     world.phone.set_faults(&Faults::api(refusal)).await.unwrap();
@@ -77,9 +73,8 @@ async fn a_signup_that_the_provider_refuses_leaves_no_user() {
     world.sign_up(&person).await;
 }
 
-#[tokio::test]
-async fn a_taken_email_looks_the_same_and_is_told_to_who_proves_the_phone_only() {
-    let (world, owner) = (World::new().await, Person::new());
+async fn a_taken_email_looks_the_same_and_is_told_to_who_proves_the_phone_only(database: Database) {
+    let (world, owner) = (World::new(database).await, Person::new());
     world.sign_up(&owner).await;
     let stranger = Person { email: owner.email.clone(), ..Person::new() };
     let begun = world.begin_signup(&stranger).await;
@@ -96,9 +91,8 @@ async fn a_taken_email_looks_the_same_and_is_told_to_who_proves_the_phone_only()
     assert!(!is_user(&world, &stranger).await);
 }
 
-#[tokio::test]
-async fn of_several_signups_for_one_email_the_first_confirmed_wins() {
-    let (world, one) = (World::new().await, Person::new());
+async fn of_several_signups_for_one_email_the_first_confirmed_wins(database: Database) {
+    let (world, one) = (World::new(database).await, Person::new());
     let other = Person { email: one.email.clone(), ..Person::new() };
     let (first, second) = (world.begin_signup(&one).await, world.begin_signup(&other).await);
     world.approve(&other, &second.status).await;
@@ -111,9 +105,8 @@ async fn of_several_signups_for_one_email_the_first_confirmed_wins() {
     assert!(!is_user(&world, &one).await);
 }
 
-#[tokio::test]
-async fn a_right_code_for_a_taken_email_says_so_too() {
-    let (world, owner) = (World::new().await, Person::new());
+async fn a_right_code_for_a_taken_email_says_so_too(database: Database) {
+    let (world, owner) = (World::new(database).await, Person::new());
     world.sign_up(&owner).await;
     world.phone.set_default_onetouch(false).await.unwrap();
     let stranger = Person { email: owner.email.clone(), ..Person::new() };
@@ -121,4 +114,14 @@ async fn a_right_code_for_a_taken_email_says_so_too() {
     let code = world.sms_code(&stranger).await;
     let status = world.client.verify_token(&begun.login_token, &code).await.unwrap().into_result().unwrap();
     assert_eq!((status.state, status.failure), (LoginState::Failed, Some(LoginFailure::EmailTaken)));
+}
+
+on_both_databases! {
+    a_signup_is_a_user_once_the_phone_approves,
+    a_signup_is_a_user_once_a_code_is_right,
+    a_signup_that_nobody_confirms_leaves_no_user,
+    a_signup_that_the_provider_refuses_leaves_no_user,
+    a_taken_email_looks_the_same_and_is_told_to_who_proves_the_phone_only,
+    of_several_signups_for_one_email_the_first_confirmed_wins,
+    a_right_code_for_a_taken_email_says_so_too,
 }

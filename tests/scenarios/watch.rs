@@ -2,11 +2,10 @@
 
 use client_example::{LoginState, LoginToken, WatchError};
 use futures_util::StreamExt;
-use harness::{Person, World};
+use harness::{Database, Person, World, on_both_databases};
 
-#[tokio::test]
-async fn whoever_comes_late_gets_the_present_state_first() {
-    let (world, person) = (World::new().await, Person::new());
+async fn whoever_comes_late_gets_the_present_state_first(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let begun = world.begin_signup(&person).await;
     world.approve(&person, &begun.status).await;
     let session = world.session(&begun.login_token).await;
@@ -15,9 +14,8 @@ async fn whoever_comes_late_gets_the_present_state_first() {
     assert_eq!((&status.state, status.session.as_ref()), (&LoginState::Approved, Some(&session)));
 }
 
-#[tokio::test]
-async fn many_watchers_of_one_login_are_given_one_session() {
-    let (world, person) = (World::new().await, Person::new());
+async fn many_watchers_of_one_login_are_given_one_session(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let begun = world.begin_signup(&person).await;
     let mut watches: Vec<_> = (0..10).map(|_| world.watch(&begun.login_token)).collect();
     for watch in &mut watches {
@@ -32,9 +30,8 @@ async fn many_watchers_of_one_login_are_given_one_session() {
     assert_eq!(tokens.len(), 1);
 }
 
-#[tokio::test]
-async fn a_socket_that_drops_before_the_approval_comes_back_by_itself() {
-    let world = World::builder().split().start().await;
+async fn a_socket_that_drops_before_the_approval_comes_back_by_itself(database: Database) {
+    let world = World::builder(database).split().start().await;
     let mut world = world;
     let person = Person::new();
     let begun = world.begin_signup(&person).await;
@@ -47,9 +44,8 @@ async fn a_socket_that_drops_before_the_approval_comes_back_by_itself() {
     assert_eq!(last.state, LoginState::Approved);
 }
 
-#[tokio::test]
-async fn a_socket_that_drops_between_approval_and_delivery_gets_the_same_session() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_socket_that_drops_between_approval_and_delivery_gets_the_same_session(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let begun = world.begin_signup(&person).await;
     let mut dropped = world.watch(&begun.login_token);
     assert_eq!(dropped.next().await.unwrap().unwrap().state, LoginState::Pending);
@@ -61,9 +57,8 @@ async fn a_socket_that_drops_between_approval_and_delivery_gets_the_same_session
     assert!(world.client.with_bearer(session.token).me().await.unwrap().is_some());
 }
 
-#[tokio::test]
-async fn an_unknown_login_token_is_an_error_and_the_end() {
-    let world = World::new().await;
+async fn an_unknown_login_token_is_an_error_and_the_end(database: Database) {
+    let world = World::new(database).await;
     for text in ["A".repeat(43), String::new(), "nonsense".to_owned()] {
         let mut watch = world.watch(&LoginToken::new(text));
         let first = watch.next().await.unwrap();
@@ -72,9 +67,8 @@ async fn an_unknown_login_token_is_an_error_and_the_end() {
     }
 }
 
-#[tokio::test]
-async fn a_socket_ends_with_the_session_that_opened_it() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_socket_ends_with_the_session_that_opened_it(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let session = world.sign_up(&person).await;
     let signed_in = world.client.with_bearer(session.token);
     let begun = world.begin_login(&person).await;
@@ -88,9 +82,8 @@ async fn a_socket_ends_with_the_session_that_opened_it() {
     assert_eq!(status.state, LoginState::Pending);
 }
 
-#[tokio::test]
-async fn a_bearer_that_is_nobodys_is_nobody() {
-    let (world, person) = (World::new().await, Person::new());
+async fn a_bearer_that_is_nobodys_is_nobody(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
     let session = world.sign_up(&person).await;
     let signed_out = world.client.with_bearer(session.token);
     assert!(signed_out.logout().await.unwrap());
@@ -99,4 +92,14 @@ async fn a_bearer_that_is_nobodys_is_nobody() {
     assert_eq!(watch.next().await.unwrap().unwrap().state, LoginState::Pending);
     assert!(signed_out.login_status(&begun.login_token).await.unwrap().is_some());
     assert_eq!(signed_out.me().await.unwrap(), None);
+}
+
+on_both_databases! {
+    whoever_comes_late_gets_the_present_state_first,
+    many_watchers_of_one_login_are_given_one_session,
+    a_socket_that_drops_before_the_approval_comes_back_by_itself,
+    a_socket_that_drops_between_approval_and_delivery_gets_the_same_session,
+    an_unknown_login_token_is_an_error_and_the_end,
+    a_socket_ends_with_the_session_that_opened_it,
+    a_bearer_that_is_nobodys_is_nobody,
 }

@@ -1,6 +1,6 @@
 //! What the typed client never does, over plain HTTP: what proxies, tools and attackers send.
 
-use harness::World;
+use harness::{Database, World, on_both_databases};
 use reqwest::{Client, Method, RequestBuilder, Response, header};
 use serde_json::{Value, json};
 
@@ -20,9 +20,8 @@ async fn code(response: Response) -> String {
     error["extensions"]["code"].as_str().unwrap().to_owned()
 }
 
-#[tokio::test]
-async fn no_answer_may_be_kept_and_each_has_an_id() {
-    let world = World::new().await;
+async fn no_answer_may_be_kept_and_each_has_an_id(database: Database) {
+    let world = World::new(database).await;
     let answers = [
         post(&world, &json!({ "query": "{ me { id } }" })).await,
         request(&world, Method::GET, "/health/live").send().await.unwrap(),
@@ -37,9 +36,8 @@ async fn no_answer_may_be_kept_and_each_has_an_id() {
     }
 }
 
-#[tokio::test]
-async fn a_token_in_a_url_is_refused_and_so_is_a_mutation() {
-    let world = World::new().await;
+async fn a_token_in_a_url_is_refused_and_so_is_a_mutation(database: Database) {
+    let world = World::new(database).await;
     let get = async |query: &str| {
         request(&world, Method::GET, "/graphql").query(&[("query", query)]).send().await.unwrap()
     };
@@ -55,9 +53,8 @@ async fn a_token_in_a_url_is_refused_and_so_is_a_mutation() {
     );
 }
 
-#[tokio::test]
-async fn what_is_no_request_is_told_so() {
-    let world = World::new().await;
+async fn what_is_no_request_is_told_so(database: Database) {
+    let world = World::new(database).await;
     let send = async |kind: &str, body: String| {
         let request = request(&world, Method::POST, "/graphql").header(header::CONTENT_TYPE, kind);
         request.body(body).send().await.unwrap().status().as_u16()
@@ -74,9 +71,8 @@ async fn what_is_no_request_is_told_so() {
     assert_eq!(send(json, format!("{{\"query\":\"{}\"}}", "x".repeat(100_000))).await, 413);
 }
 
-#[tokio::test]
-async fn a_document_that_is_wrong_is_told_so_in_few_words() {
-    let world = World::new().await;
+async fn a_document_that_is_wrong_is_told_so_in_few_words(database: Database) {
+    let world = World::new(database).await;
     let many = format!("{{ {} }}", (0..500).map(|number| format!("a{number} ")).collect::<Vec<_>>().concat());
     for query in ["{ nothing }", "{ me { id ", "query { me }", &"{".repeat(10_000), &many] {
         let answer = post(&world, &json!({ "query": query })).await;
@@ -86,9 +82,8 @@ async fn a_document_that_is_wrong_is_told_so_in_few_words() {
     }
 }
 
-#[tokio::test]
-async fn a_small_document_that_grows_without_end_is_refused() {
-    let world = World::new().await;
+async fn a_small_document_that_grows_without_end_is_refused(database: Database) {
+    let world = World::new(database).await;
     let level = |level: usize| {
         format!("fragment a{level} on Query {{ {} }} ", format!("...a{} ", level + 1).repeat(50))
     };
@@ -100,9 +95,8 @@ async fn a_small_document_that_grows_without_end_is_refused() {
     assert!(answer.contains("BAD_REQUEST"), "{answer}");
 }
 
-#[tokio::test]
-async fn the_media_type_is_what_the_client_prefers() {
-    let world = World::new().await;
+async fn the_media_type_is_what_the_client_prefers(database: Database) {
+    let world = World::new(database).await;
     let ask = async |accept: &str, query: &str| {
         let request = request(&world, Method::POST, "/graphql").header(header::ACCEPT, accept);
         let answer = request.json(&json!({ "query": query })).send().await.unwrap();
@@ -116,9 +110,8 @@ async fn the_media_type_is_what_the_client_prefers() {
     assert_eq!(ask(&modern, "{ nothing }").await, (400, modern));
 }
 
-#[tokio::test]
-async fn tools_find_the_schema_and_browsers_a_page() {
-    let world = World::new().await;
+async fn tools_find_the_schema_and_browsers_a_page(database: Database) {
+    let world = World::new(database).await;
     // What GraphiQL and code generators send.
     let kind = (0..9).fold("kind name".to_owned(), |inner, _| format!("kind name ofType {{ {inner} }}"));
     let query = format!(
@@ -135,10 +128,20 @@ async fn tools_find_the_schema_and_browsers_a_page() {
     assert!(page.text().await.unwrap().contains("GraphiQL"));
 }
 
-#[tokio::test]
-async fn whoever_runs_it_is_told_how_it_is() {
-    let world = World::new().await;
+async fn whoever_runs_it_is_told_how_it_is(database: Database) {
+    let world = World::new(database).await;
     for path in ["/health/live", "/health/ready"] {
         assert_eq!(request(&world, Method::GET, path).send().await.unwrap().status(), 200, "{path}");
     }
+}
+
+on_both_databases! {
+    no_answer_may_be_kept_and_each_has_an_id,
+    a_token_in_a_url_is_refused_and_so_is_a_mutation,
+    what_is_no_request_is_told_so,
+    a_document_that_is_wrong_is_told_so_in_few_words,
+    a_small_document_that_grows_without_end_is_refused,
+    the_media_type_is_what_the_client_prefers,
+    tools_find_the_schema_and_browsers_a_page,
+    whoever_runs_it_is_told_how_it_is,
 }

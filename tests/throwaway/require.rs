@@ -1,16 +1,21 @@
 //! What some tests need beyond Rust and a C compiler: found on this machine, or named in one line that everybody sees.
 //!
-//! `TESTS_REQUIRE` lists, with commas, what must be there (`node`, `python`). A test that needs something else that is
-//! missing passes with a line on standard error; with its name in the list, it fails.
+//! `TESTS_REQUIRE` lists, with commas, what must be there (`postgres`, `nats`, `node`, `python`). Tests that need something
+//! else that is missing pass, with one line on standard error for all of them; with its name in the list, they fail.
 
-use std::io::Write;
+use std::{
+    collections::HashSet,
+    io::Write,
+    sync::{Mutex, PoisonError},
+};
 
 /// Hands on what was found. `None`, after one line on standard error, where it is missing and nobody requires it: the
 /// caller returns. The problem says what is missing and what to do about it.
 ///
 /// Fails where `TESTS_REQUIRE` holds the name.
 #[must_use]
-pub fn require<Found>(name: &str, found: Result<Found, String>) -> Option<Found> {
+pub fn require<Found>(name: &'static str, found: Result<Found, String>) -> Option<Found> {
+    static MISSED: Mutex<Option<HashSet<&str>>> = Mutex::new(None);
     let problem = match found {
         Ok(found) => return Some(found),
         Err(problem) => problem,
@@ -18,10 +23,11 @@ pub fn require<Found>(name: &str, found: Result<Found, String>) -> Option<Found>
     #[expect(clippy::disallowed_methods, reason = "it is a setting of the tests, not of the server")]
     let required = std::env::var("TESTS_REQUIRE").unwrap_or_default();
     assert!(!is_listed(&required, name), "TESTS_REQUIRE asks for {name}, but {problem}");
-    let test = std::thread::current().name().unwrap_or("a test").to_owned();
-    // In one write, past `print!`, whose text cargo hides where tests pass.
-    let line = format!("not tested: {test}: {problem}\n");
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    if MISSED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(name) {
+        // In one write, past `print!`, whose text cargo hides where tests pass.
+        let line = format!("not tested: what needs {name}: {problem}\n");
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+    }
     None
 }
 

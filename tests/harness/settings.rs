@@ -1,0 +1,66 @@
+//! The settings that processes are started with, and what is started or run before the service.
+
+use std::path::Path;
+
+use crate::{Database, Process, run};
+
+/// The key that a sandbox signs with where it is a process of its own.
+pub(crate) const API_KEY: &str = "key-of-the-sandbox-0123456789abcdef";
+
+/// Environment variables, and nothing of whoever runs the tests.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings(Vec<(String, String)>);
+
+impl Default for Settings {
+    fn default() -> Self {
+        let settings = [("LOG_LEVEL", "trace"), ("HASH_THREADS", "2"), ("SHUTDOWN_DELAY", "0s")];
+        Self(settings.map(|(variable, value)| (variable.to_owned(), value.to_owned())).into())
+    }
+}
+
+impl Settings {
+    /// Says what a setting is, whatever was said before.
+    pub(crate) fn set(&mut self, variable: &str, value: &str) {
+        self.0.push((variable.to_owned(), value.to_owned()));
+    }
+
+    /// Says what a setting is unless a story says otherwise.
+    fn set_default(&mut self, variable: &str, value: &str) {
+        self.0.insert(0, (variable.to_owned(), value.to_owned()));
+    }
+
+    /// Variables and values; of several values, the last counts.
+    pub(crate) fn as_slice(&self) -> &[(String, String)] {
+        &self.0
+    }
+
+    /// Says where the database is. On PostgreSQL, two connections have to be enough for any story.
+    pub(crate) fn keep_in(&mut self, database: &Database) {
+        match database {
+            Database::Sqlite => self.set("DATABASE_URL", "sqlite:countersign.db"),
+            Database::Postgres(database) => {
+                self.set("DATABASE_URL", database.url());
+                self.set_default("DATABASE_POOL_SIZE", "2");
+            }
+        }
+    }
+
+    /// Runs the migrations.
+    pub(crate) async fn migrate(&self, folder: &Path) {
+        let settings: Vec<_> =
+            self.0.iter().map(|(variable, value)| (variable.as_str(), value.as_str())).collect();
+        let migrated = run("server-under-test", &["migrate"], &settings, folder).await;
+        assert_eq!(migrated.code, Some(0), "{}", migrated.log);
+    }
+
+    /// Starts a sandbox, and says where it is.
+    pub(crate) async fn start_sandbox(&mut self, folder: &Path) -> Process {
+        self.set("AUTHY_API_KEY", API_KEY);
+        let mut of_sandbox = self.clone();
+        of_sandbox.set("SANDBOX_LISTEN", "127.0.0.1:0");
+        let log = folder.join("sandbox.log");
+        let sandbox = Process::spawn(&["sandbox"], of_sandbox.as_slice(), folder, &log, 1).await;
+        self.set_default("AUTHY_API_URL", sandbox.address("sandbox"));
+        sandbox
+    }
+}
