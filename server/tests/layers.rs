@@ -34,6 +34,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
 const HOMES: &[(&str, &[&str])] = &[
     ("diesel", &["storage"]),
     ("diesel_async", &["storage"]),
+    ("tokio_postgres", &["storage"]),
+    ("tokio_postgres_rustls", &["storage"]),
     ("async_graphql", &["graphql", "http"]),
     ("axum", &["http", "sandbox"]),
     ("reqwest", &["provider", "sandbox"]),

@@ -13,14 +13,14 @@ use crate::{
     clock::Clock,
     config::{DatabaseUrl, Settings, Task},
     graphql,
-    storage::{Durability, Store},
+    storage::{Store, StoreSettings, is_open_to_eavesdroppers},
 };
 
 /// Runs one command until it is done, or until the process is asked to end.
 pub(crate) async fn run(task: Task) -> anyhow::Result<()> {
     match task {
         #[cfg(feature = "sandbox")]
-        Task::Dev(settings) => sandboxed::dev(settings, ending_by_signal(Duration::ZERO)?).await,
+        Task::Dev(settings) => sandboxed::dev(*settings, ending_by_signal(Duration::ZERO)?).await,
         Task::Serve(settings) => {
             let ending = ending_by_signal(settings.shutdown_delay)?;
             serve(*settings, ending).await
@@ -68,7 +68,12 @@ fn leave() {
 }
 
 async fn serve(settings: Settings, ending: Ending) -> anyhow::Result<()> {
-    let store = open(&settings.database_url, settings.durability)?;
+    if is_open_to_eavesdroppers(settings.database_url.as_str()) {
+        tracing::warn!(
+            "DATABASE_URL asks for no TLS (sslmode): others on the way can read and change what is said"
+        );
+    }
+    let store = open(&settings.database_url, &settings.store)?;
     refuse_another_schema(&store).await?;
     let listener = bind(settings.listen).await?;
     let app = App::build(settings, store, Clock::system()).context("the service cannot be built")?;
@@ -79,7 +84,7 @@ async fn serve(settings: Settings, ending: Ending) -> anyhow::Result<()> {
 /// A binary and a schema that do not fit ruin data quietly, so they do not start together.
 async fn refuse_another_schema(store: &Store) -> anyhow::Result<()> {
     refuse_newer_schema(store).await?;
-    let pending = store.pending_migrations().await.context("the database cannot be read")?;
+    let pending = store.pending_migrations().await.context("the database of DATABASE_URL cannot be read")?;
     if !pending.is_empty() {
         bail!("the database is older than this binary; run `countersign migrate`: {}", pending.join(", "));
     }
@@ -87,7 +92,7 @@ async fn refuse_another_schema(store: &Store) -> anyhow::Result<()> {
 }
 
 async fn refuse_newer_schema(store: &Store) -> anyhow::Result<()> {
-    let unknown = store.unknown_migrations().await.context("the database cannot be read")?;
+    let unknown = store.unknown_migrations().await.context("the database of DATABASE_URL cannot be read")?;
     if !unknown.is_empty() {
         bail!(
             "the database is newer than this binary, which does not know these migrations: {}",
@@ -98,7 +103,7 @@ async fn refuse_newer_schema(store: &Store) -> anyhow::Result<()> {
 }
 
 async fn migrate(url: &DatabaseUrl) -> anyhow::Result<()> {
-    let ran = migrated(&open(url, Durability::PowerCut)?).await?;
+    let ran = migrated(&open(url, &StoreSettings::default())?).await?;
     if ran.is_empty() {
         return print("nothing to migrate\n");
     }
@@ -111,12 +116,12 @@ async fn migrated(store: &Store) -> anyhow::Result<Vec<String>> {
     store.migrate().await.context("the migrations failed")
 }
 
-fn open(url: &DatabaseUrl, durability: Durability) -> anyhow::Result<Store> {
+fn open(url: &DatabaseUrl, settings: &StoreSettings) -> anyhow::Result<Store> {
     if let Some(folder) = url.sqlite_path().and_then(|path| Path::new(path).parent()) {
         let exists = folder.as_os_str().is_empty() || folder.is_dir();
         anyhow::ensure!(exists, "the folder of DATABASE_URL does not exist");
     }
-    Store::open(url.as_str(), durability).context("the database cannot be opened")
+    Store::open(url.as_str(), settings).context("the database cannot be opened")
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{App, Clock, Context, Durability, Ending, Settings, bind, migrated, open, print};
+use super::{App, Clock, Context, Ending, Settings, bind, migrated, open, print};
 use crate::{
     config::{AuthySettings, DatabaseUrl, DevSettings, SandboxSettings},
     provider::authy::ApiKey,
@@ -15,7 +15,7 @@ use crate::{
 
 pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> {
     let clock = Clock::system();
-    let store = open(&dev.database_url, Durability::Process)?;
+    let store = open(&dev.database_url, &dev.store)?;
     migrated(&store).await?;
     let (listener, sandbox_listener) = (bind(dev.listen).await?, bind(dev.sandbox_listen).await?);
     let (service, phones) = (listener.local_addr()?, sandbox_listener.local_addr()?);
@@ -32,7 +32,7 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
     let settings = Settings {
         listen: dev.listen,
         database_url: dev.database_url,
-        durability: Durability::Process,
+        store: dev.store,
         authy: AuthySettings {
             api_key: ApiKey::parse(&api_key)?,
             api_url: Url::parse(&format!("http://{phones}"))?,

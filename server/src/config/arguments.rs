@@ -17,7 +17,7 @@ use crate::{
     housekeeping::Retention,
     logins::LoginSettings,
     provider::authy::ApiKey,
-    storage::Durability,
+    storage::{Durability, StoreSettings},
     users::PasswordSettings,
 };
 
@@ -38,7 +38,7 @@ pub struct Arguments {
 pub enum Command {
     /// Everything on one machine, with nothing to install or configure: the service on SQLite, and the sandbox.
     #[cfg(feature = "sandbox")]
-    Dev(sandboxed::DevArguments),
+    Dev(Box<sandboxed::DevArguments>),
     /// The service, from its configuration.
     Serve(Box<ServeArguments>),
     /// The sandbox alone: an emulator of Authy with phones to click on.
@@ -84,6 +84,8 @@ pub struct ServeArguments {
     #[arg(long, env = "SHUTDOWN_TIMEOUT", default_value = "10s", value_parser = duration)]
     shutdown_timeout: Duration,
     #[command(flatten)]
+    database: DatabaseArguments,
+    #[command(flatten)]
     fleet: FleetArguments,
     #[command(flatten)]
     logins: LoginArguments,
@@ -104,6 +106,23 @@ pub(super) struct FleetArguments {
     /// For how long sessions are kept past their end.
     #[arg(long, env = "SESSION_RETENTION", default_value = "30d", value_parser = duration)]
     session_retention: Duration,
+}
+
+/// The flags that say how a database is used.
+#[derive(Args, Debug)]
+pub(super) struct DatabaseArguments {
+    /// Connections to PostgreSQL of this instance. SQLite has one writer and needs no setting.
+    #[arg(long, env = "DATABASE_POOL_SIZE", default_value_t = 16, value_parser = clap::value_parser!(u16).range(2..=1_000))]
+    database_pool_size: u16,
+    /// How long a query waits for a free connection.
+    #[arg(long, env = "DATABASE_POOL_WAIT", default_value = "5s", value_parser = duration)]
+    database_pool_wait: Duration,
+    /// How long connecting to PostgreSQL may take.
+    #[arg(long, env = "DATABASE_CONNECT_TIMEOUT", default_value = "3s", value_parser = duration)]
+    database_connect_timeout: Duration,
+    /// How long one statement may take on PostgreSQL, waiting for locks included.
+    #[arg(long, env = "DATABASE_STATEMENT_TIMEOUT", default_value = "5s", value_parser = duration)]
+    database_statement_timeout: Duration,
 }
 
 /// The flags that say how logins live.
@@ -144,6 +163,18 @@ pub(super) struct PasswordArguments {
     /// Passes of one password hash (argon2id).
     #[arg(long, env = "HASH_PASSES", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
     hash_passes: u32,
+}
+
+impl DatabaseArguments {
+    pub(super) fn check(&self, durability: Durability) -> StoreSettings {
+        StoreSettings {
+            durability,
+            pool_size: self.database_pool_size.into(),
+            pool_wait: self.database_pool_wait,
+            connect_timeout: self.database_connect_timeout,
+            statement_timeout: self.database_statement_timeout,
+        }
+    }
 }
 
 impl FleetArguments {
@@ -201,7 +232,7 @@ impl ServeArguments {
         Ok(Settings {
             listen: self.listen,
             database_url,
-            durability: Durability::PowerCut,
+            store: self.database.check(Durability::PowerCut),
             authy: AuthySettings {
                 api_key,
                 api_url: self.authy_api_url,

@@ -24,7 +24,7 @@ use crate::{
     housekeeping::Retention,
     logins::LoginSettings,
     provider::authy::{ApiKey, Logo},
-    storage::Durability,
+    storage::StoreSettings,
     users::PasswordSettings,
 };
 
@@ -121,8 +121,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Its database.
     pub database_url: DatabaseUrl,
-    /// What survives a power cut.
-    pub durability: Durability,
+    /// How it is used.
+    pub store: StoreSettings,
     /// Its provider.
     pub authy: AuthySettings,
     /// How logins live.
@@ -159,7 +159,7 @@ pub struct AuthySettings {
 pub enum Task {
     /// The service and the sandbox, on one machine.
     #[cfg(feature = "sandbox")]
-    Dev(DevSettings),
+    Dev(Box<DevSettings>),
     /// The service.
     Serve(Box<Settings>),
     /// The sandbox.
@@ -177,7 +177,7 @@ impl Arguments {
         let level = self.log_level;
         let task = match self.command {
             #[cfg(feature = "sandbox")]
-            Command::Dev(dev) => Task::Dev(dev.check()?),
+            Command::Dev(dev) => Task::Dev(Box::new(dev.check()?)),
             Command::Serve(serve) => Task::Serve(Box::new(serve.check()?)),
             #[cfg(feature = "sandbox")]
             Command::Sandbox(sandbox) => Task::Sandbox(sandbox.check()?),

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{
     SettingError,
-    arguments::{FleetArguments, LoginArguments, PasswordArguments},
+    arguments::{DatabaseArguments, FleetArguments, LoginArguments, PasswordArguments},
     values::{DatabaseUrl, http_url, required},
 };
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     housekeeping::Retention,
     logins::LoginSettings,
     provider::authy::{ApiKey, Logo},
+    storage::{Durability, StoreSettings},
     users::PasswordSettings,
 };
 
@@ -29,6 +30,8 @@ pub struct DevArguments {
     /// The service's database. The sandbox keeps its own state beside an SQLite file.
     #[arg(long, env = "DATABASE_URL", default_value = "sqlite:countersign.db", hide_env_values = true)]
     database_url: DatabaseUrl,
+    #[command(flatten)]
+    database: DatabaseArguments,
     #[command(flatten)]
     fleet: FleetArguments,
     #[command(flatten)]
@@ -66,6 +69,8 @@ pub struct DevSettings {
     pub sandbox_listen: SocketAddr,
     /// The service's database.
     pub database_url: DatabaseUrl,
+    /// How it is used.
+    pub store: StoreSettings,
     /// How hints reach other instances.
     pub events: Transport,
     /// For how long what is over is kept.
@@ -101,6 +106,7 @@ impl DevArguments {
             listen: loopback("LISTEN", self.listen, why)?,
             sandbox_listen: loopback("SANDBOX_LISTEN", self.sandbox_listen, why)?,
             database_url: self.database_url,
+            store: self.database.check(Durability::Process),
             events,
             retention,
             logins: self.logins.check(),

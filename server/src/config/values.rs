@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 use url::{Host, Url};
 
 use super::SettingError;
-use crate::provider::authy::Logo;
+use crate::{provider::authy::Logo, storage::check_url};
 
 /// Authy takes no longer ones, in bytes.
 const LONGEST_LOGO_URL: usize = 500;
@@ -32,17 +32,7 @@ impl FromStr for DatabaseUrl {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text.strip_prefix("sqlite:") {
-            Some("") => Err("must name a file after `sqlite:`"),
-            Some(":memory:") => {
-                Err("must name a file: each connection would have a database in memory of its own")
-            }
-            Some(_) => Ok(Self(text.to_owned())),
-            None if text.starts_with("postgres://") || text.starts_with("postgresql://") => {
-                Ok(Self(text.to_owned()))
-            }
-            None => Err("must be `sqlite:PATH` or `postgres://…`"),
-        }
+        check_url(text).map(|()| Self(text.to_owned()))
     }
 }
 

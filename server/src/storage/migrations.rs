@@ -1,7 +1,7 @@
 //! The `migrations/` folder, embedded: what is pending, and running it.
 
-use diesel::{migration::MigrationSource, sqlite::Sqlite};
-use diesel_async::AsyncMigrationHarness;
+use diesel::{backend::Backend, migration::MigrationSource, sqlite::Sqlite};
+use diesel_async::{AsyncMigrationHarness, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{Store, StoreError};
@@ -25,14 +25,48 @@ macro_rules! harness {
     };
 }
 
+/// Whoever migrates a PostgreSQL database holds this advisory lock ("countersign", cut to 63 bits).
+const LOCK: i64 = 0x636f_756e_7465_7273;
+
+/// Runs pending migrations, and adds the name of each as soon as it has run.
+fn run<DB, Harness>(harness: &mut Harness, ran: &mut Vec<String>) -> Result<(), StoreError>
+where
+    DB: Backend,
+    Harness: MigrationHarness<DB>,
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    let failed = |error: Box<dyn std::error::Error + Send + Sync>| StoreError::Migration(error.to_string());
+    while let Some(migration) = harness.pending_migrations(MIGRATIONS).map_err(failed)?.first() {
+        ran.push(harness.run_migration(migration).map_err(failed)?.to_string());
+    }
+    Ok(())
+}
+
 impl Store {
-    /// Runs the migrations that are pending, and returns their names in the order in which they ran.
+    /// Runs the migrations that are pending, and returns their names in the order in which they ran. Of two at once on
+    /// PostgreSQL, one waits for the other; on SQLite, which one process has for itself, one fails and changes nothing.
     ///
     /// Needs a multi-thread runtime.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
-        harness!(self, |harness| harness
-            .run_pending_migrations(MIGRATIONS)
-            .map(|versions| versions.iter().map(ToString::to_string).collect()))
+        let mut ran = Vec::new();
+        match self {
+            Self::Sqlite(pool) => {
+                run(&mut AsyncMigrationHarness::new(pool.get().await?), &mut ran)?;
+            }
+            Self::Postgres(postgres) => {
+                let mut connection = postgres.connect().await?;
+                // An index of a large table takes its time. Only waiting for locks stays bounded: behind a migration that
+                // waits, everybody waits.
+                let prepare = format!(
+                    "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set lock_timeout = 0;
+                     select pg_advisory_lock({LOCK}); reset lock_timeout"
+                );
+                connection.batch_execute(&prepare).await?;
+                // The connection ends here, and with it the lock.
+                run(&mut AsyncMigrationHarness::new(connection), &mut ran)?;
+            }
+        }
+        Ok(ran)
     }
 
     /// The names of the migrations that have not run.

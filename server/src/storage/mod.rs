@@ -16,6 +16,8 @@ mod sqlite;
 mod turns;
 mod users;
 
+use std::time::Duration;
+
 use diesel::{
     IntoSql, SqliteConnection,
     result::{DatabaseErrorKind, Error as DieselError},
@@ -30,6 +32,8 @@ pub use logins::{
 };
 pub use notifications::Notifications;
 pub use sqlite::Durability;
+
+use self::postgres::Address;
 
 /// Runs one query on whichever database the store holds. The body is compiled once for each.
 macro_rules! on {
@@ -62,6 +66,57 @@ macro_rules! transact {
 
 pub(in crate::storage) use {on, transact};
 
+/// A database that takes longer to answer is as good as away.
+const REACHABLE_WITHIN: Duration = Duration::from_secs(2);
+
+/// How to use a database.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreSettings {
+    /// What survives a power cut; SQLite only.
+    pub durability: Durability,
+    /// Connections of this process; PostgreSQL only, for SQLite has one writer.
+    pub pool_size: usize,
+    /// How long a query waits for a free connection.
+    pub pool_wait: Duration,
+    /// How long connecting may take.
+    pub connect_timeout: Duration,
+    /// How long one statement may take, waiting for locks included; PostgreSQL only.
+    pub statement_timeout: Duration,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            durability: Durability::PowerCut,
+            pool_size: 16,
+            pool_wait: Duration::from_secs(5),
+            connect_timeout: Duration::from_secs(3),
+            statement_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Whether a URL names a database, without opening it. The error says what is wrong with it, and shows nothing of it.
+pub fn check_url(url: &str) -> Result<(), &'static str> {
+    match url.strip_prefix("sqlite:") {
+        Some("") => Err("must name a file after `sqlite:`"),
+        Some(":memory:") => {
+            Err("must name a file: each connection would have a database in memory of its own")
+        }
+        Some(_) => Ok(()),
+        None if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
+            Address::read(url).map(|_| ())
+        }
+        None => Err("must be `sqlite:PATH` or `postgres://…`"),
+    }
+}
+
+/// Whether what is said to the database can be read on the way: without TLS, beyond this machine.
+#[must_use]
+pub fn is_open_to_eavesdroppers(url: &str) -> bool {
+    !url.starts_with("sqlite:") && Address::read(url).is_ok_and(|address| address.is_open_to_eavesdroppers())
+}
+
 /// The database: one of two, known from the URL.
 #[derive(Clone)]
 pub enum Store {
@@ -74,15 +129,21 @@ pub enum Store {
 /// Why storage did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// `DATABASE_URL` names no database that we know.
-    #[error("DATABASE_URL must start with `sqlite:`, `postgres://` or `postgresql://`")]
-    UnknownScheme,
+    /// `DATABASE_URL` cannot be used; what is wrong with it.
+    #[error("DATABASE_URL {0}")]
+    Url(&'static str),
     /// The pool could not be made.
     #[error("the pool of connections cannot be made")]
     Build(#[from] diesel_async::pooled_connection::deadpool::BuildError),
     /// No connection could be had: the database is away, or all connections are in use for too long.
     #[error("no connection to the database")]
     Pool(#[source] PoolError),
+    /// No connection outside the pool could be had.
+    #[error("no connection to the database")]
+    Connect(#[source] diesel::ConnectionError),
+    /// Nor was there an answer.
+    #[error("the database does not answer")]
+    ConnectTimeout,
     /// The database did not take the query.
     #[error("the database failed: {0}")]
     Query(&'static str, #[source] DieselError),
@@ -123,19 +184,17 @@ impl From<DieselError> for StoreError {
 
 impl Store {
     /// Opens the database that the URL names: `sqlite:PATH` or `postgres://…`. Connections are made when first used.
-    pub fn open(url: &str, durability: Durability) -> Result<Self, StoreError> {
-        if let Some(path) = url.strip_prefix("sqlite:") {
-            sqlite::pool(path, durability).map(Self::Sqlite)
-        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            postgres::Postgres::open(url).map(Self::Postgres)
-        } else {
-            Err(StoreError::UnknownScheme)
+    pub fn open(url: &str, settings: &StoreSettings) -> Result<Self, StoreError> {
+        check_url(url).map_err(StoreError::Url)?;
+        match url.strip_prefix("sqlite:") {
+            Some(path) => sqlite::pool(path, settings).map(Self::Sqlite),
+            None => postgres::Postgres::open(url, settings).map(Self::Postgres),
         }
     }
 
-    /// Whether a query gets through.
+    /// Whether a query gets through, and soon.
     pub async fn is_reachable(&self) -> bool {
-        self.answers().await.is_ok()
+        tokio::time::timeout(REACHABLE_WITHIN, self.answers()).await.is_ok_and(|answer| answer.is_ok())
     }
 
     async fn answers(&self) -> Result<(), StoreError> {

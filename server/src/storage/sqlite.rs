@@ -1,7 +1,5 @@
 //! SQLite's pool: a file on this machine, read by several connections while one writes.
 
-use std::time::Duration;
-
 use diesel::{ConnectionError, SqliteConnection};
 use diesel_async::{
     AsyncConnection, SimpleAsyncConnection,
@@ -10,12 +8,10 @@ use diesel_async::{
 };
 use futures_util::FutureExt;
 
-use super::StoreError;
+use super::{StoreError, StoreSettings};
 
 /// SQLite has one writer at a time; more connections than this only wait for each other.
 const CONNECTIONS: usize = 4;
-/// How long a request waits for a free connection.
-const WAIT: Duration = Duration::from_secs(5);
 
 /// What survives a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,15 +33,16 @@ impl Durability {
 
 pub(super) fn pool(
     path: &str,
-    durability: Durability,
+    settings: &StoreSettings,
 ) -> Result<Pool<SyncConnectionWrapper<SqliteConnection>>, StoreError> {
+    let durability = settings.durability;
     let mut config = ManagerConfig::default();
     config.recycling_method = RecyclingMethod::Fast;
     config.custom_setup = Box::new(move |path| connect(path.to_owned(), durability).boxed());
     let manager = AsyncDieselConnectionManager::new_with_config(path, config);
     Ok(Pool::builder(manager)
         .max_size(CONNECTIONS)
-        .wait_timeout(Some(WAIT))
+        .wait_timeout(Some(settings.pool_wait))
         .runtime(deadpool::Runtime::Tokio1)
         .build()?)
 }

@@ -16,7 +16,7 @@ use countersign::{
         SessionSalt, UserId, Verdict,
     },
     random,
-    storage::{AskingClaim, Durability, NewLogin, OverdueClaim, Settlement, Store},
+    storage::{AskingClaim, Durability, NewLogin, OverdueClaim, Settlement, Store, StoreSettings},
 };
 use diesel_async::AsyncMigrationHarness;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -39,6 +39,7 @@ const ALONE: &str = "do $$ begin
 struct Database {
     store: Store,
     now: DateTime<Utc>,
+    url: String,
     home: Home,
 }
 
@@ -81,18 +82,18 @@ impl Database {
         let url = database.url().to_owned();
         let migrated = Self::open(&url, Home::Cluster(database)).await;
         // What migrating has read does not count.
-        let Self { store, now, home } = migrated;
+        let Self { store, now, url, home } = migrated;
         drop(store);
         home.execute(&format!("{ALONE} perform pg_stat_reset(); end $$")).await.unwrap();
-        Some(Self { store: Store::open(&url, Durability::Process).unwrap(), now, home })
+        Some(Self { store: Store::open(&url, &settings()).unwrap(), now, url, home })
     }
 
     async fn open(url: &str, home: Home) -> Self {
-        let store = Store::open(url, Durability::Process).unwrap();
+        let store = Store::open(url, &settings()).unwrap();
         assert_eq!(store.migrate().await.unwrap().len(), MIGRATION_COUNT);
         // A fraction that ends in zeros: text must sort as time does.
         let now = DateTime::parse_from_rfc3339("2026-11-22T10:00:00.120Z").unwrap().to_utc();
-        Self { store, now, home }
+        Self { store, now, url: url.to_owned(), home }
     }
 
     /// Fails where PostgreSQL has read a whole table, for want of an index.
@@ -167,6 +168,10 @@ impl Database {
     }
 }
 
+fn settings() -> StoreSettings {
+    StoreSettings { durability: Durability::Process, pool_size: 4, ..StoreSettings::default() }
+}
+
 fn signup(email: &str, phone: &str) -> PendingSignup {
     PendingSignup {
         full_name: FullName::parse("Ada Lovelace").unwrap(),
@@ -217,9 +222,30 @@ async fn migrations_run_once_and_are_known(database: &Database) {
     assert!(database.store.is_reachable().await);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn of_those_who_migrate_postgresql_at_once_each_waits_for_the_others() {
+    let Some(database) = Database::postgres().await else { return };
+    revert_all(&database.store).await;
+    let migrating = (0..4).map(|_| {
+        let store = Store::open(&database.url, &settings()).unwrap();
+        #[expect(clippy::disallowed_methods, reason = "it is waited for")]
+        tokio::spawn(async move { store.migrate().await.unwrap() })
+    });
+    let ran: Vec<String> =
+        futures_util::future::join_all(migrating).await.into_iter().flat_map(Result::unwrap).collect();
+    let different: HashSet<_> = ran.iter().collect();
+    assert_eq!((ran.len(), different.len()), (MIGRATION_COUNT, MIGRATION_COUNT), "{ran:?}");
+}
+
 async fn migrations_run_up_down_and_up_again(database: &Database) {
+    revert_all(&database.store).await;
+    assert_eq!(database.store.pending_migrations().await.unwrap().len(), MIGRATION_COUNT);
+    assert_eq!(database.store.migrate().await.unwrap().len(), MIGRATION_COUNT);
+}
+
+async fn revert_all(store: &Store) {
     const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
-    let reverted = match &database.store {
+    let reverted = match store {
         Store::Sqlite(pool) => {
             let mut harness = AsyncMigrationHarness::new(pool.get().await.unwrap());
             harness.revert_all_migrations(MIGRATIONS).unwrap().len()
@@ -230,8 +256,6 @@ async fn migrations_run_up_down_and_up_again(database: &Database) {
         }
     };
     assert_eq!(reverted, MIGRATION_COUNT);
-    assert_eq!(database.store.pending_migrations().await.unwrap().len(), MIGRATION_COUNT);
-    assert_eq!(database.store.migrate().await.unwrap().len(), MIGRATION_COUNT);
 }
 
 async fn a_transaction_that_is_cancelled_leaves_nothing_behind(database: &Database) {

@@ -1,0 +1,180 @@
+//! `DATABASE_URL` of a PostgreSQL: what tokio-postgres reads, and what it does not know of TLS.
+//!
+//! Nothing here says what it has read: a URL holds a password.
+
+use std::{path::PathBuf, sync::Arc};
+
+use percent_encoding::percent_decode_str;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use rustls_platform_verifier::ConfigVerifierExt;
+use tokio_postgres::{
+    Config,
+    config::{Host, SslMode},
+};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::storage::StoreError;
+
+/// A URL, read.
+#[derive(Clone, Debug)]
+pub(in crate::storage) struct Address {
+    pub(super) config: Config,
+    pub(super) tls: Tls,
+}
+
+/// Whether to speak TLS, and whom to trust then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Tls {
+    No,
+    /// The certificate and the name in it are checked, against what this machine trusts.
+    Platform,
+    /// The same, against the authorities of this PEM file alone.
+    Authorities(PathBuf),
+}
+
+impl Address {
+    /// Reads `postgres://…`. The error says what is wrong, and shows nothing of it.
+    ///
+    /// `sslmode` is `disable` (the default), `require`, `verify-ca` or `verify-full`. Stricter than libpq, the last three are
+    /// the same: encryption without knowing to whom protects from nobody who can be in between.
+    pub(in crate::storage) fn read(url: &str) -> Result<Self, &'static str> {
+        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        let (mut mode, mut authorities, mut others) = (None, None, Vec::new());
+        for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+            match parameter.split_once('=') {
+                Some(("sslmode", value)) => mode = Some(value),
+                Some(("sslrootcert", value)) => {
+                    let path =
+                        percent_decode_str(value).decode_utf8().map_err(|_| "has a path that is no text")?;
+                    authorities = Some(PathBuf::from(path.as_ref()));
+                }
+                _ => others.push(parameter),
+            }
+        }
+        let tls = match (mode, authorities) {
+            (None | Some("disable"), None) => Tls::No,
+            (None | Some("disable"), Some(_)) => {
+                return Err("has an sslrootcert, but no sslmode that uses it");
+            }
+            (Some("require" | "verify-ca" | "verify-full"), None) => Tls::Platform,
+            (Some("require" | "verify-ca" | "verify-full"), Some(path)) => Tls::Authorities(path),
+            (Some("prefer" | "allow"), _) => {
+                return Err(
+                    "must not say sslmode=prefer or allow, which promise nothing: take disable or verify-full",
+                );
+            }
+            (Some(_), _) => return Err("has an unknown sslmode: take disable or verify-full"),
+        };
+        let plain = if others.is_empty() { base.to_owned() } else { format!("{base}?{}", others.join("&")) };
+        let mut config: Config = plain.parse().map_err(|_| "is no URL of PostgreSQL")?;
+        if config.get_hosts().is_empty() {
+            return Err("must name a host");
+        }
+        config.ssl_mode(if tls == Tls::No { SslMode::Disable } else { SslMode::Require });
+        Ok(Self { config, tls })
+    }
+
+    /// Whether what is said can be read on the way: without TLS, beyond this machine.
+    pub(in crate::storage) fn is_open_to_eavesdroppers(&self) -> bool {
+        let stays_here = |host: &Host| match host {
+            Host::Tcp(name) => {
+                name == "localhost"
+                    || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+            }
+            Host::Unix(_) => true,
+        };
+        self.tls == Tls::No && !self.config.get_hosts().iter().all(stays_here)
+    }
+}
+
+impl Tls {
+    /// What shakes hands; `None` without TLS. Reads the authorities' file.
+    pub(super) fn connector(&self) -> Result<Option<MakeRustlsConnect>, StoreError> {
+        let config = match self {
+            Self::No => return Ok(None),
+            Self::Platform => ClientConfig::with_platform_verifier()
+                .map_err(|_| StoreError::Url("asks for TLS, but this machine trusts nobody"))?,
+            Self::Authorities(path) => {
+                let unreadable = |_| StoreError::Url("has an sslrootcert that cannot be read as PEM");
+                let mut roots = RootCertStore::empty();
+                for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
+                    let added = roots.add(certificate.map_err(unreadable)?);
+                    added.map_err(|_| StoreError::Url("has an sslrootcert that holds no authority"))?;
+                }
+                if roots.is_empty() {
+                    return Err(StoreError::Url("has an sslrootcert that holds no certificate"));
+                }
+                ClientConfig::builder().with_root_certificates(Arc::new(roots)).with_no_client_auth()
+            }
+        };
+        Ok(Some(MakeRustlsConnect::new(config)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tls(url: &str) -> Result<Tls, &'static str> {
+        Address::read(url).map(|address| address.tls)
+    }
+
+    #[test]
+    fn tls_is_spoken_where_the_url_asks_for_it_and_always_checked() {
+        assert_eq!(tls("postgres://a@b/c"), Ok(Tls::No));
+        assert_eq!(tls("postgres://a@b/c?sslmode=disable"), Ok(Tls::No));
+        for mode in ["require", "verify-ca", "verify-full"] {
+            let url = format!("postgresql://a@b/c?connect_timeout=3&sslmode={mode}");
+            assert_eq!(tls(&url), Ok(Tls::Platform), "{mode}");
+            assert_eq!(Address::read(&url).unwrap().config.get_ssl_mode(), SslMode::Require);
+            let with_authority = format!("{url}&sslrootcert=%2Fetc%2Four%20ca.pem");
+            assert_eq!(tls(&with_authority), Ok(Tls::Authorities("/etc/our ca.pem".into())));
+        }
+        for wrong in
+            ["sslmode=prefer", "sslmode=allow", "sslmode=", "sslmode=VERIFY-FULL", "sslrootcert=a.pem"]
+        {
+            assert!(tls(&format!("postgres://a@b/c?{wrong}")).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_form_of_a_url_is_read() {
+        for url in [
+            "postgres://me:p%40ss%3Fword@[::1]:5433/login",
+            "postgres://me@%2Frun%2Fpostgresql/login",
+            "postgres:///login?host=/run/postgresql",
+            "postgres://a:1,b:2/login?target_session_attrs=read-write&options=-c%20geqo%3Doff",
+        ] {
+            assert!(Address::read(url).is_ok(), "{url}");
+        }
+        let address = Address::read("postgres://me:p%40ss%3Fword@[::1]:5433/login").unwrap();
+        assert_eq!(address.config.get_password(), Some(&b"p@ss?word"[..]));
+        for wrong in ["postgres://", "postgres://a:b:c", "postgres://a@b:port/c", "postgres://a/b?nonsense=1"]
+        {
+            assert!(Address::read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_leaves_this_machine_unencrypted_is_known() {
+        let is_open = |url| Address::read(url).unwrap().is_open_to_eavesdroppers();
+        assert!(is_open("postgres://a@db.example.com/c") && is_open("postgres://a@localhost,10.0.0.1/c"));
+        for safe in
+            ["postgres://a@db/c?sslmode=require", "postgres://a@127.0.0.1/c", "postgres:///c?host=/run"]
+        {
+            assert!(!is_open(safe), "{safe}");
+        }
+    }
+
+    #[test]
+    fn the_timeouts_of_a_url_win_over_ours() {
+        let mut address = Address::read("postgres://a@b/c?options=-c%20statement_timeout%3D1").unwrap();
+        super::super::prepare(&mut address.config, &crate::storage::StoreSettings::default());
+        let options = address.config.get_options().unwrap();
+        assert!(options.starts_with("-c statement_timeout=5000 "), "{options}");
+        assert!(options.ends_with(" -c statement_timeout=1"), "{options}");
+    }
+}

@@ -1,0 +1,128 @@
+//! PostgreSQL: pooled connections for requests, and others for those who keep one.
+//!
+//! Every connection is made here, so each one has its timeouts, its name and, where the URL asks for it, TLS with the
+//! server's certificate checked.
+
+mod address;
+
+use std::{sync::Arc, time::Duration};
+
+use diesel::ConnectionError;
+use diesel_async::{
+    AsyncPgConnection,
+    pooled_connection::{
+        AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
+        deadpool::{Object, Pool, PoolError},
+    },
+};
+use futures_util::FutureExt;
+use tokio_postgres::{Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+pub(super) use self::address::Address;
+use super::{StoreError, StoreSettings};
+
+/// How long a returned connection may take to be ready for the next one.
+const RECYCLE_TIMEOUT: Duration = Duration::from_secs(1);
+/// A transaction that nobody goes on with ends after this. Ours wait for nothing but the database.
+const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// After this much silence a connection is probed, so often, and given up after so many probes.
+const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(15), Duration::from_secs(5), 3);
+
+/// A PostgreSQL database. Clones share the pool.
+#[derive(Clone)]
+pub struct Postgres {
+    pool: Pool<AsyncPgConnection>,
+    connector: Arc<Connector>,
+}
+
+/// Makes connections.
+struct Connector {
+    config: Config,
+    tls: Option<MakeRustlsConnect>,
+    timeout: Duration,
+}
+
+impl Postgres {
+    /// Nothing is connected to yet.
+    pub(super) fn open(url: &str, settings: &StoreSettings) -> Result<Self, StoreError> {
+        let Address { mut config, tls } = Address::read(url).map_err(StoreError::Url)?;
+        prepare(&mut config, settings);
+        let connector =
+            Arc::new(Connector { config, tls: tls.connector()?, timeout: settings.connect_timeout });
+        let mut manager = ManagerConfig::default();
+        manager.recycling_method = RecyclingMethod::Fast;
+        let pooled = connector.clone();
+        manager.custom_setup = Box::new(move |_| {
+            let connector = pooled.clone();
+            async move { connector.connect().await }.boxed()
+        });
+        let manager = AsyncDieselConnectionManager::new_with_config("postgres", manager);
+        let pool = Pool::builder(manager)
+            .max_size(settings.pool_size)
+            .wait_timeout(Some(settings.pool_wait))
+            .create_timeout(Some(settings.connect_timeout))
+            .recycle_timeout(Some(RECYCLE_TIMEOUT))
+            .runtime(deadpool::Runtime::Tokio1)
+            .build()?;
+        Ok(Self { pool, connector })
+    }
+
+    /// A pooled connection. One that has died meanwhile is not handed out.
+    pub async fn get(&self) -> Result<Object<AsyncPgConnection>, PoolError> {
+        self.pool.get().await
+    }
+
+    /// A connection outside the pool, for those who keep it.
+    pub(super) async fn connect(&self) -> Result<AsyncPgConnection, StoreError> {
+        let connecting = self.connector.connect();
+        tokio::time::timeout(self.connector.timeout, connecting)
+            .await
+            .map_err(|_| StoreError::ConnectTimeout)?
+            .map_err(StoreError::Connect)
+    }
+}
+
+impl Connector {
+    async fn connect(&self) -> Result<AsyncPgConnection, ConnectionError> {
+        // The words of tokio-postgres name users and databases, and no password.
+        let bad = |error: tokio_postgres::Error| {
+            let source = std::error::Error::source(&error);
+            ConnectionError::BadConnection(match source {
+                Some(source) => format!("{error}: {source}"),
+                None => error.to_string(),
+            })
+        };
+        if let Some(tls) = self.tls.clone() {
+            let (client, connection) = self.config.connect(tls).await.map_err(bad)?;
+            AsyncPgConnection::try_from_client_and_connection(client, connection).await
+        } else {
+            let (client, connection) = self.config.connect(NoTls).await.map_err(bad)?;
+            AsyncPgConnection::try_from_client_and_connection(client, connection).await
+        }
+    }
+}
+
+/// What every connection has, unless the URL says otherwise.
+fn prepare(config: &mut Config, settings: &StoreSettings) {
+    let statement = settings.statement_timeout.as_millis();
+    let idle = IDLE_IN_TRANSACTION_TIMEOUT.as_millis();
+    // Of two values the last counts: the URL's own options come last.
+    let own = config.get_options().unwrap_or_default();
+    let options = format!(
+        "-c statement_timeout={statement} -c lock_timeout={statement} \
+         -c idle_in_transaction_session_timeout={idle} {own}"
+    );
+    config.options(options.trim_end());
+    if config.get_application_name().is_none() {
+        config.application_name("countersign");
+    }
+    let (idle, interval, retries) = KEEPALIVE;
+    config
+        .connect_timeout(settings.connect_timeout)
+        .keepalives_idle(idle)
+        .keepalives_interval(interval)
+        .keepalives_retries(retries)
+        // A server that has vanished is noticed not long after the statement should have ended.
+        .tcp_user_timeout(settings.statement_timeout + settings.connect_timeout);
+}
