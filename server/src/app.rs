@@ -3,17 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinSet, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock::Clock,
     config::Settings,
-    events::Events,
+    events::{Carrier, Events},
     graphql::{self, Api},
+    housekeeping::Housekeeping,
     http::{
         Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, GraphqlSettings, HttpSettings,
-        HttpState, Listener, Readiness, Unavailable, router,
+        HttpState, Listener, ListenerSettings, Readiness, Unavailable, router,
     },
     logins::{Hearing, IncomingCallback, Logins},
     provider::authy::{Authy, AuthyConfig},
@@ -26,14 +27,26 @@ use crate::{
 /// The service, built but not serving.
 pub struct App {
     api: Api,
+    carrier: Carrier,
+    housekeeping: Housekeeping,
     tasks: TaskTracker,
     http: HttpSettings,
+}
+
+/// When a service ends: first it only says so, then it does.
+#[derive(Clone, Debug, Default)]
+pub struct Ending {
+    /// Cancelled when the service is about to end: it is not ready any longer, and still serves.
+    pub announced: CancellationToken,
+    /// Cancelled when it takes no further connection, and what runs is to finish.
+    pub begun: CancellationToken,
 }
 
 impl App {
     /// Joins the parts. Nothing runs yet but the threads that hash passwords.
     pub fn build(settings: Settings, store: Store, clock: Clock) -> anyhow::Result<Self> {
-        let (events, tasks) = (Events::default(), TaskTracker::new());
+        let (events, carrier) = Events::over(settings.events, &store);
+        let tasks = TaskTracker::new();
         let authy = Authy::new(AuthyConfig {
             api_key: settings.authy.api_key,
             api_url: settings.authy.api_url,
@@ -43,18 +56,24 @@ impl App {
         })?;
         let users = Users::new(store.clone(), Passwords::new(settings.passwords)?, tasks.clone());
         let sessions = Sessions::new(store.clone(), clock.clone(), events.clone());
+        let housekeeping = Housekeeping::new(store.clone(), clock.clone(), settings.retention);
         let logins = Logins::new(store, Arc::new(authy), clock, events, settings.logins);
         let graphql = GraphqlSettings { graphiql: settings.graphiql, ..GraphqlSettings::default() };
-        let http = HttpSettings { graphql, ..HttpSettings::default() };
-        Ok(Self { api: Api { users, sessions, logins }, tasks, http })
+        let listener =
+            ListenerSettings { drain_timeout: settings.shutdown_timeout, ..ListenerSettings::default() };
+        let http = HttpSettings { listener, graphql, ..HttpSettings::default() };
+        Ok(Self { api: Api { users, sessions, logins }, carrier, housekeeping, tasks, http })
     }
 
-    /// Serves until `shutdown`, and until what runs then has ended, or its time is up.
-    pub async fn serve(self, socket: TcpListener, shutdown: CancellationToken) -> anyhow::Result<()> {
-        let Self { api, tasks, http } = self;
+    /// Serves until its ending has begun, and until what runs then has ended, or its time is up.
+    pub async fn serve(self, socket: TcpListener, ending: Ending) -> anyhow::Result<()> {
+        let Self { api, carrier, housekeeping, tasks, http } = self;
         let drain_timeout = http.listener.drain_timeout;
         let listener = Listener::over(socket, http.listener.clone())?;
-        api.logins.start(&tasks, &shutdown);
+        let Ending { announced, begun } = ending;
+        api.logins.start(&tasks, &begun);
+        api.sessions.start(&tasks, &begun);
+        housekeeping.start(&tasks, &begun);
         let router = router(HttpState {
             schema: Arc::new(graphql::schema(api.clone())),
             authenticator: Arc::new(api.sessions),
@@ -62,12 +81,20 @@ impl App {
             readiness: Arc::new(api.logins),
             settings: Arc::new(http),
             tasks: tasks.clone(),
-            shutdown: shutdown.clone(),
+            leaving: announced,
+            shutdown: begun.clone(),
             request_id: || uuid::Uuid::from_bytes(random::bytes()).simple().to_string(),
         });
-        listener.serve(router, shutdown).await;
+        // To the last: what still runs may settle a login that another instance's watcher waits for.
+        let mut carrying = JoinSet::new();
+        carrying.spawn(carrier.run());
+        let deadline = async {
+            begun.cancelled().await;
+            Instant::now() + drain_timeout
+        };
+        let ((), deadline) = tokio::join!(listener.serve(router, begun.clone()), deadline);
         tasks.close();
-        if tokio::time::timeout(drain_timeout, tasks.wait()).await.is_err() {
+        if tokio::time::timeout_at(deadline, tasks.wait()).await.is_err() {
             tracing::warn!("some work did not end in time");
         }
         Ok(())

@@ -20,6 +20,7 @@ mod command;
 pub mod config;
 pub mod events;
 pub mod graphql;
+pub mod housekeeping;
 pub mod http;
 pub mod logins;
 pub mod model;

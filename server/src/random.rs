@@ -35,6 +35,12 @@ pub fn below(bound: usize) -> usize {
     }
 }
 
+/// Draws a number from 0 to 1, in thousandths.
+#[must_use]
+pub fn fraction() -> f64 {
+    f64::from(u32::try_from(below(1_000)).unwrap_or_default()) / 1_000.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,16 +13,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("storage", &["model"]),
     ("provider", &["model"]),
-    ("events", &["model", "random"]),
+    ("events", &["model", "storage", "clock", "random"]),
     ("users", &["model", "storage", "random"]),
     ("sessions", &["model", "storage", "events", "clock"]),
     ("logins", &["model", "storage", "provider", "events", "clock", "random"]),
     ("graphql", &["model", "users", "sessions", "logins"]),
     ("http", &["graphql"]),
+    ("housekeeping", &["storage", "clock"]),
     ("sandbox", &[]),
     ("telemetry", &[]),
     // These join the parts, and hold no rules.
-    ("config", &["logins", "provider", "storage", "users"]),
+    ("config", &["events", "housekeeping", "logins", "provider", "storage", "users"]),
     ("app", &["*"]),
     ("command", &["*"]),
     ("lib", &["*"]),
@@ -37,6 +38,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("axum", &["http", "sandbox"]),
     ("reqwest", &["provider", "sandbox"]),
     ("argon2", &["users"]),
+    ("async_nats", &["events"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

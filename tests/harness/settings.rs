@@ -13,7 +13,7 @@ pub(crate) struct Settings(Vec<(String, String)>);
 
 impl Default for Settings {
     fn default() -> Self {
-        let settings = [("LOG_LEVEL", "trace"), ("HASH_THREADS", "2")];
+        let settings = [("LOG_LEVEL", "trace"), ("HASH_THREADS", "2"), ("SHUTDOWN_DELAY", "0s")];
         Self(settings.map(|(variable, value)| (variable.to_owned(), value.to_owned())).into())
     }
 }

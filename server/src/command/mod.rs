@@ -3,14 +3,13 @@
 #[cfg(feature = "sandbox")]
 mod sandboxed;
 
-use std::{io::Write, net::SocketAddr, path::Path};
+use std::{io::Write, net::SocketAddr, path::Path, time::Duration};
 
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::{
-    app::App,
+    app::{App, Ending},
     clock::Clock,
     config::{DatabaseUrl, Settings, Task},
     graphql,
@@ -19,43 +18,62 @@ use crate::{
 
 /// Runs one command until it is done, or until the process is asked to end.
 pub(crate) async fn run(task: Task) -> anyhow::Result<()> {
-    let shutdown = CancellationToken::new();
     match task {
         #[cfg(feature = "sandbox")]
-        Task::Dev(settings) => sandboxed::dev(settings, ended_by_signal(shutdown)?).await,
-        Task::Serve(settings) => serve(*settings, ended_by_signal(shutdown)?).await,
+        Task::Dev(settings) => sandboxed::dev(settings, ending_by_signal(Duration::ZERO)?).await,
+        Task::Serve(settings) => {
+            let ending = ending_by_signal(settings.shutdown_delay)?;
+            serve(*settings, ending).await
+        }
         #[cfg(feature = "sandbox")]
-        Task::Sandbox(settings) => sandboxed::sandbox(settings, ended_by_signal(shutdown)?).await,
+        Task::Sandbox(settings) => {
+            sandboxed::sandbox(settings, ending_by_signal(Duration::ZERO)?.begun).await
+        }
         Task::Migrate(url) => migrate(&url).await,
         Task::Schema => print(&graphql::sdl()),
     }
 }
 
-/// Ends the token at SIGINT or SIGTERM.
-fn ended_by_signal(shutdown: CancellationToken) -> anyhow::Result<CancellationToken> {
+/// Announces the end at SIGINT or SIGTERM and begins it after the delay; a second signal ends the process at once.
+fn ending_by_signal(delay: Duration) -> anyhow::Result<Ending> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let ended = shutdown.clone();
-    #[expect(clippy::disallowed_methods, reason = "it ends the others, and lives as long as the process")]
-    tokio::spawn(async move {
+    let ending = Ending::default();
+    let Ending { announced, begun } = ending.clone();
+    let mut signalled = async move || {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
-        tracing::info!("shutting down");
-        ended.cancel();
+    };
+    #[expect(clippy::disallowed_methods, reason = "it ends the others, and lives as long as the process")]
+    tokio::spawn(async move {
+        signalled().await;
+        tracing::info!(?delay, "shutting down");
+        announced.cancel();
+        let _ = tokio::time::timeout(delay, signalled()).await.map(|()| leave());
+        begun.cancel();
+        signalled().await;
+        leave();
     });
-    Ok(shutdown)
+    Ok(ending)
 }
 
-async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+/// Somebody who signals twice does not want to wait.
+#[expect(clippy::exit, reason = "what is lost thereby is what a crash loses: nothing that is committed")]
+fn leave() {
+    tracing::warn!("ended by a second signal");
+    std::process::exit(1);
+}
+
+async fn serve(settings: Settings, ending: Ending) -> anyhow::Result<()> {
     let store = open(&settings.database_url, settings.durability)?;
     refuse_another_schema(&store).await?;
     let listener = bind(settings.listen).await?;
     let app = App::build(settings, store, Clock::system()).context("the service cannot be built")?;
     print(&format!("service http://{}\n", listener.local_addr()?))?;
-    app.serve(listener, shutdown).await
+    app.serve(listener, ending).await
 }
 
 /// A binary and a schema that do not fit ruin data quietly, so they do not start together.

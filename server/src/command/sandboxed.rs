@@ -1,10 +1,11 @@
 //! The commands with a sandbox.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{App, CancellationToken, Clock, Context, Durability, Settings, bind, migrated, open, print};
+use super::{App, Clock, Context, Durability, Ending, Settings, bind, migrated, open, print};
 use crate::{
     config::{AuthySettings, DatabaseUrl, DevSettings, SandboxSettings},
     provider::authy::ApiKey,
@@ -12,7 +13,7 @@ use crate::{
     sandbox::{self, Sandbox, SandboxConfig},
 };
 
-pub(super) async fn dev(dev: DevSettings, shutdown: CancellationToken) -> anyhow::Result<()> {
+pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> {
     let clock = Clock::system();
     let store = open(&dev.database_url, Durability::Process)?;
     migrated(&store).await?;
@@ -40,12 +41,16 @@ pub(super) async fn dev(dev: DevSettings, shutdown: CancellationToken) -> anyhow
         },
         logins: dev.logins,
         passwords: dev.passwords,
+        events: dev.events,
+        retention: dev.retention,
+        shutdown_delay: Duration::ZERO,
+        shutdown_timeout: Duration::from_secs(10),
         graphiql: true,
     };
     let app = App::build(settings, store, clock).context("the service cannot be built")?;
     print(&format!("service http://{service}\nsandbox http://{phones}\n"))?;
-    let served = sandbox.serve(sandbox_listener, shutdown.clone());
-    let (service, sandbox) = tokio::join!(app.serve(listener, shutdown), served);
+    let served = sandbox.serve(sandbox_listener, ending.begun.clone());
+    let (service, sandbox) = tokio::join!(app.serve(listener, ending), served);
     service.and(sandbox.context("the sandbox failed"))
 }
 

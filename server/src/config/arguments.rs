@@ -10,9 +10,16 @@ use url::Url;
 use super::sandboxed;
 use super::{
     AuthySettings, SettingError, Settings,
-    values::{DatabaseUrl, Logos, duration, http_url, is_loopback, required},
+    values::{DatabaseUrl, Logos, duration, duration_or_none, http_url, is_loopback, required},
 };
-use crate::{logins::LoginSettings, provider::authy::ApiKey, storage::Durability, users::PasswordSettings};
+use crate::{
+    events::{NatsUrl, Transport},
+    housekeeping::Retention,
+    logins::LoginSettings,
+    provider::authy::ApiKey,
+    storage::Durability,
+    users::PasswordSettings,
+};
 
 /// A login service with two factors behind one GraphQL schema.
 #[derive(Debug, Parser)]
@@ -69,10 +76,34 @@ pub struct ServeArguments {
     /// `/authy/callback`].
     #[arg(long, env = "AUTHY_CALLBACK_URL")]
     authy_callback_url: Option<String>,
+    /// From the signal to end to the end of taking connections: `/health/ready` says no meanwhile, so that a load balancer
+    /// finds out before anybody is turned away. A second signal ends the service at once.
+    #[arg(long, env = "SHUTDOWN_DELAY", default_value = "3s", value_parser = duration_or_none)]
+    shutdown_delay: Duration,
+    /// How long what runs may then take to finish.
+    #[arg(long, env = "SHUTDOWN_TIMEOUT", default_value = "10s", value_parser = duration)]
+    shutdown_timeout: Duration,
+    #[command(flatten)]
+    fleet: FleetArguments,
     #[command(flatten)]
     logins: LoginArguments,
     #[command(flatten)]
     passwords: PasswordArguments,
+}
+
+/// The flags that say how instances work together, and what they keep.
+#[derive(Args, Debug)]
+pub(super) struct FleetArguments {
+    /// How instances tell each other of changes: `nats://HOST:PORT`, several with commas [default: as the database does it,
+    /// PostgreSQL by NOTIFY].
+    #[arg(long, env = "EVENTS_URL", hide_env_values = true)]
+    events_url: Option<NatsUrl>,
+    /// For how long logins that are over are kept.
+    #[arg(long, env = "LOGIN_RETENTION", default_value = "30d", value_parser = duration)]
+    login_retention: Duration,
+    /// For how long sessions are kept past their end.
+    #[arg(long, env = "SESSION_RETENTION", default_value = "30d", value_parser = duration)]
+    session_retention: Duration,
 }
 
 /// The flags that say how logins live.
@@ -105,14 +136,21 @@ pub(super) struct PasswordArguments {
     #[arg(long, env = "HASH_THREADS")]
     hash_threads: Option<NonZeroUsize>,
     /// Passwords that may wait for a thread; past that, the answer is "busy".
-    #[arg(long, env = "HASH_QUEUE", default_value_t = 128)]
-    hash_queue: usize,
+    #[arg(long, env = "HASH_QUEUE", default_value_t = 128, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    hash_queue: u32,
     /// Memory of one password hash, in KiB (argon2id).
     #[arg(long, env = "HASH_MEMORY_KIB", default_value_t = 19_456, value_parser = clap::value_parser!(u32).range(8..=4_194_304))]
     hash_memory_kib: u32,
     /// Passes of one password hash (argon2id).
     #[arg(long, env = "HASH_PASSES", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
     hash_passes: u32,
+}
+
+impl FleetArguments {
+    pub(super) fn check(self) -> (Transport, Retention) {
+        let transport = self.events_url.map_or(Transport::Database, Transport::Nats);
+        (transport, Retention { logins: self.login_retention, sessions: self.session_retention })
+    }
 }
 
 impl LoginArguments {
@@ -132,7 +170,7 @@ impl PasswordArguments {
         let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         PasswordSettings {
             threads: self.hash_threads.map_or_else(cores, NonZeroUsize::get),
-            queue: self.hash_queue,
+            queue: usize::try_from(self.hash_queue).unwrap_or(usize::MAX),
             memory_kib: self.hash_memory_kib,
             passes: self.hash_passes,
         }
@@ -159,6 +197,7 @@ impl ServeArguments {
             }
             None => format!("{}/authy/callback", public_url.as_str().trim_end_matches('/')),
         };
+        let (events, retention) = self.fleet.check();
         Ok(Settings {
             listen: self.listen,
             database_url,
@@ -171,6 +210,10 @@ impl ServeArguments {
             },
             logins: self.logins.check(),
             passwords: self.passwords.check(),
+            events,
+            retention,
+            shutdown_delay: self.shutdown_delay,
+            shutdown_timeout: self.shutdown_timeout,
             graphiql: false,
         })
     }

@@ -8,7 +8,7 @@ mod arguments;
 mod sandboxed;
 mod values;
 
-use std::{fmt, io::Write, net::SocketAddr, process::ExitCode};
+use std::{fmt, io::Write, net::SocketAddr, process::ExitCode, time::Duration};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use tracing::Level;
@@ -20,6 +20,8 @@ pub use sandboxed::{DevSettings, SandboxSettings};
 pub use values::{DatabaseUrl, Logos};
 
 use crate::{
+    events::Transport,
+    housekeeping::Retention,
     logins::LoginSettings,
     provider::authy::{ApiKey, Logo},
     storage::Durability,
@@ -127,6 +129,14 @@ pub struct Settings {
     pub logins: LoginSettings,
     /// How passwords are hashed.
     pub passwords: PasswordSettings,
+    /// How hints reach other instances.
+    pub events: Transport,
+    /// For how long what is over is kept.
+    pub retention: Retention,
+    /// How long the service says that it is about to end before it does.
+    pub shutdown_delay: Duration,
+    /// How long what runs may then take to finish.
+    pub shutdown_timeout: Duration,
     /// Whether a browser's GET of `/graphql` gets GraphiQL.
     pub graphiql: bool,
 }

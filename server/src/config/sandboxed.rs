@@ -6,10 +6,12 @@ use clap::Args;
 
 use super::{
     SettingError,
-    arguments::{LoginArguments, PasswordArguments},
+    arguments::{FleetArguments, LoginArguments, PasswordArguments},
     values::{DatabaseUrl, http_url, required},
 };
 use crate::{
+    events::Transport,
+    housekeeping::Retention,
     logins::LoginSettings,
     provider::authy::{ApiKey, Logo},
     users::PasswordSettings,
@@ -27,6 +29,8 @@ pub struct DevArguments {
     /// The service's database. The sandbox keeps its own state beside an SQLite file.
     #[arg(long, env = "DATABASE_URL", default_value = "sqlite:countersign.db", hide_env_values = true)]
     database_url: DatabaseUrl,
+    #[command(flatten)]
+    fleet: FleetArguments,
     #[command(flatten)]
     logins: LoginArguments,
     #[command(flatten)]
@@ -62,6 +66,10 @@ pub struct DevSettings {
     pub sandbox_listen: SocketAddr,
     /// The service's database.
     pub database_url: DatabaseUrl,
+    /// How hints reach other instances.
+    pub events: Transport,
+    /// For how long what is over is kept.
+    pub retention: Retention,
     /// How logins live.
     pub logins: LoginSettings,
     /// How passwords are hashed.
@@ -88,10 +96,13 @@ pub struct SandboxSettings {
 impl DevArguments {
     pub(super) fn check(self) -> Result<DevSettings, SettingError> {
         let why = "`dev` is for this machine alone";
+        let (events, retention) = self.fleet.check();
         Ok(DevSettings {
             listen: loopback("LISTEN", self.listen, why)?,
             sandbox_listen: loopback("SANDBOX_LISTEN", self.sandbox_listen, why)?,
             database_url: self.database_url,
+            events,
+            retention,
             logins: self.logins.check(),
             passwords: self.passwords.check(),
             logos: self.logins.approval_logos.0,

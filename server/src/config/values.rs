@@ -93,6 +93,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// [`duration`], or none at all: `0s`.
+pub(super) fn duration_or_none(text: &str) -> Result<Duration, String> {
+    match humantime::parse_duration(text) {
+        Ok(Duration::ZERO) => Ok(Duration::ZERO),
+        _ => duration(text),
+    }
+}
+
 /// Reads an `http` or `https` URL: the place of something, so that a path can follow.
 pub(super) fn http_url(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_| "must be a URL")?;
@@ -168,6 +176,8 @@ mod tests {
     #[test]
     fn durations_are_written_with_units() {
         assert_eq!(duration("10m"), Ok(Duration::from_mins(10)));
+        assert_eq!(duration_or_none("0s"), Ok(Duration::ZERO));
+        assert!(duration_or_none("0").is_ok() && duration_or_none("soon").is_err());
         for wrong in ["", "10", "0s", "-1s", "900years"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }

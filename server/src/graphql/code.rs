@@ -36,7 +36,7 @@ pub struct ResendTokenInput {
 }
 
 /// What became of `verifyToken`.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct VerifyTokenPayload {
     /// How the login stands now: `APPROVED` with a session where the code was right. Null where nobody knows the login
     /// token.
@@ -46,7 +46,7 @@ pub struct VerifyTokenPayload {
 }
 
 /// What became of `resendToken`.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct ResendTokenPayload {
     /// How the login stands now; `codeChannel` tells how the code travels. Null where nobody knows the login token.
     status: Option<LoginStatus>,

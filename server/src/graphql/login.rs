@@ -80,7 +80,7 @@ pub enum CodeChannel {
 }
 
 /// How a login stands. Every answer and every event shows the whole of it.
-#[derive(Clone, Debug, SimpleObject)]
+#[derive(Clone, SimpleObject)]
 pub struct LoginStatus {
     /// Grows with every change of this login: of two statuses, the one with the higher number is newer.
     sequence: i32,
@@ -140,7 +140,7 @@ pub struct CancelLoginInput {
 }
 
 /// What became of `login`.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct LoginPayload {
     /// The secret handle of the login: for `loginStatus`, `verifyToken`, `resendToken` and `cancelLogin`. Keep it as
     /// safe as a session token. Null where no login was begun.
@@ -152,7 +152,7 @@ pub struct LoginPayload {
 }
 
 /// What became of `cancelLogin`.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct CancelLoginPayload {
     /// How the login stands now. Null where nobody knows the login token.
     status: Option<LoginStatus>,

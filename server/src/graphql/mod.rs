@@ -100,5 +100,5 @@ fn signed_in<'a>(context: &Context<'a>) -> Option<&'a SignedIn> {
 }
 
 fn origin(context: &Context<'_>) -> Origin {
-    Origin { address: context.data_opt::<PeerAddress>().map(|peer| peer.0.ip()) }
+    Origin { address: context.data_opt::<PeerAddress>().map(|peer| peer.0.ip().to_canonical()) }
 }

@@ -7,7 +7,7 @@ use super::{api, error::internal, signed_in, user::User};
 use crate::logins::OpenSession;
 
 /// Being signed in.
-#[derive(Clone, Debug, SimpleObject)]
+#[derive(Clone, SimpleObject)]
 pub struct Session {
     /// The secret that signs the person in: `Authorization: Bearer …`, over HTTP and in `connection_init`.
     token: String,

@@ -61,7 +61,7 @@ pub struct SignupInput {
 }
 
 /// What became of `signup`.
-#[derive(Debug, SimpleObject)]
+#[derive(SimpleObject)]
 pub struct SignupPayload {
     /// The secret handle of the login that proves the phone: for `loginStatus`, `verifyToken`, `resendToken` and
     /// `cancelLogin`. Keep it as safe as a session token. Null where no login was begun.

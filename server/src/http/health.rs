@@ -18,9 +18,10 @@ pub(super) async fn live() -> &'static str {
     "live\n"
 }
 
-/// A server that shuts down is no longer ready, so that nobody sends it new work.
+/// A server that is about to shut down is no longer ready, so that nobody sends it new work.
 pub(super) async fn ready(State(state): State<HttpState>) -> (StatusCode, &'static str) {
-    if !state.shutdown.is_cancelled() && state.readiness.is_ready().await {
+    let is_leaving = state.leaving.is_cancelled() || state.shutdown.is_cancelled();
+    if !is_leaving && state.readiness.is_ready().await {
         (StatusCode::OK, "ready\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")

@@ -29,6 +29,8 @@ pub struct HttpState {
     pub tasks: TaskTracker,
     /// Cancelled when the server shuts down: sockets are then closed with 1001.
     pub shutdown: CancellationToken,
+    /// Cancelled some time before that: the server still serves, and says that it will not for long.
+    pub leaving: CancellationToken,
     /// Makes the id of a request.
     pub request_id: fn() -> String,
 }

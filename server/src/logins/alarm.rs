@@ -7,8 +7,8 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 
-/// How long the task sleeps at most: what other processes began, it learns by looking.
-const LONGEST: TimeDelta = TimeDelta::seconds(60);
+/// How long the task sleeps at most: what other instances began, and did not live to end, it learns by looking.
+const LONGEST: TimeDelta = TimeDelta::seconds(5);
 
 /// One task's alarm clock.
 #[derive(Debug, Default)]
@@ -52,13 +52,13 @@ mod tests {
     async fn the_earliest_time_rings_first_and_once() {
         let (clock, alarm) = (Clock::system(), Alarm::default());
         let now = clock.now();
-        alarm.set(now + TimeDelta::seconds(40));
-        alarm.set(now + TimeDelta::seconds(20));
-        alarm.set(now + TimeDelta::seconds(30));
+        alarm.set(now + TimeDelta::seconds(4));
+        alarm.set(now + TimeDelta::seconds(2));
+        alarm.set(now + TimeDelta::seconds(3));
         let ring = alarm.ring(&clock);
         tokio::pin!(ring);
         assert!(futures_util::poll!(&mut ring).is_pending());
-        clock.advance(Duration::from_secs(21));
+        clock.advance(Duration::from_secs(2));
         ring.await;
         let again = alarm.ring(&clock);
         tokio::pin!(again);

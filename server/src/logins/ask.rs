@@ -1,32 +1,39 @@
 //! Asking the provider how open pushes stand: for callbacks that were lost, on their way or on ours.
 //!
 //! First after 5 seconds, then after 5, 10, 20 and 40 more, with jitter; as long as there is no crowd, never more than
-//! 10 seconds apart, so that a lost callback costs a person 15 seconds at the most. After a restart, all at once, in
-//! turn. Each asking is taken by a guarded update first.
-
-use std::time::Duration;
+//! 10 seconds apart, so that a lost callback costs a person 15 seconds at the most. Once more at the deadline, and where
+//! the provider does not answer then, for as long as the grace lasts: an approval given in time counts. Instances share
+//! the work and one pace, at most ten requests a second, half as fast after each 429.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::{StreamExt, stream};
+use tokio::task::JoinSet;
 
-use super::Logins;
+use super::{AWAY, Logins, delta, expire::GRACE};
 use crate::{
-    model::{ApprovalRequestId, Decision, LoginId},
+    model::{ApprovalRequestId, Decision},
     provider::{ApprovalStanding, ProviderError},
     random,
-    storage::{OpenLogin, StoreError},
+    storage::{AskingClaim, DueLogin, StoreError},
 };
 
 /// From one asking to the next, in seconds.
 const INTERVALS: [u32; 4] = [5, 10, 20, 40];
 /// The longest interval while there is no crowd, in seconds.
 const LONGEST_WITHOUT_CROWD: u32 = 10;
-/// How many logins are read at once. More of them due is a crowd: five seconds' worth of requests.
-const BATCH: i64 = 50;
-/// How many requests may be on their way at once.
-const AT_ONCE: usize = 32;
-/// How long to wait for a database that is away.
-const AWAY: Duration = Duration::from_secs(1);
+/// From one asking to the next past the deadline.
+const PAST_DEADLINE: TimeDelta = TimeDelta::seconds(5);
+/// Pushes that are due for longer are a crowd: more than the pace allows.
+const CROWDED_AFTER: TimeDelta = TimeDelta::seconds(5);
+/// From one request to the next, at the fastest: ten a second.
+const FASTEST: TimeDelta = TimeDelta::milliseconds(100);
+/// From one request to the next, at the slowest.
+const SLOWEST: TimeDelta = TimeDelta::seconds(30);
+/// How far ahead one instance takes slots: what it takes, the others wait for.
+const AHEAD: TimeDelta = TimeDelta::seconds(1);
+/// How many requests of one instance may be on their way at once: enough to keep the pace while each one times out.
+const AT_ONCE: usize = 64;
+/// How many open pushes are asked about at once after a restart.
+const AFTER_RESTART: i64 = 200;
 
 /// How soon after a push the provider is asked about it first.
 pub(super) fn first_interval() -> TimeDelta {
@@ -47,15 +54,54 @@ fn jitter(seconds: u32) -> TimeDelta {
     TimeDelta::milliseconds(9 * tenth + i64::try_from(drawn).unwrap_or_default())
 }
 
+/// What follows from what the provider says.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    Decide(Decision),
+    /// The phone can no longer answer: the person types a code.
+    PushGone,
+    AskAgain(DateTime<Utc>),
+    /// The login is over, and the phone had its time to object.
+    Stop,
+}
+
+/// What follows from how a push stood at `asked_at`; `None`: the provider did not say.
+fn next(
+    standing: Option<ApprovalStanding>,
+    login: &DueLogin,
+    asked_at: DateTime<Utc>,
+    again_after: TimeDelta,
+) -> Next {
+    let is_overdue = asked_at >= login.expires_at;
+    let end_of_grace = login.expires_at + GRACE;
+    match standing {
+        Some(ApprovalStanding::Answered(verdict)) => Next::Decide(Decision::Verdict(verdict)),
+        Some(ApprovalStanding::Pending | ApprovalStanding::Gone) if is_overdue && login.is_settled => {
+            Next::Stop
+        }
+        Some(ApprovalStanding::Pending | ApprovalStanding::Gone) if is_overdue => {
+            Next::Decide(Decision::Deadline)
+        }
+        Some(ApprovalStanding::Gone) => Next::PushGone,
+        Some(ApprovalStanding::Pending) | None if !is_overdue => {
+            Next::AskAgain((asked_at + again_after).min(login.expires_at))
+        }
+        _ if asked_at < end_of_grace => Next::AskAgain((asked_at + PAST_DEADLINE).min(end_of_grace)),
+        _ if login.is_settled => Next::Stop,
+        _ => Next::Decide(Decision::Deadline),
+    }
+}
+
 impl Logins {
-    /// Asks about every open push at its time, until it is dropped.
+    /// Asks about open pushes at their time, until it is dropped.
     pub(super) async fn keep_asking(self) {
-        while let Err(error) = self.store.ask_about_all(self.clock.now()).await {
+        while let Err(error) = self.prepare_asking().await {
             tracing::warn!(%error, "open pushes cannot be read");
             tokio::time::sleep(AWAY).await;
         }
+        let mut asking = JoinSet::new();
         loop {
-            match self.ask_about_due().await {
+            match self.ask_about_due(&mut asking).await {
                 Ok(Some(next)) => self.asking.set(next),
                 Ok(None) => {}
                 Err(error) => {
@@ -68,58 +114,123 @@ impl Logins {
         }
     }
 
-    /// Asks about all pushes that are due. Returns when the next one is.
-    async fn ask_about_due(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let due = self.store.logins_to_ask(self.clock.now(), BATCH).await?;
-        let is_crowded = due.len() >= usize::try_from(BATCH).unwrap_or_default();
-        stream::iter(due)
-            .for_each_concurrent(AT_ONCE, async |login| {
-                if let Err(error) = self.ask_about(&login, is_crowded).await {
-                    tracing::warn!(login.id = %login.id, %error, "a push was not asked about");
+    /// The name of the turn that keeps the pace: instances with one provider share it.
+    fn turn(&self) -> String {
+        format!("asking {}", self.provider.name())
+    }
+
+    async fn prepare_asking(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        self.store.ensure_turn(&self.turn(), now, FASTEST).await?;
+        self.store.ask_about_open_pushes(now, AFTER_RESTART).await?;
+        Ok(())
+    }
+
+    /// Claims pushes that are due, and has each asked about in its slot. Returns when to look again.
+    async fn ask_about_due(&self, asking: &mut JoinSet<()>) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let now = self.clock.now();
+        match self.store.next_asking().await? {
+            Some(next) if next <= now => {}
+            later => return Ok(later),
+        }
+        while asking.try_join_next().is_some() {}
+        if asking.len() >= AT_ONCE {
+            // The provider is silent; what cannot be asked about is left to others.
+            asking.join_next().await;
+        }
+        let (turn, patience) = (self.turn(), delta(self.settings.provider_timeout * 2));
+        let claim = AskingClaim {
+            turn: &turn,
+            now,
+            until: now + AHEAD,
+            leased_until: now + AHEAD + patience + PAST_DEADLINE,
+            limit: AT_ONCE - asking.len(),
+        };
+        let claimed = self.store.claim_askings(&claim).await?;
+        for (login, slot) in claimed.logins {
+            let logins = self.clone();
+            asking.spawn(async move { logins.ask_in_slot(&login, slot, claimed.interval).await });
+        }
+        Ok(self.store.next_asking().await?.map(|next| next.max(claimed.next_slot)))
+    }
+
+    async fn ask_in_slot(&self, login: &DueLogin, slot: DateTime<Utc>, pace: TimeDelta) {
+        self.clock.sleep_until(slot).await;
+        if let Err(error) = self.ask_about(login, pace).await {
+            tracing::warn!(login.id = %login.id, %error, "a push was not asked about");
+        }
+    }
+
+    /// Asks the provider about one claimed push, and acts on what it says.
+    async fn ask_about(&self, login: &DueLogin, pace: TimeDelta) -> Result<(), StoreError> {
+        let asked_at = self.clock.now();
+        let is_crowded = asked_at - login.due_at > CROWDED_AFTER;
+        let standing = match &login.open_push {
+            Some(push) => self.standing(login, push, pace).await?,
+            // Claimed to be ended by an instance that did not live to do it.
+            None => Some(ApprovalStanding::Gone),
+        };
+        match next(standing, login, asked_at, interval(login.asks, is_crowded)) {
+            Next::Decide(decision) => {
+                self.decide(login.id, decision, login.open_push.clone()).await?;
+            }
+            Next::PushGone => {
+                if self.store.record_push_gone(login.id, self.clock.now()).await? {
+                    self.publish(login.id);
                 }
-            })
-            .await;
-        self.store.next_asking().await
-    }
-
-    async fn ask_about(&self, login: &OpenLogin, is_crowded: bool) -> Result<(), StoreError> {
-        self.pace.turn().await;
-        let next = self.clock.now() + interval(login.asks, is_crowded);
-        // At the deadline it is asked about once more anyway.
-        let next = Some(next).filter(|next| login.open_push.is_some() && *next < login.expires_at);
-        match (self.store.take_asking(login, next).await?, &login.open_push) {
-            (true, Some(push)) => self.ask_provider(login.id, push).await,
-            _ => Ok(()),
-        }
-    }
-
-    /// Asks the provider about one push now, and acts on what it says.
-    pub(super) async fn ask_provider(&self, id: LoginId, push: &ApprovalRequestId) -> Result<(), StoreError> {
-        let standing = self.patience().with(self.provider.find_approval(push)).await;
-        match &standing {
-            Err(ProviderError::RateLimited { .. }) => self.pace.slow_down(),
-            _ => self.pace.speed_up(),
-        }
-        match standing {
-            Ok(ApprovalStanding::Pending) => {}
-            Ok(ApprovalStanding::Answered(verdict)) => {
-                self.decide(id, Decision::Verdict(verdict), Some(push.clone())).await?;
+                self.deadline.set(login.expires_at);
             }
-            Ok(ApprovalStanding::Gone) => {
-                self.store.record_push_gone(id, self.clock.now()).await?;
-                self.publish(id);
+            Next::AskAgain(at) => {
+                self.store.plan_asking(login.id, Some(at)).await?;
+                self.asking.set(at);
             }
-            Err(error) => {
-                tracing::warn!(login.id = %id, %error, "the provider did not say how a push stands");
-            }
+            Next::Stop => self.store.plan_asking(login.id, None).await?,
         }
         Ok(())
+    }
+
+    /// How a push stands, as the provider says; `None` where it does not say. Keeps the pace that it asks for.
+    async fn standing(
+        &self,
+        login: &DueLogin,
+        push: &ApprovalRequestId,
+        pace: TimeDelta,
+    ) -> Result<Option<ApprovalStanding>, StoreError> {
+        let standing = self.patience().with(self.provider.find_approval(push)).await;
+        let new_pace = match &standing {
+            Ok(_) => (pace * 9 / 10).max(FASTEST),
+            Err(ProviderError::RateLimited { .. }) => (pace * 2).min(SLOWEST),
+            Err(_) => pace,
+        };
+        if new_pace != pace {
+            // Of several answers to one pace the first counts: ten refusals at once halve it once.
+            self.store.change_turn_interval(&self.turn(), pace, new_pace).await?;
+        }
+        standing.map(Some).or_else(|error| {
+            tracing::warn!(login.id = %login.id, %error, "the provider did not say how a push stands");
+            Ok(None)
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{LoginId, Verdict};
+
+    const AGAIN: TimeDelta = TimeDelta::seconds(10);
+
+    fn login(is_settled: bool) -> DueLogin {
+        let expires_at = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
+        DueLogin {
+            id: LoginId::new(random::id(expires_at)),
+            open_push: Some(ApprovalRequestId::new("push")),
+            asks: 1,
+            due_at: expires_at - TimeDelta::minutes(5),
+            expires_at,
+            is_settled,
+        }
+    }
 
     #[test]
     fn intervals_grow_in_a_crowd_and_stay_below_fifteen_seconds_without_one() {
@@ -128,5 +239,51 @@ mod tests {
             assert!((crowded.num_milliseconds() - seconds * 1_000).abs() <= seconds * 100, "{crowded}");
             assert!(alone <= TimeDelta::seconds(11), "{alone}");
         }
+    }
+
+    #[test]
+    fn before_the_deadline_a_push_is_asked_about_again_and_at_the_deadline_once_more() {
+        let login = login(false);
+        let (early, late) =
+            (login.expires_at - TimeDelta::minutes(1), login.expires_at - TimeDelta::seconds(3));
+        for unheard in [Some(ApprovalStanding::Pending), None] {
+            assert_eq!(next(unheard, &login, early, AGAIN), Next::AskAgain(early + AGAIN));
+            assert_eq!(next(unheard, &login, late, AGAIN), Next::AskAgain(login.expires_at));
+        }
+        assert_eq!(next(Some(ApprovalStanding::Gone), &login, early, AGAIN), Next::PushGone);
+    }
+
+    #[test]
+    fn an_approval_counts_whenever_the_provider_tells_of_it() {
+        let login = login(false);
+        let approved = Some(ApprovalStanding::Answered(Verdict::Approved));
+        for asked_at in [login.due_at, login.expires_at, login.expires_at + GRACE] {
+            let decided = next(approved, &login, asked_at, AGAIN);
+            assert_eq!(decided, Next::Decide(Decision::Verdict(Verdict::Approved)));
+        }
+    }
+
+    #[test]
+    fn a_provider_that_does_not_answer_at_the_deadline_is_asked_until_the_grace_is_over() {
+        let login = login(false);
+        let at = |seconds| login.expires_at + TimeDelta::seconds(seconds);
+        assert_eq!(next(None, &login, at(0), AGAIN), Next::AskAgain(at(5)));
+        assert_eq!(next(None, &login, at(28), AGAIN), Next::AskAgain(login.expires_at + GRACE));
+        assert_eq!(next(None, &login, login.expires_at + GRACE, AGAIN), Next::Decide(Decision::Deadline));
+        for ended in [ApprovalStanding::Pending, ApprovalStanding::Gone] {
+            assert_eq!(next(Some(ended), &login, at(0), AGAIN), Next::Decide(Decision::Deadline));
+        }
+    }
+
+    #[test]
+    fn a_login_that_a_code_approved_is_asked_about_up_to_its_deadline_for_the_phone_may_object() {
+        let login = login(true);
+        let early = login.expires_at - TimeDelta::seconds(3);
+        assert_eq!(
+            next(Some(ApprovalStanding::Pending), &login, early, AGAIN),
+            Next::AskAgain(login.expires_at)
+        );
+        assert_eq!(next(Some(ApprovalStanding::Pending), &login, login.expires_at, AGAIN), Next::Stop);
+        assert_eq!(next(None, &login, login.expires_at + GRACE, AGAIN), Next::Stop);
     }
 }

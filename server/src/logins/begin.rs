@@ -101,6 +101,8 @@ impl Logins {
         let patience = self.patience();
         let provider_user_id = self.known_at_provider(whom, patience).await?;
         let mut draft = self.store_draft(whom, provider_user_id).await?;
+        // At once: whatever becomes of the rest, it ends in time.
+        self.deadline.set(draft.expires_at);
         tracing::info!(login.id = %draft.id, "login begun");
         let trouble = match self.push(&mut draft, whom, origin, patience).await? {
             Ok(()) => None,
@@ -109,7 +111,6 @@ impl Logins {
                 self.send_first_code(&draft, patience).await?
             }
         };
-        self.deadline.set(draft.expires_at);
         let status = self.find_status(&draft.token).await?.ok_or(BeginError::Unavailable)?;
         Ok(Begun { token: draft.token, status, trouble })
     }
@@ -209,7 +210,7 @@ impl Logins {
         }
         match sent {
             Ok(push) => {
-                let ask_at = self.clock.now() + ask::first_interval();
+                let ask_at = (self.clock.now() + ask::first_interval()).min(draft.expires_at);
                 self.store.record_push(draft.id, &push, ask_at).await?;
                 self.asking.set(ask_at);
                 Ok(Ok(()))

@@ -1,14 +1,29 @@
 //! What the provider reports by itself.
 //!
 //! Authy switches a callback off after three HTTP errors in a row, so an authentic one is accepted whatever becomes of
-//! it. That loses nothing: an open push is asked about until it is answered.
+//! it. That loses nothing: what cannot be stored just now is kept and tried again, and an open push is asked about until
+//! it is answered.
 
-use super::Logins;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::{sync::mpsc, time::Instant};
+
+use super::{AWAY, Logins};
 use crate::{
     model::Decision,
     provider::{Callback, CallbackReport},
     storage::StoreError,
 };
+
+/// How long a callback waits for its effect to be stored, before it is answered and its effect follows.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How many reports are kept while the database is away; the provider is asked about the rest.
+const KEPT: usize = 10_000;
+/// For how long a report is tried again.
+const TRIED_FOR: Duration = Duration::from_mins(10);
 
 /// What to answer to a callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,8 +34,28 @@ pub enum Hearing {
     Refused,
 }
 
+/// Reports whose effect could not be stored yet.
+#[derive(Clone)]
+pub(super) struct Unstored {
+    kept: mpsc::Sender<Heard>,
+    /// Taken by the one task that tries them again.
+    waiting: Arc<Mutex<Option<mpsc::Receiver<Heard>>>>,
+}
+
+struct Heard {
+    report: CallbackReport,
+    at: Instant,
+}
+
+impl Default for Unstored {
+    fn default() -> Self {
+        let (kept, waiting) = mpsc::channel(KEPT);
+        Self { kept, waiting: Arc::new(Mutex::new(Some(waiting))) }
+    }
+}
+
 impl Logins {
-    /// Hears a callback. When it is accepted, its effect is stored; or storage is away, and the provider is asked later.
+    /// Hears a callback. When it is accepted, its effect is stored; or storage is away, and the effect follows.
     pub async fn hear(&self, callback: &Callback<'_>) -> Hearing {
         let report = match self.provider.read_callback(callback) {
             Ok(report) => report,
@@ -29,19 +64,40 @@ impl Logins {
                 return Hearing::Refused;
             }
         };
-        if let Err(error) = self.act_on(report).await {
-            tracing::error!(%error, "a callback could not be stored; the provider will be asked instead");
+        match tokio::time::timeout(PATIENCE, self.act_on(&report)).await {
+            Ok(Ok(())) => return Hearing::Accepted,
+            Ok(Err(error)) => tracing::warn!(%error, "a callback could not be stored and is tried again"),
+            Err(_) => tracing::warn!("a callback was not stored in time and is tried again"),
+        }
+        if self.unstored.kept.try_send(Heard { report, at: Instant::now() }).is_err() {
+            tracing::error!("a callback was given up; the provider will be asked instead");
         }
         Hearing::Accepted
     }
 
-    async fn act_on(&self, report: CallbackReport) -> Result<(), StoreError> {
+    /// Stores what could not be stored when it was heard, in the same order, until it is dropped.
+    pub(super) async fn keep_storing(self) {
+        let waiting = self.unstored.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut waiting) = waiting else { return };
+        while let Some(Heard { report, at }) = waiting.recv().await {
+            // Acting on a report twice does nothing twice.
+            while let Err(error) = self.act_on(&report).await {
+                if at.elapsed() > TRIED_FOR {
+                    tracing::error!(%error, "a callback was given up; the provider will be asked instead");
+                    break;
+                }
+                tokio::time::sleep(AWAY).await;
+            }
+        }
+    }
+
+    async fn act_on(&self, report: &CallbackReport) -> Result<(), StoreError> {
         let CallbackReport::Answered { id: push, user, login_id, verdict } = report else {
             return Ok(());
         };
-        let found = self.store.find_login_of_push(self.provider.name(), &push, login_id, &user).await?;
+        let found = self.store.find_login_of_push(self.provider.name(), push, *login_id, user).await?;
         if let Some(login) = found {
-            self.decide(login, Decision::Verdict(verdict), Some(push)).await?;
+            self.decide(login, Decision::Verdict(*verdict), Some(push.clone())).await?;
         } else {
             tracing::info!("a callback speaks of no login of ours");
         }

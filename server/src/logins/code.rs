@@ -203,7 +203,7 @@ impl Logins {
         }
         let error = match patience.with(self.provider.send_code(user, sending)).await {
             Ok(channel) => {
-                self.store.record_code_sent(id, channel, now).await?;
+                self.store.record_code_sent(id, channel, self.clock.now()).await?;
                 self.publish(id);
                 return Ok(Ok(()));
             }

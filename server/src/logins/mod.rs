@@ -11,7 +11,6 @@ mod callback;
 mod code;
 mod decide;
 mod expire;
-mod pace;
 mod status;
 mod watch;
 
@@ -29,13 +28,16 @@ pub use status::{LoginStatus, OpenSession};
 /// A callback as it arrived, unread: what [`Logins::hear`] hears.
 pub use crate::provider::Callback as IncomingCallback;
 
-use self::{alarm::Alarm, pace::Pace};
+use self::{alarm::Alarm, callback::Unstored};
 use crate::{
     clock::Clock,
     events::Events,
     provider::{ProviderError, SecondFactor},
     storage::Store,
 };
+
+/// How long to wait for a database that is away.
+const AWAY: Duration = Duration::from_secs(1);
 
 /// How logins live.
 #[derive(Clone, Copy, Debug)]
@@ -64,7 +66,7 @@ pub struct Logins {
     deadline: Arc<Alarm>,
     /// Rings when the next push is to be asked about.
     asking: Arc<Alarm>,
-    pace: Arc<Pace>,
+    unstored: Unstored,
 }
 
 impl Logins {
@@ -77,8 +79,8 @@ impl Logins {
         events: Events,
         settings: LoginSettings,
     ) -> Self {
-        let (deadline, asking, pace) = <_>::default();
-        Self { store, provider, clock, events, settings, deadline, asking, pace }
+        let (deadline, asking, unstored) = <_>::default();
+        Self { store, provider, clock, events, settings, deadline, asking, unstored }
     }
 
     /// Starts what goes on by itself: asking about pushes, ending overdue logins, waking watchers whose event was lost.
@@ -89,6 +91,7 @@ impl Logins {
         until_shutdown(Box::pin(self.clone().keep_asking()));
         until_shutdown(Box::pin(self.clone().keep_expiring()));
         until_shutdown(Box::pin(self.clone().keep_following()));
+        until_shutdown(Box::pin(self.clone().keep_storing()));
     }
 
     /// Whether the database answers.
@@ -110,6 +113,9 @@ struct Patience {
 
 impl Patience {
     async fn with<T>(self, call: impl Future<Output = Result<T, ProviderError>>) -> Result<T, ProviderError> {
+        if Instant::now() >= self.until {
+            return Err(ProviderError::NotAsked);
+        }
         tokio::time::timeout_at(self.until, call).await.unwrap_or(Err(ProviderError::TimedOut))
     }
 }

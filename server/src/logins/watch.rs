@@ -1,21 +1,15 @@
 //! Watching a login: its present status first, then the newest after each change, until it is over.
 
-use std::time::Duration;
-
-use chrono::TimeDelta;
+use chrono::{DateTime, Utc};
 use futures_util::{Stream, stream};
 
-use super::{LoginStatus, Logins};
+use super::{AWAY, LoginStatus, Logins};
 use crate::{
-    events::{Topic, Watcher},
+    events::{Changed, Topic, Watcher},
     model::LoginToken,
+    random,
     storage::StoreError,
 };
-
-/// How often a process looks for changes whose event it has missed.
-const LOOK: Duration = Duration::from_secs(3);
-/// By how much one look overlaps the one before: for transactions that took their time.
-const OVERLAP: TimeDelta = TimeDelta::seconds(10);
 
 struct Watch {
     logins: Logins,
@@ -28,7 +22,8 @@ struct Watch {
 impl Logins {
     /// Watches a login. `None`: nobody knows this token.
     ///
-    /// The stream ends after a terminal status, when the token is forgotten, or after an error.
+    /// The stream ends after a terminal status, when the token is forgotten, or where the first status cannot be read.
+    /// Later on it outlives a database that is away.
     pub async fn watch(
         &self,
         token: LoginToken,
@@ -43,26 +38,15 @@ impl Logins {
         Ok(Some(stream::unfold(watch, Watch::next)))
     }
 
-    /// Wakes watchers whose event was lost: asks every few seconds what has changed, in one query for all of them.
+    /// Wakes watchers whose event was lost, until it is dropped.
     pub(super) async fn keep_following(self) {
-        let mut since = self.clock.now();
-        loop {
-            tokio::time::sleep(LOOK).await;
-            let now = self.clock.now();
-            if self.events.is_idle() {
-                since = now;
-                continue;
-            }
-            match self.store.logins_changed_since(since - OVERLAP).await {
-                Ok(changed) => {
-                    for id in changed {
-                        self.publish(id);
-                    }
-                    since = now;
-                }
-                Err(error) => tracing::warn!(%error, "what changed cannot be read"),
-            }
-        }
+        self.events.keep_looking(&self.clock, &self).await;
+    }
+}
+
+impl Changed for Logins {
+    async fn changed_since(&self, since: DateTime<Utc>) -> Result<Vec<Topic>, StoreError> {
+        Ok(self.store.logins_changed_since(since).await?.into_iter().map(Topic::Login).collect())
     }
 }
 
@@ -75,19 +59,26 @@ impl Watch {
             if self.sequence.is_some() {
                 self.watcher.changed().await;
             }
-            match self.logins.find_status(&self.token).await {
-                Ok(Some(status)) if self.sequence.is_none_or(|seen| status.login.sequence > seen) => {
-                    self.sequence = Some(status.login.sequence);
-                    self.is_over = status.is_over();
-                    return Some((Ok(status), self));
+            let found = loop {
+                match self.logins.find_status(&self.token).await {
+                    Ok(found) => break found,
+                    Err(error) if self.sequence.is_none() => {
+                        self.is_over = true;
+                        return Some((Err(error), self));
+                    }
+                    Err(error) => {
+                        tracing::debug!(%error, "a watched login cannot be read just now");
+                        // Not all watchers at the same moment.
+                        tokio::time::sleep(AWAY + AWAY.mul_f64(random::fraction())).await;
+                    }
                 }
-                // A repeated hint.
-                Ok(Some(_)) => {}
-                Ok(None) => return None,
-                Err(error) => {
-                    self.is_over = true;
-                    return Some((Err(error), self));
-                }
+            };
+            let status = found?;
+            // Otherwise a repeated hint.
+            if self.sequence.is_none_or(|seen| status.login.sequence > seen) {
+                self.sequence = Some(status.login.sequence);
+                self.is_over = status.is_over();
+                return Some((Ok(status), self));
             }
         }
     }

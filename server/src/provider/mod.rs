@@ -132,6 +132,9 @@ pub enum ProviderError {
     /// The request certainly did not reach it.
     #[error("the provider cannot be reached")]
     Unreachable(#[source] reqwest::Error),
+    /// There was no time left to ask it.
+    #[error("there was no time left to ask the provider")]
+    NotAsked,
     /// No answer in time. Whether the request took effect is not known.
     #[error("the provider did not answer in time")]
     TimedOut,
@@ -152,7 +155,11 @@ impl ProviderError {
     pub fn was_certainly_not_judged(&self) -> bool {
         matches!(
             self,
-            Self::NotEnrolled | Self::RateLimited { .. } | Self::Unauthorized { .. } | Self::Unreachable(_)
+            Self::NotEnrolled
+                | Self::RateLimited { .. }
+                | Self::Unauthorized { .. }
+                | Self::Unreachable(_)
+                | Self::NotAsked
         )
     }
 }

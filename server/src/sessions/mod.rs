@@ -3,12 +3,20 @@
 //! Sessions are opened where logins are settled, in the same transaction. Nothing is cached here: a revoked session is
 //! out at once.
 
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
 use crate::{
     clock::Clock,
-    events::{Events, Topic},
+    events::{Changed, Events, Topic},
     model::{Session, SessionId, SessionToken, User},
     storage::{Store, StoreError},
 };
+
+/// How long to wait for a database that is away.
+const AWAY: Duration = Duration::from_secs(1);
 
 /// Who is signed in, and by which session.
 #[derive(Clone, Debug)]
@@ -34,6 +42,13 @@ impl Sessions {
         Self { store, clock, events }
     }
 
+    /// Starts what goes on by itself: ending sockets whose session's end was told elsewhere, and not heard here.
+    pub fn start(&self, tasks: &TaskTracker, shutdown: &CancellationToken) {
+        let this = self.clone();
+        let looking = async move { this.events.keep_looking(&this.clock, &this).await };
+        tasks.spawn(shutdown.clone().run_until_cancelled_owned(looking));
+    }
+
     /// Whose session this token opens; `None` where it opens none (any more).
     pub async fn authenticate(&self, token: &str) -> Result<Option<SignedIn>, StoreError> {
         let Ok(token) = SessionToken::parse(token) else {
@@ -54,14 +69,26 @@ impl Sessions {
     pub async fn wait_for_end(&self, session: Session) {
         // Watching begins before the session is read: its end cannot fall between the two.
         let mut watcher = self.events.watch(Topic::Session(session.id));
-        match self.store.is_session_live(session.id, self.clock.now()).await {
-            Ok(false) => return,
-            Ok(true) => {}
-            Err(error) => tracing::warn!(session.id = %session.id, %error, "a session cannot be read"),
+        loop {
+            match self.store.is_session_live(session.id, self.clock.now()).await {
+                Ok(false) => return,
+                Ok(true) => {}
+                Err(error) => {
+                    tracing::warn!(session.id = %session.id, %error, "a session cannot be read");
+                    tokio::time::sleep(AWAY).await;
+                    continue;
+                }
+            }
+            tokio::select! {
+                () = watcher.changed() => {}
+                () = self.clock.sleep_until(session.expires_at) => {}
+            }
         }
-        tokio::select! {
-            () = watcher.changed() => {}
-            () = self.clock.sleep_until(session.expires_at) => {}
-        }
+    }
+}
+
+impl Changed for Sessions {
+    async fn changed_since(&self, since: DateTime<Utc>) -> Result<Vec<Topic>, StoreError> {
+        Ok(self.store.sessions_revoked_since(since).await?.into_iter().map(Topic::Session).collect())
     }
 }

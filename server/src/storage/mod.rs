@@ -8,10 +8,12 @@ mod columns;
 mod enrollments;
 mod logins;
 mod migrations;
+mod notifications;
 mod postgres;
 mod schema;
 mod sessions;
 mod sqlite;
+mod turns;
 mod users;
 
 use diesel::{
@@ -19,12 +21,14 @@ use diesel::{
     result::{DatabaseErrorKind, Error as DieselError},
 };
 use diesel_async::{
-    AsyncPgConnection,
     pooled_connection::deadpool::{Pool, PoolError},
     sync_connection_wrapper::SyncConnectionWrapper,
 };
 
-pub use logins::{NewLogin, OpenLogin, OpenedLogin, Settled, Settlement};
+pub use logins::{
+    AskingClaim, ClaimedAskings, DueLogin, NewLogin, OpenedLogin, OverdueClaim, Settled, Settlement,
+};
+pub use notifications::Notifications;
 pub use sqlite::Durability;
 
 /// Runs one query on whichever database the store holds. The body is compiled once for each.
@@ -64,7 +68,7 @@ pub enum Store {
     /// A file on this machine.
     Sqlite(Pool<SyncConnectionWrapper<SqliteConnection>>),
     /// A server, shared with other instances.
-    Postgres(Pool<AsyncPgConnection>),
+    Postgres(postgres::Postgres),
 }
 
 /// Why storage did not do what it was asked.
@@ -90,6 +94,9 @@ pub enum StoreError {
         /// Where in it.
         column: &'static str,
     },
+    /// Nobody sends messages through this database.
+    #[error("SQLite carries no messages between processes")]
+    NoNotifications,
     /// The migrations did not run, or cannot be read.
     #[error("the migrations failed: {0}")]
     Migration(String),
@@ -120,7 +127,7 @@ impl Store {
         if let Some(path) = url.strip_prefix("sqlite:") {
             sqlite::pool(path, durability).map(Self::Sqlite)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            postgres::pool(url).map(Self::Postgres)
+            postgres::Postgres::open(url).map(Self::Postgres)
         } else {
             Err(StoreError::UnknownScheme)
         }

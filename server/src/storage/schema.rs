@@ -77,6 +77,14 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    turns (name) {
+        name -> Text,
+        next_at -> Timestamp,
+        interval_milliseconds -> Integer,
+    }
+}
+
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(sessions -> logins (login_id));
-diesel::allow_tables_to_appear_in_same_query!(users, enrollments, logins, pending_signups, sessions);
+diesel::allow_tables_to_appear_in_same_query!(users, enrollments, logins, pending_signups, sessions, turns);

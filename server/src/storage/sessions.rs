@@ -66,23 +66,39 @@ impl Store {
         Ok(found.is_some())
     }
 
+    /// Which sessions were ended since then. Sockets whose event was lost learn from it.
+    pub async fn sessions_revoked_since(&self, since: DateTime<Utc>) -> Result<Vec<SessionId>, StoreError> {
+        let query = sessions::table.filter(sessions::revoked_at.gt(At(since))).select(sessions::id);
+        let found: Vec<String> = on!(self, |conn| query.load(conn).await?);
+        found.iter().map(|id| read(SessionId::parse(id), "sessions", "id")).collect()
+    }
+
     /// Ends a session and forgets the login token that could derive its token again. Returns whether it was live.
     pub async fn revoke_session(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let this = id.to_string();
         transact!(self, async |conn| {
-            let live = sessions::table.find(id.to_string()).filter(sessions::revoked_at.is_null());
-            let revoked: Option<Option<String>> = diesel::update(live)
-                .set(sessions::revoked_at.eq(Some(At(now))))
-                .returning(sessions::login_id)
-                .get_result(conn)
-                .await
-                .optional()?;
-            if let Some(Some(login_id)) = &revoked {
-                diesel::update(logins::table.find(login_id))
-                    .set(logins::session_salt.eq(None::<String>))
-                    .execute(conn)
-                    .await?;
-            }
-            Ok::<_, StoreError>(revoked.is_some())
+            // The login first, as settling does: of two that take both rows, one waits and none is stuck.
+            let opened_it = sessions::table.find(&this).select(sessions::login_id.assume_not_null());
+            diesel::update(logins::table.filter(logins::id.eq_any(opened_it)))
+                .set(logins::session_salt.eq(None::<String>))
+                .execute(conn)
+                .await?;
+            let live = sessions::table.find(&this).filter(sessions::revoked_at.is_null());
+            let revoked =
+                diesel::update(live).set(sessions::revoked_at.eq(Some(At(now)))).execute(conn).await?;
+            Ok::<_, StoreError>(revoked == 1)
         })
+    }
+
+    /// Removes sessions that ended by themselves before then. Returns how many.
+    pub async fn remove_sessions(&self, before: DateTime<Utc>, limit: i64) -> Result<usize, StoreError> {
+        let old = sessions::table
+            .filter(sessions::expires_at.lt(At(before)))
+            .order(sessions::expires_at)
+            .limit(limit)
+            .select(sessions::id);
+        let ids: Vec<String> = on!(self, |conn| old.load(conn).await?);
+        let delete = diesel::delete(sessions::table.filter(sessions::id.eq_any(&ids)));
+        Ok(if ids.is_empty() { 0 } else { on!(self, |conn| delete.execute(conn).await?) })
     }
 }

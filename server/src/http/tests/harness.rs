@@ -58,6 +58,7 @@ impl Server {
             settings: Arc::new(settings),
             tasks: tasks.clone(),
             shutdown: shutdown.clone(),
+            leaving: CancellationToken::new(),
             request_id: || "request-1".to_owned(),
         });
         let serving = TaskTracker::new().spawn(listener.serve(router, shutdown.clone()));

@@ -1,5 +1,6 @@
 //! Queries on logins. This file: a login's row, and finding it.
 
+mod asking;
 mod begin;
 mod codes;
 mod deadlines;
@@ -10,8 +11,9 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
+pub use asking::{AskingClaim, ClaimedAskings, DueLogin};
 pub use begin::NewLogin;
-pub use pushes::OpenLogin;
+pub use deadlines::OverdueClaim;
 pub use settle::{Settled, Settlement};
 
 use super::{

@@ -1,7 +1,7 @@
-//! Pushes: which login one belongs to, and when the provider is asked about it.
+//! Pushes: which login one belongs to, and what becomes of it.
 
 use chrono::{DateTime, Utc};
-use diesel::{dsl::min, prelude::*};
+use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::OPEN;
@@ -12,44 +12,9 @@ use crate::{
         columns::{At, read},
         on,
         schema::logins,
+        transact,
     },
 };
-
-/// A login that is to be looked after: asked about, or ended.
-#[derive(Clone, Debug)]
-pub struct OpenLogin {
-    /// Which.
-    pub id: LoginId,
-    /// Its push, where the phone can still answer one.
-    pub open_push: Option<ApprovalRequestId>,
-    /// How often the provider has been asked about it.
-    pub asks: i32,
-    /// Its deadline.
-    pub expires_at: DateTime<Utc>,
-}
-
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = logins)]
-pub(super) struct OpenLoginRow {
-    id: String,
-    approval_request_id: Option<String>,
-    verdict: Option<String>,
-    asks: i32,
-    expires_at: At,
-}
-
-impl TryFrom<OpenLoginRow> for OpenLogin {
-    type Error = StoreError;
-
-    fn try_from(row: OpenLoginRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: read(LoginId::parse(&row.id), "logins", "id")?,
-            open_push: row.approval_request_id.filter(|_| row.verdict.is_none()).map(ApprovalRequestId::new),
-            asks: row.asks,
-            expires_at: row.expires_at.0,
-        })
-    }
-}
 
 impl Store {
     /// Remembers that a push is out. Nothing changes where the phone has answered already: it was faster.
@@ -110,57 +75,25 @@ impl Store {
         found.map(|id| read(LoginId::parse(&id), "logins", "id")).transpose()
     }
 
-    /// Logins whose push is to be asked about by now, longest due first.
-    pub async fn logins_to_ask(&self, now: DateTime<Utc>, limit: i64) -> Result<Vec<OpenLogin>, StoreError> {
-        let query = logins::table.filter(logins::ask_at.le(At(now))).order(logins::ask_at).limit(limit);
-        let found: Vec<OpenLoginRow> =
-            on!(self, |conn| query.select(OpenLoginRow::as_select()).load(conn).await?);
-        found.into_iter().map(TryInto::try_into).collect()
-    }
-
-    /// Takes the next asking of a login, so that nobody else asks as well. Returns false where somebody has.
-    pub async fn take_asking(
-        &self,
-        login: &OpenLogin,
-        next: Option<DateTime<Utc>>,
-    ) -> Result<bool, StoreError> {
-        let due = logins::table
-            .find(login.id.to_string())
-            .filter(logins::asks.eq(login.asks))
-            // Settled meanwhile: nobody asks any more.
-            .filter(logins::ask_at.is_not_null());
-        let update =
-            diesel::update(due).set((logins::asks.eq(logins::asks + 1), logins::ask_at.eq(next.map(At))));
-        Ok(on!(self, |conn| update.execute(conn).await?) == 1)
-    }
-
-    /// Has every open push asked about now: after a restart, any of them may have been answered unheard.
-    pub async fn ask_about_all(&self, now: DateTime<Utc>) -> Result<usize, StoreError> {
-        let waiting = logins::table.filter(logins::ask_at.gt(At(now)));
-        let update = diesel::update(waiting).set(logins::ask_at.eq(Some(At(now))));
-        Ok(on!(self, |conn| update.execute(conn).await?))
-    }
-
-    /// When the next push is to be asked about; `None`: there is none.
-    pub async fn next_asking(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let query = logins::table.filter(logins::ask_at.is_not_null()).select(min(logins::ask_at));
-        let next: Option<At> = on!(self, |conn| query.get_result(conn).await?);
-        Ok(next.map(|at| at.0))
-    }
-
-    /// Remembers that the provider no longer waits for the phone, so that the person types a code instead.
-    pub async fn record_push_gone(&self, id: LoginId, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let open = logins::table
-            .find(id.to_string())
-            .filter(logins::state.eq_any(OPEN))
-            .filter(logins::next_step.eq(LoginStep::ApproveOnPhone.as_str()));
-        let update = diesel::update(open).set((
-            logins::next_step.eq(LoginStep::EnterCode.as_str()),
-            logins::sequence.eq(logins::sequence + 1),
-            logins::ask_at.eq(None::<At>),
-            logins::changed_at.eq(At(now)),
-        ));
-        on!(self, |conn| update.execute(conn).await?);
-        Ok(())
+    /// Remembers that the provider no longer waits for the phone: nobody asks any more, and a person who was to approve
+    /// types a code instead. Returns whether that is news to them.
+    pub async fn record_push_gone(&self, id: LoginId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+        let this = id.to_string();
+        transact!(self, async |conn| {
+            diesel::update(logins::table.find(&this))
+                .set(logins::ask_at.eq(None::<At>))
+                .execute(conn)
+                .await?;
+            let waiting = logins::table
+                .find(&this)
+                .filter(logins::state.eq_any(OPEN))
+                .filter(logins::next_step.eq(LoginStep::ApproveOnPhone.as_str()));
+            let update = diesel::update(waiting).set((
+                logins::next_step.eq(LoginStep::EnterCode.as_str()),
+                logins::sequence.eq(logins::sequence + 1),
+                logins::changed_at.eq(At(now)),
+            ));
+            Ok::<_, StoreError>(update.execute(conn).await? == 1)
+        })
     }
 }

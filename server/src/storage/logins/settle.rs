@@ -12,8 +12,8 @@ use diesel_async::RunQueryDsl;
 use super::LoginRow;
 use crate::{
     model::{
-        ApprovalRequestId, Decision, Effect, Login, LoginFailure, LoginId, LoginStep, SessionId, SessionSalt,
-        Settler, UserId, Verdict,
+        ApprovalRequestId, Decision, Effect, Login, LoginFailure, LoginId, LoginPurpose, LoginStep,
+        SessionId, SessionSalt, Settler, UserId, Verdict,
     },
     storage::{
         Store, StoreError,
@@ -79,7 +79,10 @@ impl Store {
             if effect.ends_the_login() {
                 let pending = diesel::delete(pending_signups::table.find(&this))
                     .returning(PendingSignupRow::as_returning());
-                let pending: Option<PendingSignupRow> = pending.get_result(conn).await.optional()?;
+                let pending: Option<PendingSignupRow> = match found.purpose {
+                    LoginPurpose::Signup => pending.get_result(conn).await.optional()?,
+                    LoginPurpose::Login => None,
+                };
                 if let (Some(pending), true) = (pending, effect.opens_a_session()) {
                     let user = diesel::insert_into(users::table).values(pending.into_user(how));
                     if user.on_conflict_do_nothing().execute(conn).await? == 1 {

@@ -1,0 +1,234 @@
+//! Who watches what. A hint that something changed, never what: whoever is woken reads again.
+//!
+//! Waking the watchers of one login costs the same however many others are watched. A hint may be lost, repeated or
+//! merged with the next; nothing may depend on it but how soon somebody notices. Between instances hints travel through
+//! PostgreSQL (`notify`) or NATS (`nats`); what gets lost there is looked for (`look`).
+
+mod look;
+mod nats;
+mod notify;
+mod topic;
+
+use std::sync::Arc;
+
+use dashmap::{DashMap, Entry};
+use tokio::sync::watch;
+
+pub use look::Changed;
+pub use nats::NatsUrl;
+pub use topic::Topic;
+
+use self::{nats::Nats, notify::Notify};
+use crate::storage::Store;
+
+/// How hints reach other instances.
+#[derive(Clone, Debug)]
+pub enum Transport {
+    /// As the database does it: not at all with SQLite, which one process has for itself; by NOTIFY with PostgreSQL.
+    Database,
+    /// Through NATS, one subject for each topic.
+    Nats(NatsUrl),
+}
+
+/// Watchers, here and on other instances. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Events {
+    local: Local,
+    relay: Relay,
+}
+
+/// One watcher; dropping it ends the watch.
+#[derive(Debug)]
+pub struct Watcher {
+    events: Events,
+    topic: Topic,
+    /// Taken when it is dropped.
+    changes: Option<watch::Receiver<()>>,
+}
+
+/// The watchers of this process.
+#[derive(Clone, Debug)]
+struct Local {
+    topics: Arc<DashMap<Topic, watch::Sender<()>>>,
+    /// Moves when hints may have been lost.
+    missed: Arc<watch::Sender<()>>,
+}
+
+/// What tells other instances. Never waits: a hint that finds no room is lost.
+#[derive(Clone, Debug)]
+enum Relay {
+    Nobody,
+    Postgres(Notify),
+    Nats(Nats),
+}
+
+/// The work of carrying hints between instances.
+pub struct Carrier {
+    relay: Carrying,
+}
+
+enum Carrying {
+    Nothing,
+    Postgres(notify::Carrier),
+    Nats(nats::Carrier),
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Self { topics: Arc::default(), missed: Arc::new(watch::Sender::new(())) }
+    }
+}
+
+impl Local {
+    fn wake(&self, topic: Topic) {
+        if let Some(sender) = self.topics.get(&topic) {
+            sender.send_replace(());
+        }
+    }
+
+    /// Hints may have been lost: somebody has to look.
+    fn may_have_missed(&self) {
+        self.missed.send_replace(());
+    }
+}
+
+impl Events {
+    /// Events of one process, told to nobody else.
+    #[must_use]
+    pub fn in_process() -> Self {
+        Self { local: Local::default(), relay: Relay::Nobody }
+    }
+
+    /// Events of one of several instances. Nothing is carried until the carrier runs.
+    #[must_use]
+    pub fn over(transport: Transport, store: &Store) -> (Self, Carrier) {
+        let local = Local::default();
+        let (relay, carrying) = match transport {
+            Transport::Nats(url) => {
+                let (nats, carrier) = nats::new(url, local.clone());
+                (Relay::Nats(nats), Carrying::Nats(carrier))
+            }
+            Transport::Database if store.is_shared() => {
+                let (notify, carrier) = notify::new(store.clone(), local.clone());
+                (Relay::Postgres(notify), Carrying::Postgres(carrier))
+            }
+            Transport::Database => (Relay::Nobody, Carrying::Nothing),
+        };
+        (Self { local, relay }, Carrier { relay: carrying })
+    }
+
+    /// Watches a topic from now on. Watch first, then read: then nothing is missed.
+    #[must_use]
+    pub fn watch(&self, topic: Topic) -> Watcher {
+        // The entry is held while the relay is told, so that it hears of watches in the order in which they began and
+        // ended.
+        let changes = match self.local.topics.entry(topic) {
+            Entry::Occupied(entry) => entry.get().subscribe(),
+            Entry::Vacant(entry) => {
+                let sender = entry.insert(watch::Sender::new(()));
+                if let Relay::Nats(nats) = &self.relay {
+                    nats.watched(topic);
+                }
+                sender.subscribe()
+            }
+        };
+        Watcher { events: self.clone(), topic, changes: Some(changes) }
+    }
+
+    /// Wakes the watchers of a topic, here and on other instances.
+    pub fn publish(&self, topic: Topic) {
+        self.local.wake(topic);
+        match &self.relay {
+            Relay::Nobody => {}
+            Relay::Postgres(notify) => notify.tell(topic),
+            Relay::Nats(nats) => nats.tell(topic),
+        }
+    }
+
+    /// Whether anybody watches anything.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.local.topics.is_empty()
+    }
+}
+
+impl Carrier {
+    /// Carries hints until it is dropped.
+    pub async fn run(self) {
+        match self.relay {
+            Carrying::Nothing => std::future::pending().await,
+            Carrying::Postgres(carrier) => carrier.run().await,
+            Carrying::Nats(carrier) => carrier.run().await,
+        }
+    }
+}
+
+impl Watcher {
+    /// Returns when something has changed since the watch began, or since this last returned.
+    pub async fn changed(&mut self) {
+        let Some(changes) = &mut self.changes else { return };
+        if changes.changed().await.is_err() {
+            // The entry was removed although it is watched, which `drop` never does.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        // First the receiver, so that the last one out finds nobody left.
+        self.changes = None;
+        self.events.local.topics.remove_if(&self.topic, |topic, sender| {
+            let is_last = sender.receiver_count() == 0;
+            if let (true, Relay::Nats(nats)) = (is_last, &self.events.relay) {
+                nats.unwatched(*topic);
+            }
+            is_last
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::{model::LoginId, random};
+
+    fn login() -> Topic {
+        Topic::Login(LoginId::new(random::id(chrono::DateTime::UNIX_EPOCH)))
+    }
+
+    #[test]
+    fn a_hint_wakes_the_watchers_of_its_topic_and_nobody_else() {
+        let (events, one, other) = (Events::in_process(), login(), login());
+        let (mut first, mut second) = (events.watch(one), events.watch(one));
+        let mut bystander = events.watch(other);
+        events.publish(one);
+        assert!(first.changed().now_or_never().is_some());
+        assert!(second.changed().now_or_never().is_some());
+        assert!(bystander.changed().now_or_never().is_none());
+    }
+
+    #[test]
+    fn hints_merge_and_none_is_kept_for_later() {
+        let (events, topic) = (Events::in_process(), login());
+        events.publish(topic);
+        let mut watcher = events.watch(topic);
+        assert!(watcher.changed().now_or_never().is_none());
+        events.publish(topic);
+        events.publish(topic);
+        assert!(watcher.changed().now_or_never().is_some());
+        assert!(watcher.changed().now_or_never().is_none());
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_topic_that_nobody_watches() {
+        let (events, topic) = (Events::in_process(), login());
+        let (first, second) = (events.watch(topic), events.watch(topic));
+        drop(first);
+        assert!(!events.is_idle());
+        drop(second);
+        assert!(events.is_idle());
+    }
+}

@@ -1,0 +1,233 @@
+//! Hints between instances through NATS: core subjects, one for each topic, so that only instances with a watcher hear.
+//!
+//! The client reconnects and subscribes again by itself; what was told meanwhile is looked for. Nothing here is kept for
+//! a server that is away but which topics are watched.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    fmt,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use futures_util::{StreamExt, stream::SelectAll};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+use super::{Local, Topic};
+
+/// Hints that wait to be sent; those past it are lost.
+const WAITING: usize = 4_096;
+/// Hints that wait for one topic here. They say the same, so one is enough.
+const WAITING_FOR_ONE: usize = 1;
+/// From losing the connection to the next attempt at one, times the attempts, up to the longest.
+const PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// Where NATS is: `nats://…` or `tls://…`, several servers with commas. Its `Debug` hides what may hold a password.
+#[derive(Clone)]
+pub struct NatsUrl(Vec<ServerAddr>);
+
+impl FromStr for NatsUrl {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let servers = text.split(',').map(|server| {
+            let is_nats = server.starts_with("nats://") || server.starts_with("tls://");
+            let address: ServerAddr = server.parse().ok().filter(|_| is_nats)?;
+            Some(address).filter(|address| !address.host().is_empty())
+        });
+        let servers: Option<Vec<ServerAddr>> = servers.collect();
+        servers.map(Self).ok_or("must be `nats://HOST:PORT` or `tls://HOST:PORT`, several with commas")
+    }
+}
+
+impl fmt::Debug for NatsUrl {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("nats:…")
+    }
+}
+
+/// Tells other instances, and is told what is watched here.
+#[derive(Clone, Debug)]
+pub(super) struct Nats {
+    outgoing: mpsc::Sender<Topic>,
+    watches: Arc<Watches>,
+}
+
+/// What carries the hints.
+pub(super) struct Carrier {
+    url: NatsUrl,
+    local: Local,
+    outgoing: mpsc::Receiver<Topic>,
+    watches: Arc<Watches>,
+}
+
+/// What is to be subscribed to, or no longer. Never more than there are watchers and subscriptions, however long the
+/// server is away.
+#[derive(Debug, Default)]
+struct Watches {
+    changes: Mutex<HashMap<Topic, Change>>,
+    moved: Notify,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Subscribe,
+    Unsubscribe,
+}
+
+impl Watches {
+    fn note(&self, topic: Topic, change: Change) {
+        let mut changes = self.changes.lock().unwrap_or_else(PoisonError::into_inner);
+        match changes.entry(topic) {
+            Entry::Occupied(entry) if *entry.get() != change => {
+                // It was not carried out yet, and now need not be.
+                entry.remove();
+            }
+            Entry::Occupied(_) => {}
+            Entry::Vacant(entry) => {
+                entry.insert(change);
+            }
+        }
+        drop(changes);
+        self.moved.notify_one();
+    }
+
+    /// The changes to be carried out, once there are some.
+    async fn changed(&self) -> HashMap<Topic, Change> {
+        self.moved.notified().await;
+        std::mem::take(&mut *self.changes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+pub(super) fn new(url: NatsUrl, local: Local) -> (Nats, Carrier) {
+    let (sender, outgoing) = mpsc::channel(WAITING);
+    let watches = Arc::<Watches>::default();
+    (Nats { outgoing: sender, watches: watches.clone() }, Carrier { url, local, outgoing, watches })
+}
+
+impl Nats {
+    pub(super) fn tell(&self, topic: Topic) {
+        if self.outgoing.try_send(topic).is_err() {
+            tracing::debug!("a hint to other instances was lost: too many wait");
+        }
+    }
+
+    pub(super) fn watched(&self, topic: Topic) {
+        self.watches.note(topic, Change::Subscribe);
+    }
+
+    pub(super) fn unwatched(&self, topic: Topic) {
+        self.watches.note(topic, Change::Unsubscribe);
+    }
+}
+
+impl Carrier {
+    pub(super) async fn run(self) {
+        let Self { url, local, outgoing, watches } = self;
+        let client = loop {
+            match options(&local).connect(&url.0).await {
+                Ok(client) => break client,
+                Err(error) => tracing::warn!(%error, "NATS cannot be used"),
+            }
+            tokio::time::sleep(LONGEST_PAUSE).await;
+        };
+        tokio::join!(keep_telling(&client, outgoing), keep_hearing(&client, &local, &watches));
+    }
+}
+
+fn options(local: &Local) -> ConnectOptions {
+    let local = local.clone();
+    ConnectOptions::new()
+        .name("countersign")
+        // Our own watchers have been woken already.
+        .no_echo()
+        .subscription_capacity(WAITING_FOR_ONE)
+        // A service whose events are away is slower, and not out of service.
+        .retry_on_initial_connect()
+        .reconnect_delay_callback(|attempts| {
+            PAUSE.saturating_mul(u32::try_from(attempts).unwrap_or(u32::MAX)).min(LONGEST_PAUSE)
+        })
+        .event_callback(move |event| {
+            match event {
+                // What was told while nobody listened.
+                Event::Connected => local.may_have_missed(),
+                Event::Disconnected => tracing::warn!("NATS is away; hints of other instances are late"),
+                other => tracing::debug!("NATS: {other}"),
+            }
+            std::future::ready(())
+        })
+}
+
+fn subject(topic: Topic) -> String {
+    format!("countersign.{topic}")
+}
+
+async fn keep_telling(client: &Client, mut outgoing: mpsc::Receiver<Topic>) {
+    while let Some(topic) = outgoing.recv().await {
+        if let Err(error) = client.publish(subject(topic), Vec::new().into()).await {
+            tracing::warn!(%error, "a hint to other instances was lost");
+        }
+    }
+}
+
+async fn keep_hearing(client: &Client, local: &Local, watches: &Watches) {
+    let mut hints = SelectAll::new();
+    // Dropping the sender ends the subscription.
+    let mut subscribed: HashMap<Topic, oneshot::Sender<()>> = HashMap::new();
+    loop {
+        let changes = tokio::select! {
+            Some(topic) = hints.next(), if !hints.is_empty() => {
+                local.wake(topic);
+                continue;
+            }
+            changes = watches.changed() => changes,
+        };
+        for (topic, change) in changes {
+            if change == Change::Unsubscribe {
+                subscribed.remove(&topic);
+                continue;
+            }
+            match client.subscribe(subject(topic)).await {
+                Ok(subscription) => {
+                    let (end, ended) = oneshot::channel::<()>();
+                    subscribed.insert(topic, end);
+                    hints.push(subscription.map(move |_| topic).take_until(ended));
+                }
+                Err(error) => tracing::warn!(%error, "a topic cannot be subscribed to"),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{model::LoginId, random};
+
+    #[test]
+    fn a_url_names_servers_and_hides_passwords() {
+        for right in ["nats://localhost", "nats://me:secret@a:4222,tls://b:4222"] {
+            assert_eq!(format!("{:?}", right.parse::<NatsUrl>().unwrap()), "nats:…");
+        }
+        for wrong in ["", "localhost:4222", "ws://a", "nats://a,", "http://a", "nats://"] {
+            assert!(wrong.parse::<NatsUrl>().is_err(), "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_watch_that_ended_before_it_was_carried_out_leaves_nothing_to_do() {
+        let watches = Watches::default();
+        let topic = || Topic::Login(LoginId::new(random::id(chrono::DateTime::UNIX_EPOCH)));
+        let (short, long) = (topic(), topic());
+        watches.note(short, Change::Subscribe);
+        watches.note(long, Change::Subscribe);
+        watches.note(short, Change::Unsubscribe);
+        assert_eq!(watches.changed().await, HashMap::from([(long, Change::Subscribe)]));
+        watches.note(long, Change::Unsubscribe);
+        watches.note(long, Change::Subscribe);
+        assert!(watches.changed().await.is_empty());
+    }
+}

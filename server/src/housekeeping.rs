@@ -1,0 +1,102 @@
+//! Removing what is over: finished logins with their signups, and sessions past their end.
+//!
+//! In small batches with a rest between them, so that nobody waits for it, and by one instance at a time. What is removed
+//! has long had no meaning for anybody but whoever reads the tables; nothing here decides a login.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    clock::Clock,
+    storage::{Store, StoreError},
+};
+
+/// The turn that says whose work it is.
+const TURN: &str = "housekeeping";
+/// How often it is done.
+const EVERY: Duration = Duration::from_mins(1);
+/// How many rows one statement removes.
+const BATCH: i64 = 500;
+/// The rest between two statements.
+const REST: Duration = Duration::from_millis(50);
+
+/// For how long what is over is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    /// Logins, from their end.
+    pub logins: Duration,
+    /// Sessions, from the time at which they end by themselves, whether they were ended before or not.
+    pub sessions: Duration,
+}
+
+/// The housekeeping of one instance.
+#[derive(Clone)]
+pub struct Housekeeping {
+    store: Store,
+    clock: Clock,
+    retention: Retention,
+}
+
+/// What is removed.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Logins,
+    Sessions,
+}
+
+impl Housekeeping {
+    /// Joins its parts.
+    #[must_use]
+    pub fn new(store: Store, clock: Clock, retention: Retention) -> Self {
+        Self { store, clock, retention }
+    }
+
+    /// Starts it.
+    pub fn start(self, tasks: &TaskTracker, shutdown: &CancellationToken) {
+        tasks.spawn(shutdown.clone().run_until_cancelled_owned(async move { self.keep_house().await }));
+    }
+
+    async fn keep_house(&self) {
+        loop {
+            if let Err(error) = self.clean_up_in_turn().await {
+                tracing::warn!(%error, "housekeeping was not finished");
+            }
+            self.clock.sleep_until(self.clock.now() + EVERY).await;
+        }
+    }
+
+    /// Removes what is old enough, where it is this instance's turn.
+    async fn clean_up_in_turn(&self) -> Result<(), StoreError> {
+        let (now, every) = (self.clock.now(), TimeDelta::from_std(EVERY).unwrap_or(TimeDelta::MAX));
+        self.store.ensure_turn(TURN, now, every).await?;
+        if self.store.take_turn(TURN, now, now + every).await? {
+            self.clean_up(Kind::Sessions, now, self.retention.sessions).await?;
+            self.clean_up(Kind::Logins, now, self.retention.logins).await?;
+        }
+        Ok(())
+    }
+
+    async fn clean_up(&self, kind: Kind, now: DateTime<Utc>, kept_for: Duration) -> Result<(), StoreError> {
+        // A retention that goes back beyond the calendar keeps everything.
+        let kept_for = TimeDelta::from_std(kept_for).unwrap_or(TimeDelta::MAX);
+        let Some(before) = now.checked_sub_signed(kept_for) else { return Ok(()) };
+        let mut removed = 0;
+        loop {
+            let batch = match kind {
+                Kind::Logins => self.store.remove_logins(before, BATCH).await?,
+                Kind::Sessions => self.store.remove_sessions(before, BATCH).await?,
+            };
+            removed += batch;
+            if i64::try_from(batch).unwrap_or(i64::MAX) < BATCH {
+                break;
+            }
+            tokio::time::sleep(REST).await;
+        }
+        if removed > 0 {
+            tracing::info!(removed, ?kind, "housekeeping");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,57 @@
+//! Turns: work that instances share, so that it is done once, or at one pace, however many they are.
+//!
+//! A turn is a row with a time. Whoever moves the time forward, by a guarded update, has what lay before it.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{Store, StoreError, columns::At, on, schema::turns};
+
+impl Store {
+    /// Makes sure that there is a turn of this name to be taken, from `first` on.
+    pub async fn ensure_turn(
+        &self,
+        name: &str,
+        first: DateTime<Utc>,
+        interval: TimeDelta,
+    ) -> Result<(), StoreError> {
+        let insert = diesel::insert_into(turns::table)
+            .values((
+                turns::name.eq(name),
+                turns::next_at.eq(At(first)),
+                turns::interval_milliseconds.eq(milliseconds(interval)),
+            ))
+            .on_conflict_do_nothing();
+        on!(self, |conn| insert.execute(conn).await?);
+        Ok(())
+    }
+
+    /// Takes a turn, and with it all the time until `next`. Returns false where somebody else has it.
+    pub async fn take_turn(
+        &self,
+        name: &str,
+        now: DateTime<Utc>,
+        next: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let due = turns::table.find(name).filter(turns::next_at.le(At(now)));
+        let update = diesel::update(due).set(turns::next_at.eq(At(next)));
+        Ok(on!(self, |conn| update.execute(conn).await?) == 1)
+    }
+
+    /// Changes how fast turns follow each other, unless somebody has changed it meanwhile. Returns whether it did.
+    pub async fn change_turn_interval(
+        &self,
+        name: &str,
+        old: TimeDelta,
+        new: TimeDelta,
+    ) -> Result<bool, StoreError> {
+        let same = turns::table.find(name).filter(turns::interval_milliseconds.eq(milliseconds(old)));
+        let update = diesel::update(same).set(turns::interval_milliseconds.eq(milliseconds(new)));
+        Ok(on!(self, |conn| update.execute(conn).await?) == 1)
+    }
+}
+
+fn milliseconds(interval: TimeDelta) -> i32 {
+    i32::try_from(interval.num_milliseconds()).unwrap_or(i32::MAX)
+}

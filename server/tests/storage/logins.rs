@@ -1,0 +1,166 @@
+//! Settling logins, codes and pushes.
+
+use super::*;
+
+async fn an_approved_signup_is_a_user_with_a_session(database: &Database) {
+    let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
+    let email = Email::parse("ada@example.com").unwrap();
+    assert!(database.store.find_credentials(&email).await.unwrap().is_none());
+    assert_eq!(database.settle(begun.id, Decision::RightCode).await, approved());
+    let opened = database.store.find_login(&begun.token.hash(), database.now).await.unwrap().unwrap();
+    let (session, user) = opened.session.unwrap();
+    let token = begun.token.derive_session_token(opened.login.session_salt.as_ref().unwrap());
+    let found = database.store.find_session(&token.hash(), database.now).await.unwrap().unwrap();
+    assert_eq!((found.0.id, found.1.id), (session.id, user.id));
+    let credentials = database.store.find_credentials(&email).await.unwrap().unwrap();
+    assert_eq!(credentials.user.id, user.id);
+    assert_eq!(user.phone.e164(), "+12015550123");
+    let known = database.store.find_enrollment(user.id, PROVIDER).await.unwrap();
+    assert_eq!(known, Some(ProviderUserId::new("1000001")));
+}
+
+async fn two_hundred_decisions_at_once_settle_a_login_exactly_once(database: &Database) {
+    let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
+    let decisions = [
+        Decision::Verdict(Verdict::Approved),
+        Decision::Verdict(Verdict::Denied),
+        Decision::RightCode,
+        Decision::Cancelled,
+        Decision::Deadline,
+    ];
+    let racing = (0..200).map(|number| database.settle(begun.id, decisions[number % decisions.len()]));
+    let effects = futures_util::future::join_all(racing).await;
+    assert_eq!(effects.iter().filter(|effect| effect.ends_the_login()).count(), 1, "{effects:?}");
+    assert!(!database.state(&begun.token).await.is_open());
+}
+
+async fn of_two_signups_for_one_email_the_first_confirmed_wins(database: &Database) {
+    let one = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
+    let other = database.begin(&signup("ada@example.com", "2015550124"), "42").await.unwrap();
+    let (first, second) = tokio::join!(
+        database.settle(one.id, Decision::RightCode),
+        database.settle(other.id, Decision::RightCode)
+    );
+    let effects = [first, second];
+    assert_eq!(effects.iter().filter(|effect| **effect == approved()).count(), 1, "{effects:?}");
+    assert_eq!(effects.iter().filter(|effect| **effect == Effect::EMAIL_TAKEN).count(), 1, "{effects:?}");
+    let loser = if first == approved() { other } else { one };
+    let found = database.store.find_login(&loser.token.hash(), database.now).await.unwrap().unwrap();
+    assert_eq!((found.login.failure, found.session.is_some()), (Some(LoginFailure::EmailTaken), false));
+}
+
+async fn a_hundred_tries_at_once_are_five(database: &Database) {
+    let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
+    let racing = (0..100).map(|_| database.store.take_try(begun.id, database.now));
+    let taken: Vec<i32> =
+        futures_util::future::join_all(racing).await.into_iter().filter_map(Result::unwrap).collect();
+    assert_eq!(taken.iter().copied().collect::<HashSet<_>>(), HashSet::from([4, 3, 2, 1, 0]));
+    assert_eq!(taken.len(), 5);
+    database.store.give_back_try(begun.id).await.unwrap();
+    assert_eq!(database.store.take_try(begun.id, database.now).await.unwrap(), Some(0));
+    let late = database.now + TimeDelta::minutes(10);
+    database.store.give_back_try(begun.id).await.unwrap();
+    assert_eq!(database.store.take_try(begun.id, late).await.unwrap(), None);
+}
+
+async fn of_two_sendings_at_once_one_is_too_soon(database: &Database) {
+    let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
+    let next = database.now + TimeDelta::seconds(30);
+    let racing = (0..20).map(|_| database.store.take_sending(begun.id, database.now, next));
+    let taken = futures_util::future::join_all(racing).await;
+    assert_eq!(taken.into_iter().filter(|taken| *taken.as_ref().unwrap()).count(), 1);
+    assert!(!database.store.take_sending(begun.id, next - TimeDelta::microseconds(1), next).await.unwrap());
+    assert!(database.store.take_sending(begun.id, next, next + TimeDelta::seconds(30)).await.unwrap());
+}
+
+async fn open_logins_of_one_phone_have_different_numbers(database: &Database) {
+    let first = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
+    assert!(database.begin(&signup("bob@example.com", "2015550123"), "42").await.is_none());
+    assert!(database.begin(&signup("eve@example.com", "2015550199"), "42").await.is_some());
+    let phone = signup("ada@example.com", "2015550123").phone;
+    assert_eq!(database.store.match_numbers_in_use(&phone).await.unwrap(), ["42"]);
+    database.settle(first.id, Decision::Cancelled).await;
+    assert!(database.begin(&signup("bob@example.com", "2015550123"), "42").await.is_some());
+}
+
+async fn a_push_is_found_by_its_handle_or_by_its_login_and_for_the_right_person_only(database: &Database) {
+    let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
+    let (push, other) = (ApprovalRequestId::new("push-1"), ApprovalRequestId::new("push-2"));
+    let (owner, stranger) = (ProviderUserId::new("1000001"), ProviderUserId::new("1000002"));
+    let find = async |push: &ApprovalRequestId, login_id, user: &ProviderUserId| {
+        database.store.find_login_of_push(PROVIDER, push, login_id, user).await.unwrap()
+    };
+    assert_eq!(find(&push, None, &owner).await, None);
+    assert_eq!(find(&push, Some(begun.id), &owner).await, Some(begun.id));
+    assert_eq!(find(&push, Some(begun.id), &stranger).await, None);
+    let ask_at = database.now + TimeDelta::seconds(5);
+    database.store.record_push(begun.id, &push, ask_at).await.unwrap();
+    assert_eq!(find(&push, None, &owner).await, Some(begun.id));
+    assert_eq!(find(&push, Some(begun.id), &owner).await, Some(begun.id));
+    assert_eq!(find(&other, Some(begun.id), &owner).await, None);
+    assert_eq!(find(&push, None, &stranger).await, None);
+    assert_eq!(database.store.next_asking().await.unwrap(), Some(ask_at));
+}
+
+async fn a_push_that_is_gone_is_asked_about_no_more_and_told_once(database: &Database) {
+    let begun = database.begin_with_push("push-1").await;
+    assert!(database.store.record_push_gone(begun.id, database.now).await.unwrap());
+    assert!(!database.store.record_push_gone(begun.id, database.now).await.unwrap());
+    assert_eq!(database.store.next_asking().await.unwrap(), None);
+    let other = database.begin_with_push("push-2").await;
+    database.store.record_code_sent(other.id, CodeChannel::Sms, database.now).await.unwrap();
+    assert!(!database.store.record_push_gone(other.id, database.now).await.unwrap());
+    assert_eq!(database.store.next_asking().await.unwrap(), None);
+}
+
+async fn a_late_denial_ends_the_session_that_a_code_opened(database: &Database) {
+    let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
+    let push = ApprovalRequestId::new("push-1");
+    database.store.record_push(begun.id, &push, database.now + TimeDelta::seconds(5)).await.unwrap();
+    database.settle(begun.id, Decision::RightCode).await;
+    let how = Settlement { push: Some(push), ..database.how() };
+    let denied = Decision::Verdict(Verdict::Denied);
+    let settled = database.store.settle(begun.id, denied, &how).await.unwrap().unwrap();
+    assert_eq!(settled.effect, Effect::EndSession);
+    let session = settled.ended_session.unwrap();
+    assert!(!database.store.is_session_live(session, database.now).await.unwrap());
+    assert!(database.store.find_login(&begun.token.hash(), database.now).await.unwrap().is_none());
+    let again = database.store.settle(begun.id, denied, &how).await.unwrap().unwrap();
+    assert_eq!((again.effect, again.ended_session), (Effect::Ignore, None));
+}
+
+async fn a_login_token_is_forgotten_two_minutes_after_the_end_or_at_the_deadline(database: &Database) {
+    let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
+    database.settle(begun.id, Decision::RightCode).await;
+    let deadline = database.now + TimeDelta::minutes(10);
+    let is_known = async |at| database.store.find_login(&begun.token.hash(), at).await.unwrap().is_some();
+    assert!(is_known(deadline - TimeDelta::microseconds(1)).await);
+    assert!(!is_known(deadline).await);
+    assert_eq!(database.store.erase_salts(deadline - TimeDelta::microseconds(1), 10).await.unwrap(), 0);
+    assert_eq!(database.store.erase_salts(deadline, 10).await.unwrap(), 1);
+    assert!(!is_known(database.now).await);
+}
+
+async fn changes_are_found_by_time(database: &Database) {
+    let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
+    let changed = database.how().at;
+    assert!(database.store.logins_changed_since(database.now).await.unwrap().is_empty());
+    database.settle(begun.id, Decision::Cancelled).await;
+    assert_eq!(database.store.logins_changed_since(database.now).await.unwrap(), [begun.id]);
+    assert!(database.store.logins_changed_since(changed).await.unwrap().is_empty());
+}
+
+on_both_databases! {
+    afterwards every_query_used_an_index:
+    an_approved_signup_is_a_user_with_a_session,
+    two_hundred_decisions_at_once_settle_a_login_exactly_once,
+    of_two_signups_for_one_email_the_first_confirmed_wins,
+    a_hundred_tries_at_once_are_five,
+    of_two_sendings_at_once_one_is_too_soon,
+    open_logins_of_one_phone_have_different_numbers,
+    a_push_is_found_by_its_handle_or_by_its_login_and_for_the_right_person_only,
+    a_push_that_is_gone_is_asked_about_no_more_and_told_once,
+    a_late_denial_ends_the_session_that_a_code_opened,
+    a_login_token_is_forgotten_two_minutes_after_the_end_or_at_the_deadline,
+    changes_are_found_by_time,
+}

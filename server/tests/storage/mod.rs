@@ -1,0 +1,257 @@
+//! The contract of storage: what every database has to hold, whoever else is writing.
+//!
+//! Each test is told a database and runs on both: see `on_both_databases!`.
+
+mod logins;
+mod people;
+mod shared_work;
+
+use std::{collections::HashSet, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use countersign::{
+    model::{
+        ApprovalRequestId, CodeChannel, CountryCode, Decision, Effect, Email, FullName, LoginFailure,
+        LoginId, LoginState, LoginToken, PasswordHash, PendingSignup, Phone, ProviderUserId, SessionId,
+        SessionSalt, UserId, Verdict,
+    },
+    random,
+    storage::{AskingClaim, Durability, NewLogin, OverdueClaim, Settlement, Store},
+};
+use diesel_async::AsyncMigrationHarness;
+use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
+use tempfile::TempDir;
+use throwaway::{Cluster, require};
+
+const PROVIDER: &str = "authy";
+/// The folders of `migrations/`.
+const MIGRATION_COUNT: usize = 4;
+/// The turn that keeps the pace of asking.
+const PACE: &str = "asking authy";
+
+/// Waits until nobody else is connected to the database: by then, PostgreSQL has counted what they read.
+const ALONE: &str = "do $$ begin
+    while exists (select from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()) loop
+        perform pg_sleep(0.01), pg_stat_clear_snapshot();
+    end loop;";
+
+/// A database of its own, with all migrations run.
+struct Database {
+    store: Store,
+    now: DateTime<Utc>,
+    home: Home,
+}
+
+/// Where a database is, as long as it is there.
+enum Home {
+    Folder(#[expect(dead_code, reason = "it is kept")] TempDir),
+    Cluster(throwaway::Database),
+}
+
+impl Home {
+    /// Executes statements of PostgreSQL.
+    async fn execute(&self, statements: &str) -> Result<(), String> {
+        match self {
+            Self::Cluster(database) => database.execute(statements).await,
+            Self::Folder(_) => panic!("this is SQLite"),
+        }
+    }
+}
+
+/// A login that has begun, and its token.
+struct Begun {
+    id: LoginId,
+    token: LoginToken,
+}
+
+impl Database {
+    async fn sqlite() -> Self {
+        let folder = TempDir::new().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        Self::open(&url, Home::Folder(folder)).await
+    }
+
+    /// None where there is no PostgreSQL on this machine. A query for which it knows an index uses it, however small the
+    /// table is.
+    async fn postgres() -> Option<Self> {
+        let cluster = require("postgres", Cluster::shared().await)?;
+        let database = cluster.create_database().await;
+        let name = database.url().rsplit('/').next().unwrap();
+        database.execute(&format!("alter database {name} set enable_seqscan = off")).await.unwrap();
+        let url = database.url().to_owned();
+        let migrated = Self::open(&url, Home::Cluster(database)).await;
+        // What migrating has read does not count.
+        let Self { store, now, home } = migrated;
+        drop(store);
+        home.execute(&format!("{ALONE} perform pg_stat_reset(); end $$")).await.unwrap();
+        Some(Self { store: Store::open(&url, Durability::Process).unwrap(), now, home })
+    }
+
+    async fn open(url: &str, home: Home) -> Self {
+        let store = Store::open(url, Durability::Process).unwrap();
+        assert_eq!(store.migrate().await.unwrap().len(), MIGRATION_COUNT);
+        // A fraction that ends in zeros: text must sort as time does.
+        let now = DateTime::parse_from_rfc3339("2026-11-22T10:00:00.120Z").unwrap().to_utc();
+        Self { store, now, home }
+    }
+
+    /// Fails where PostgreSQL has read a whole table, for want of an index.
+    async fn every_query_used_an_index(self) {
+        drop(self.store);
+        let check = format!(
+            "{ALONE}
+                if exists (select from pg_stat_user_tables where seq_scan > 0) then
+                    raise exception 'read as a whole: %',
+                        (select string_agg(relname, ', ') from pg_stat_user_tables where seq_scan > 0);
+                end if;
+                if (select sum(idx_scan) from pg_stat_user_tables) is not distinct from 0 then
+                    raise exception 'nothing was counted';
+                end if;
+            end $$"
+        );
+        assert_eq!(self.home.execute(&check).await, Ok(()));
+    }
+
+    /// Migrations read whole tables, and may.
+    async fn nothing_is_checked(self) {
+        assert!(self.store.is_reachable().await);
+    }
+
+    async fn begin(&self, signup: &PendingSignup, match_number: &str) -> Option<Begun> {
+        let (id, token) = (LoginId::new(random::id(self.now)), LoginToken::from_bytes(random::bytes()));
+        let salt = SessionSalt::from_bytes(random::bytes());
+        let new = NewLogin {
+            id,
+            user_id: None,
+            signup: Some(signup),
+            phone: &signup.phone,
+            login_token: token.hash(),
+            session_token: token.derive_session_token(&salt).hash(),
+            session_salt: &salt,
+            match_number: Some(match_number),
+            provider: PROVIDER,
+            provider_user_id: &ProviderUserId::new("1000001"),
+            created_at: self.now,
+            expires_at: self.now + TimeDelta::minutes(10),
+        };
+        self.store.begin_login(&new).await.unwrap().then_some(Begun { id, token })
+    }
+
+    /// Begins a login whose push is asked about first after five seconds.
+    async fn begin_with_push(&self, push: &str) -> Begun {
+        let number = u64::from_le_bytes(random::bytes());
+        let (email, phone) =
+            (format!("{number}@example.com"), format!("201{:07}", 2_000_000 + number % 7_000_000));
+        let begun = self.begin(&signup(&email, &phone), "42").await.unwrap();
+        let ask_at = self.now + TimeDelta::seconds(5);
+        self.store.record_push(begun.id, &ApprovalRequestId::new(push), ask_at).await.unwrap();
+        begun
+    }
+
+    fn how(&self) -> Settlement {
+        Settlement {
+            at: self.now + TimeDelta::seconds(1),
+            push: None,
+            session_id: SessionId::new(random::id(self.now)),
+            session_expires_at: self.now + TimeDelta::hours(12),
+            user_id: UserId::new(random::id(self.now)),
+        }
+    }
+
+    async fn settle(&self, id: LoginId, decision: Decision) -> Effect {
+        self.store.settle(id, decision, &self.how()).await.unwrap().unwrap().effect
+    }
+
+    async fn state(&self, token: &LoginToken) -> LoginState {
+        self.store.find_login(&token.hash(), self.now).await.unwrap().unwrap().login.state
+    }
+}
+
+fn signup(email: &str, phone: &str) -> PendingSignup {
+    PendingSignup {
+        full_name: FullName::parse("Ada Lovelace").unwrap(),
+        email: Email::parse(email).unwrap(),
+        phone: Phone::parse(&CountryCode::parse("1").unwrap(), phone).unwrap(),
+        password_hash: PasswordHash::new("$argon2id$test".to_owned()),
+    }
+}
+
+/// What one instance claims at a time.
+fn claim(now: DateTime<Utc>) -> AskingClaim<'static> {
+    let (until, leased_until) = (now + TimeDelta::seconds(1), now + TimeDelta::seconds(12));
+    AskingClaim { turn: PACE, now, until, leased_until, limit: 64 }
+}
+
+fn approved() -> Effect {
+    Effect::Settle { state: LoginState::Approved, failure: None }
+}
+
+/// Makes two tests of each contract, one on each database. A contract that is not listed here is never run, and refused as
+/// dead code.
+macro_rules! on_both_databases {
+    (afterwards $check:ident: $($contract:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $contract() {
+                super::$contract(&super::Database::sqlite().await).await;
+            })+
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $contract() {
+                if let Some(database) = super::Database::postgres().await {
+                    super::$contract(&database).await;
+                    database.$check().await;
+                }
+            })+
+        }
+    };
+}
+
+use on_both_databases;
+
+async fn migrations_run_once_and_are_known(database: &Database) {
+    assert!(database.store.migrate().await.unwrap().is_empty());
+    assert!(database.store.pending_migrations().await.unwrap().is_empty());
+    assert!(database.store.unknown_migrations().await.unwrap().is_empty());
+    assert!(database.store.is_reachable().await);
+}
+
+async fn migrations_run_up_down_and_up_again(database: &Database) {
+    const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
+    let reverted = match &database.store {
+        Store::Sqlite(pool) => {
+            let mut harness = AsyncMigrationHarness::new(pool.get().await.unwrap());
+            harness.revert_all_migrations(MIGRATIONS).unwrap().len()
+        }
+        Store::Postgres(pool) => {
+            let mut harness = AsyncMigrationHarness::new(pool.get().await.unwrap());
+            harness.revert_all_migrations(MIGRATIONS).unwrap().len()
+        }
+    };
+    assert_eq!(reverted, MIGRATION_COUNT);
+    assert_eq!(database.store.pending_migrations().await.unwrap().len(), MIGRATION_COUNT);
+    assert_eq!(database.store.migrate().await.unwrap().len(), MIGRATION_COUNT);
+}
+
+async fn a_transaction_that_is_cancelled_leaves_nothing_behind(database: &Database) {
+    let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
+    for microseconds in (0..2_000).step_by(100) {
+        let how = database.how();
+        let settling = database.store.settle(begun.id, Decision::RightCode, &how);
+        if tokio::time::timeout(Duration::from_micros(microseconds), settling).await.is_ok() {
+            break;
+        }
+    }
+    let settled = database.settle(begun.id, Decision::RightCode).await;
+    assert!(settled == approved() || settled == Effect::Ignore);
+    let opened = database.store.find_login(&begun.token.hash(), database.now).await.unwrap().unwrap();
+    assert!(opened.session.is_some());
+}
+
+on_both_databases! {
+    afterwards nothing_is_checked:
+    migrations_run_once_and_are_known,
+    migrations_run_up_down_and_up_again,
+    a_transaction_that_is_cancelled_leaves_nothing_behind,
+}
