@@ -9,29 +9,13 @@ use client_example::{
 use futures_util::StreamExt;
 use harness::{Database, Person, World, on_both_databases};
 
-/// Returns when the sandbox has had an answer to a callback about this push.
-async fn answered(world: &World, uuid: &str) -> u16 {
-    loop {
-        let report = world.phone.callback().await.unwrap();
-        if let Some(status) = report
-            .deliveries
-            .iter()
-            .find(|delivery| delivery.uuid == uuid)
-            .and_then(|delivery| delivery.status)
-        {
-            return status;
-        }
-        tokio::task::yield_now().await;
-    }
-}
-
 async fn killed_right_after_it_answered_a_callback_it_remembers_the_verdict(database: Database) {
     let mut world = World::builder(database).split().start().await;
     let person = Person::new();
     let begun = world.begin_signup(&person).await;
     let push = world.push(&person, &begun.status).await;
     world.phone.approve(&push.uuid).await.unwrap();
-    assert_eq!(answered(&world, &push.uuid).await, 200);
+    assert_eq!(world.answer_to_callback(&push.uuid).await, 200);
     world.kill_service().await;
     world.start_service().await;
     let status = world.client.login_status(&begun.login_token).await.unwrap().unwrap();
