@@ -26,7 +26,7 @@ pub use person::Person;
 pub use planted::Planted;
 pub use process::{Finished, Process, run, run_with_input};
 pub use proxy::{Line, Proxy};
-pub use report::{percentiles, report};
+pub use report::{in_time, percentiles, report};
 pub use scene::Scene;
 pub use throwaway::require;
 pub use world::{World, WorldBuilder};
