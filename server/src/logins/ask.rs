@@ -143,6 +143,7 @@ impl Logins {
             turn: &turn,
             now,
             until: now + AHEAD,
+            farthest: now + AHEAD + SLOWEST * 2,
             leased_until: now + AHEAD + patience + PAST_DEADLINE,
             limit: AT_ONCE - asking.len(),
         };

@@ -179,7 +179,7 @@ fn signup(email: &str, phone: &str) -> PendingSignup {
 /// What one instance claims at a time.
 fn claim(now: DateTime<Utc>) -> AskingClaim<'static> {
     let (until, leased_until) = (now + TimeDelta::seconds(1), now + TimeDelta::seconds(12));
-    AskingClaim { turn: PACE, now, until, leased_until, limit: 64 }
+    AskingClaim { turn: PACE, now, until, farthest: now + TimeDelta::minutes(1), leased_until, limit: 64 }
 }
 
 fn approved() -> Effect {

@@ -78,6 +78,21 @@ async fn the_pace_of_asking_is_one_for_all_who_ask(database: &Database) {
     assert_eq!((claimed.logins.len(), claimed.interval), (5, slow));
 }
 
+async fn a_clock_that_was_wrong_holds_nobody_up(database: &Database) {
+    let begun = database.begin_with_push("push-1").await;
+    let (now, wrong) = (database.now + TimeDelta::seconds(5), database.now + TimeDelta::minutes(5));
+    for turn in [PACE, "chore"] {
+        database.store.ensure_turn(turn, wrong, TimeDelta::milliseconds(100)).await.unwrap();
+    }
+    let claimed = database.store.claim_askings(&claim(now)).await.unwrap();
+    assert_eq!(
+        claimed.logins.iter().map(|(login, slot)| (login.id, *slot)).collect::<Vec<_>>(),
+        [(begun.id, now)]
+    );
+    assert!(database.store.take_turn("chore", now, now + TimeDelta::minutes(1)).await.unwrap());
+    assert!(!database.store.take_turn("chore", now, now + TimeDelta::minutes(1)).await.unwrap());
+}
+
 async fn after_a_restart_open_pushes_are_asked_about_at_once(database: &Database) {
     database.begin_with_push("push-1").await;
     assert_eq!(database.store.ask_about_open_pushes(database.now, 10).await.unwrap(), 1);
@@ -129,6 +144,7 @@ on_both_databases! {
     an_asking_is_claimed_by_one_of_many_and_comes_back_when_its_lease_runs_out,
     the_pace_of_asking_is_one_for_all_who_ask,
     after_a_restart_open_pushes_are_asked_about_at_once,
+    a_clock_that_was_wrong_holds_nobody_up,
     a_turn_is_taken_by_one_of_many,
     what_is_over_is_removed_in_batches_and_takes_nothing_with_it,
 }

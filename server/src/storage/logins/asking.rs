@@ -73,6 +73,8 @@ pub struct AskingClaim<'a> {
     pub now: DateTime<Utc>,
     /// Slots from here on are left for others.
     pub until: DateTime<Utc>,
+    /// A pace whose next slot is later than this was set by a clock that is wrong, and begins anew.
+    pub farthest: DateTime<Utc>,
     /// When the claimed logins are due again, should nobody say otherwise.
     pub leased_until: DateTime<Utc>,
     /// How many at most.
@@ -100,7 +102,7 @@ impl Store {
                 .returning((turns::next_at, turns::interval_milliseconds));
             let (next_at, interval): (At, i32) = pace.get_result(conn).await?;
             let interval = TimeDelta::milliseconds(interval.into());
-            let first_slot = next_at.0.max(claim.now);
+            let first_slot = if next_at.0 > claim.farthest { claim.now } else { next_at.0.max(claim.now) };
             let slots: Vec<_> = slots(first_slot, interval, claim).collect();
             let limit = i64::try_from(slots.len()).unwrap_or(i64::MAX);
             let due: Vec<DueLoginRow> = logins::table
