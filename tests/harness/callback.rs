@@ -61,10 +61,8 @@ impl Callback {
 
     /// Sends it, and returns the HTTP status of the answer.
     pub async fn send(&self, scene: &Scene) -> u16 {
-        let response = reqwest::Client::builder()
-            .no_proxy()
-            .build()
-            .unwrap()
+        let response = scene
+            .http
             .post(scene.callback_url())
             .header("content-type", "application/json")
             .header("x-authy-signature", self.signature())

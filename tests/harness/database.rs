@@ -2,6 +2,8 @@
 
 use throwaway::{Cluster, require};
 
+use crate::Proxy;
+
 /// Where a world or a fleet keeps what it has to keep. It is gone with them.
 #[derive(Debug)]
 pub enum Database {
@@ -16,6 +18,14 @@ impl Database {
     pub async fn postgres() -> Option<Self> {
         let cluster = require("postgres", Cluster::shared().await)?;
         Some(Self::Postgres(cluster.create_database().await))
+    }
+
+    /// A line to it that can be cut. SQLite has none.
+    pub async fn line(&self) -> Proxy {
+        match self {
+            Self::Sqlite => panic!("no line leads to a file"),
+            Self::Postgres(database) => Proxy::start(database.url()).await,
+        }
     }
 }
 

@@ -6,20 +6,27 @@
 
 #![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a harness fails by panicking")]
 
+mod balancer;
 mod callback;
 mod database;
+mod fleet;
 mod person;
 mod planted;
 mod process;
+mod proxy;
+mod report;
 mod scene;
 mod settings;
 mod world;
 
 pub use callback::Callback;
 pub use database::Database;
+pub use fleet::{Fleet, FleetBuilder};
 pub use person::Person;
 pub use planted::Planted;
 pub use process::{Finished, Process, run, run_with_input};
+pub use proxy::{Line, Proxy};
+pub use report::{in_time, percentiles, report};
 pub use scene::Scene;
 pub use throwaway::require;
 pub use world::{World, WorldBuilder};

@@ -23,6 +23,8 @@ pub struct Scene {
     pub phone: Phone,
     /// What must not be logged.
     pub planted: Planted,
+    /// Plain HTTP, for what a typed client never does.
+    pub http: reqwest::Client,
     folder: TempDir,
     service_address: String,
     sandbox_address: String,
@@ -44,6 +46,7 @@ impl Scene {
             client: client(&service),
             phone: Phone::new(&sandbox).unwrap(),
             planted,
+            http: reqwest::Client::builder().no_proxy().build().unwrap(),
             folder,
             callback_url: format!("{service}/authy/callback"),
             service_address: service,
@@ -57,6 +60,11 @@ impl Scene {
     pub(crate) fn know_key(&mut self) {
         self.is_key_known = true;
         self.planted.plant("provider key", API_KEY);
+    }
+
+    /// The sandbox calls back somewhere else than at the service's address.
+    pub(crate) fn call_back_at(&mut self, url: String) {
+        self.callback_url = url;
     }
 
     /// Where the service is: `http://127.0.0.1:…`.
@@ -172,6 +180,18 @@ impl Scene {
     pub async fn deny(&self, person: &Person, status: &LoginStatus) {
         let push = self.push(person, status).await;
         self.phone.deny(&push.uuid).await.unwrap();
+    }
+
+    /// Waits until a callback about this push is answered, and returns the HTTP status of the answer.
+    pub async fn answer_to_callback(&self, uuid: &str) -> u16 {
+        loop {
+            let deliveries = self.phone.callback().await.unwrap().deliveries;
+            let of_push = deliveries.iter().find(|delivery| delivery.uuid == uuid);
+            if let Some(status) = of_push.and_then(|delivery| delivery.status) {
+                return status;
+            }
+            tokio::task::yield_now().await;
+        }
     }
 
     /// The newest code that was sent to somebody.

@@ -34,12 +34,12 @@ impl Settings {
         &self.0
     }
 
-    /// Says where the database is. On PostgreSQL, two connections have to be enough for any story.
+    /// Says where the database is, unless a story says otherwise. On PostgreSQL, two connections have to be enough for any story.
     pub(crate) fn keep_in(&mut self, database: &Database) {
         match database {
-            Database::Sqlite => self.set("DATABASE_URL", "sqlite:countersign.db"),
+            Database::Sqlite => self.set_default("DATABASE_URL", "sqlite:countersign.db"),
             Database::Postgres(database) => {
-                self.set("DATABASE_URL", database.url());
+                self.set_default("DATABASE_URL", database.url());
                 self.set_default("DATABASE_POOL_SIZE", "2");
             }
         }

@@ -8,7 +8,7 @@ use client_example::{
     phone::{ApiFault, ApiFaultKind, CallbackFaults, Faults},
 };
 use futures_util::future::join_all;
-use harness::{Database, Person, World, on_both_databases};
+use harness::{Database, Person, World, in_time, on_both_databases};
 
 /// Every way in which an answer can fail to come, or to make sense; and whether it says "too many requests".
 fn all_faults() -> Vec<(&'static str, ApiFault, bool)> {
@@ -32,11 +32,6 @@ async fn impatient(database: Database) -> World {
 async fn set(world: &World, fault: &ApiFault, paths: &[&str]) {
     let fault = fault.clone().in_paths(paths.iter().copied());
     world.phone.set_faults(&Faults::api(fault)).await.unwrap();
-}
-
-/// Turns a hang into a failure. Nothing depends on how long anything takes.
-async fn in_time<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_mins(1), work).await.unwrap()
 }
 
 async fn a_signup_without_provider_is_told_so_and_leaves_nothing_in_the_way(database: Database) {

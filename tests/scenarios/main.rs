@@ -5,10 +5,13 @@
 mod callback;
 mod code;
 mod commands;
+mod crowd;
 mod demo;
 mod expiry;
 mod faults;
+mod fleet;
 mod input;
+mod outage;
 mod published_clients;
 mod push;
 mod restart;

@@ -7,23 +7,7 @@ use client_example::{
     phone::{CallbackFaults, Faults},
 };
 use futures_util::StreamExt;
-use harness::{Database, Person, World, on_both_databases};
-
-/// Returns when the sandbox has had an answer to a callback about this push.
-async fn answered(world: &World, uuid: &str) -> u16 {
-    loop {
-        let report = world.phone.callback().await.unwrap();
-        if let Some(status) = report
-            .deliveries
-            .iter()
-            .find(|delivery| delivery.uuid == uuid)
-            .and_then(|delivery| delivery.status)
-        {
-            return status;
-        }
-        tokio::task::yield_now().await;
-    }
-}
+use harness::{Database, Person, World, in_time, on_both_databases};
 
 async fn killed_right_after_it_answered_a_callback_it_remembers_the_verdict(database: Database) {
     let mut world = World::builder(database).split().start().await;
@@ -31,7 +15,7 @@ async fn killed_right_after_it_answered_a_callback_it_remembers_the_verdict(data
     let begun = world.begin_signup(&person).await;
     let push = world.push(&person, &begun.status).await;
     world.phone.approve(&push.uuid).await.unwrap();
-    assert_eq!(answered(&world, &push.uuid).await, 200);
+    assert_eq!(world.answer_to_callback(&push.uuid).await, 200);
     world.kill_service().await;
     world.start_service().await;
     let status = world.client.login_status(&begun.login_token).await.unwrap().unwrap();
@@ -70,8 +54,8 @@ async fn after_a_restart_open_pushes_are_asked_about_at_once() {
     world.approve(&person, &begun.status).await;
     world.kill_service().await;
     world.start_service().await;
-    let session = tokio::time::timeout(Duration::from_mins(1), world.session(&begun.login_token)).await;
-    assert!(session.is_ok(), "nobody asked");
+    // Or nobody asked.
+    in_time(world.session(&begun.login_token)).await;
 }
 
 async fn a_session_outlives_the_process(database: Database) {

@@ -1,12 +1,11 @@
 //! What the typed client never does, over plain HTTP: what proxies, tools and attackers send.
 
 use harness::{Database, World, on_both_databases};
-use reqwest::{Client, Method, RequestBuilder, Response, header};
+use reqwest::{Method, RequestBuilder, Response, header};
 use serde_json::{Value, json};
 
 fn request(world: &World, method: Method, path: &str) -> RequestBuilder {
-    let client = Client::builder().no_proxy().build().unwrap();
-    client.request(method, format!("{}{path}", world.service_address()))
+    world.http.request(method, format!("{}{path}", world.service_address()))
 }
 
 async fn post(world: &World, body: &Value) -> Response {

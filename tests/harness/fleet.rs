@@ -1,0 +1,142 @@
+//! Several instances of the service on one database, behind one address.
+
+use std::ops::Deref;
+
+use client_example::{Client, phone::CallbackMethod};
+use tempfile::TempDir;
+use throwaway::Nats;
+
+use crate::{
+    Database, Process, Scene, balancer::Balancer, scene::client, settings::Settings, world::free_address,
+};
+
+/// How a fleet is to be.
+#[derive(Debug)]
+pub struct FleetBuilder {
+    database: Database,
+    settings: Settings,
+    instances: usize,
+    callbacks_to: Option<usize>,
+}
+
+/// Instances of `serve`, a balancer, a sandbox, and the [`Scene`] that they serve. The scene's own client comes through
+/// the balancer, and so do callbacks unless they were directed elsewhere.
+#[derive(Debug)]
+pub struct Fleet {
+    instances: Vec<Instance>,
+    _balancer: Balancer,
+    _sandbox: Process,
+    scene: Scene,
+}
+
+#[derive(Debug)]
+struct Instance {
+    address: String,
+    settings: Settings,
+    process: Option<Process>,
+}
+
+impl FleetBuilder {
+    /// How many instances there are; two, if nothing is said.
+    #[must_use]
+    pub fn instances(mut self, instances: usize) -> Self {
+        self.instances = instances;
+        self
+    }
+
+    /// Changes a setting of all instances.
+    #[must_use]
+    pub fn set(mut self, variable: &str, value: &str) -> Self {
+        self.settings.set(variable, value);
+        self
+    }
+
+    /// Instances tell each other of events through this server.
+    #[must_use]
+    pub fn nats(self, nats: &Nats) -> Self {
+        self.set("EVENTS_URL", &nats.url())
+    }
+
+    /// Directs all callbacks at one instance, past the balancer.
+    #[must_use]
+    pub fn callbacks_to(mut self, instance: usize) -> Self {
+        self.callbacks_to = Some(instance);
+        self
+    }
+
+    /// Spawns it.
+    pub async fn start(self) -> Fleet {
+        // Whoever comes first; reqwest wants one even for plain HTTP.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let Self { database, mut settings, instances, callbacks_to } = self;
+        let folder = TempDir::new().unwrap();
+        let sandbox = settings.start_sandbox(folder.path()).await;
+        settings.keep_in(&database);
+        settings.migrate(folder.path()).await;
+        let addresses: Vec<String> = (0..instances).map(|_| free_address()).collect();
+        let balancer = Balancer::start(addresses.clone()).await;
+        let service = format!("http://{}", balancer.address());
+        let mut scene = Scene::new(folder, database, service.clone(), sandbox.address("sandbox").to_owned());
+        scene.know_key();
+        if let Some(instance) = callbacks_to {
+            scene.call_back_at(format!("http://{}/authy/callback", addresses[instance]));
+        }
+        settings.set("PUBLIC_URL", &service);
+        settings.set("AUTHY_CALLBACK_URL", scene.callback_url());
+        let instances = addresses.into_iter().map(|address| Instance::new(address, &settings)).collect();
+        let mut fleet = Fleet { instances, _balancer: balancer, _sandbox: sandbox, scene };
+        for instance in 0..fleet.instances.len() {
+            fleet.start(instance).await;
+        }
+        fleet.phone.set_callback(Some(fleet.callback_url()), CallbackMethod::Post).await.unwrap();
+        fleet
+    }
+}
+
+impl Fleet {
+    /// A fleet to be changed.
+    #[must_use]
+    pub fn builder(database: Database) -> FleetBuilder {
+        FleetBuilder { database, settings: Settings::default(), instances: 2, callbacks_to: None }
+    }
+
+    /// A client of one instance, past the balancer, with nobody signed in.
+    #[must_use]
+    pub fn client_of(&self, instance: usize) -> Client {
+        client(&format!("http://{}", self.instances[instance].address))
+    }
+
+    /// Starts an instance again, where and as it was.
+    pub async fn start(&mut self, instance: usize) {
+        let folder = self.scene.folder();
+        let log = folder.join(format!("instance-{instance}.log"));
+        let Instance { settings, process, .. } = &mut self.instances[instance];
+        *process = Some(Process::spawn(&["serve"], settings.as_slice(), folder, &log, 1).await);
+    }
+
+    /// SIGKILL to an instance.
+    pub async fn kill(&mut self, instance: usize) {
+        self.instances[instance].process.take().unwrap().kill().await;
+    }
+
+    /// SIGTERM to an instance. Returns its exit code.
+    pub async fn terminate(&mut self, instance: usize) -> Option<i32> {
+        self.instances[instance].process.take().unwrap().terminate().await
+    }
+}
+
+impl Instance {
+    fn new(address: String, settings: &Settings) -> Self {
+        let mut settings = settings.clone();
+        settings.set("LISTEN", &address);
+        Self { address, settings, process: None }
+    }
+}
+
+impl Deref for Fleet {
+    type Target = Scene;
+
+    fn deref(&self) -> &Scene {
+        &self.scene
+    }
+}
