@@ -5,6 +5,7 @@ use std::ops::Deref;
 use client_example::{Client, phone::CallbackMethod};
 use tempfile::TempDir;
 use throwaway::Nats;
+use tokio::sync::Mutex;
 
 use crate::{
     Database, Process, Scene, balancer::Balancer, scene::client, settings::Settings, world::free_address,
@@ -33,7 +34,8 @@ pub struct Fleet {
 struct Instance {
     address: String,
     settings: Settings,
-    process: Option<Process>,
+    /// Locked, so that instances come and go while others talk to the fleet.
+    process: Mutex<Option<Process>>,
 }
 
 impl FleetBuilder {
@@ -84,7 +86,7 @@ impl FleetBuilder {
         settings.set("PUBLIC_URL", &service);
         settings.set("AUTHY_CALLBACK_URL", scene.callback_url());
         let instances = addresses.into_iter().map(|address| Instance::new(address, &settings)).collect();
-        let mut fleet = Fleet { instances, _balancer: balancer, _sandbox: sandbox, scene };
+        let fleet = Fleet { instances, _balancer: balancer, _sandbox: sandbox, scene };
         for instance in 0..fleet.instances.len() {
             fleet.start(instance).await;
         }
@@ -107,21 +109,21 @@ impl Fleet {
     }
 
     /// Starts an instance again, where and as it was.
-    pub async fn start(&mut self, instance: usize) {
+    pub async fn start(&self, instance: usize) {
         let folder = self.scene.folder();
         let log = folder.join(format!("instance-{instance}.log"));
-        let Instance { settings, process, .. } = &mut self.instances[instance];
-        *process = Some(Process::spawn(&["serve"], settings.as_slice(), folder, &log, 1).await);
+        let Instance { settings, process, .. } = &self.instances[instance];
+        *process.lock().await = Some(Process::spawn(&["serve"], settings.as_slice(), folder, &log, 1).await);
     }
 
     /// SIGKILL to an instance.
-    pub async fn kill(&mut self, instance: usize) {
-        self.instances[instance].process.take().unwrap().kill().await;
+    pub async fn kill(&self, instance: usize) {
+        self.instances[instance].process.lock().await.take().unwrap().kill().await;
     }
 
     /// SIGTERM to an instance. Returns its exit code.
-    pub async fn terminate(&mut self, instance: usize) -> Option<i32> {
-        self.instances[instance].process.take().unwrap().terminate().await
+    pub async fn terminate(&self, instance: usize) -> Option<i32> {
+        self.instances[instance].process.lock().await.take().unwrap().terminate().await
     }
 }
 
@@ -129,7 +131,7 @@ impl Instance {
     fn new(address: String, settings: &Settings) -> Self {
         let mut settings = settings.clone();
         settings.set("LISTEN", &address);
-        Self { address, settings, process: None }
+        Self { address, settings, process: Mutex::default() }
     }
 }
 

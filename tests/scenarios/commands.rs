@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use countersign::storage::{Durability, Store};
+use countersign::storage::{Store, StoreSettings};
 use diesel_async::SimpleAsyncConnection;
 use harness::{Finished, Process, run};
 use tempfile::TempDir;
@@ -160,7 +160,7 @@ async fn nothing_starts_on_a_database_newer_than_itself() {
     let folder = TempDir::new().unwrap();
     assert_eq!(server(&["migrate"], &GOOD, &folder).await.code, Some(0));
     let url = format!("sqlite:{}", folder.path().join("test.db").display());
-    let Store::Sqlite(pool) = Store::open(&url, Durability::Process).unwrap() else { unreachable!() };
+    let Store::Sqlite(pool) = Store::open(&url, &StoreSettings::default()).unwrap() else { unreachable!() };
     let newer = "insert into __diesel_schema_migrations (version) values ('29990101000001')";
     pool.get().await.unwrap().batch_execute(newer).await.unwrap();
     for command in ["serve", "migrate"] {

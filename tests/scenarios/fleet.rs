@@ -142,7 +142,7 @@ async fn logging_out_at_one_instance_closes_the_sockets_at_another() {
 #[tokio::test]
 async fn a_watcher_outlives_every_instance_that_it_was_connected_to() {
     let Some(database) = Database::postgres().await else { return };
-    let (mut fleet, person) = (builder(database).start().await, Person::new());
+    let (fleet, person) = (builder(database).start().await, Person::new());
     let begun = fleet.begin_signup(&person).await;
     let mut watch = fleet.watch(&begun.login_token);
     assert_eq!(watch.next().await.unwrap().unwrap().state, LoginState::Pending);

@@ -16,5 +16,6 @@ mod published_clients;
 mod push;
 mod restart;
 mod signup;
+mod storm;
 mod watch;
 mod wire;
