@@ -124,9 +124,19 @@ impl Process {
     }
 
     /// SIGTERM: it may finish what runs. Returns its exit code.
-    pub async fn terminate(mut self) -> Option<i32> {
+    pub async fn terminate(self) -> Option<i32> {
+        self.signal().await;
+        self.end().await
+    }
+
+    /// SIGTERM, and no waiting.
+    pub async fn signal(&self) {
         let id = self.child.id().unwrap().to_string();
         assert!(Command::new("kill").arg(id).status().await.unwrap().success());
+    }
+
+    /// Waits for its end. Returns its exit code.
+    pub async fn end(mut self) -> Option<i32> {
         self.child.wait().await.unwrap().code()
     }
 }

@@ -110,6 +110,16 @@ impl World {
             Some(Process::spawn(&[command], self.settings.as_slice(), folder, &log, listeners).await);
     }
 
+    /// SIGTERM to the service, and no waiting.
+    pub async fn signal_service(&self) {
+        self.service.as_ref().unwrap().signal().await;
+    }
+
+    /// Waits for the end of the service. Returns its exit code.
+    pub async fn end_of_service(&mut self) -> Option<i32> {
+        self.service.take().unwrap().end().await
+    }
+
     /// SIGTERM to the service. Returns its exit code.
     pub async fn terminate_service(&mut self) -> Option<i32> {
         self.service.take().unwrap().terminate().await

@@ -22,6 +22,8 @@ const LOGINS: usize = 500;
 const AT_ONCE: usize = 60;
 /// How long somebody waits before they try again what did not work.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// How long the storm may last; it takes a minute or two.
+const LONGEST: Duration = Duration::from_mins(15);
 /// How long NATS is away.
 const NATS_AWAY: Duration = Duration::from_secs(10);
 
@@ -196,10 +198,14 @@ async fn in_a_storm_no_approval_is_lost_and_nobody_gets_in_without_one() {
     let callbacks = CallbackFaults { drop: 0.5, repeat: 1, delay_ms: 2_000, ..CallbackFaults::default() };
     fleet.phone.set_faults(&Faults::callbacks(callbacks)).await.unwrap();
     let (begun, counted) = watch::channel(0);
-    let (outcomes, broken) = tokio::join!(
-        everybody_logs_in(&fleet, &people, &begun),
-        break_things(&fleet, &cluster, &nats, counted)
-    );
+    let storm = async {
+        tokio::join!(
+            everybody_logs_in(&fleet, &people, &begun),
+            break_things(&fleet, &cluster, &nats, counted)
+        )
+    };
+    // A watcher that hangs is a failure, and not a test that never ends.
+    let (outcomes, broken) = tokio::time::timeout(LONGEST, storm).await.unwrap();
     assert_eq!((outcomes.len(), broken), (LOGINS, 8));
     let sessions = assert_ends(&fleet, &outcomes).await;
     report(&format!("a storm of {LOGINS} logins, {broken} things broken: {}", counts(&outcomes)));
