@@ -11,7 +11,11 @@ use tracing_subscriber::{
 /// Starts logging, once for the process.
 pub(crate) fn start(level: Level) {
     let others = level.min(Level::INFO);
-    let filter = Targets::new().with_default(others).with_target("countersign", level);
+    let filter = Targets::new()
+        .with_default(others)
+        .with_target("countersign", level)
+        // What it says is said again by the error that follows.
+        .with_target("rustls_platform_verifier", LevelFilter::OFF);
     let output = tracing_subscriber::fmt::layer()
         .compact()
         .with_target(false)

@@ -91,6 +91,8 @@ impl Process {
         log: &Path,
         listeners: usize,
     ) -> Self {
+        // Whoever comes first; reqwest wants one even for plain HTTP.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let log_file = File::options().create(true).append(true).open(log).unwrap();
         let mut child = command("server-under-test", arguments, settings, folder)
             .stdout(Stdio::piped())

@@ -43,9 +43,8 @@ async fn killed_while_a_login_waits_it_asks_how_the_push_stands(database: Databa
     assert_eq!(last.state, LoginState::Approved);
 }
 
-#[tokio::test]
-async fn after_a_restart_open_pushes_are_asked_about_at_once() {
-    let (mut world, person) = (World::new(Database::Sqlite).await, Person::new());
+async fn after_a_restart_open_pushes_are_asked_about_at_once(database: Database) {
+    let (mut world, person) = (World::new(database).await, Person::new());
     let begun = world.begin_signup(&person).await;
     // The clock that is moved ends with the process: after the restart, the next asking is minutes away.
     world.advance(Duration::from_mins(5)).await;
@@ -71,9 +70,8 @@ async fn a_session_outlives_the_process(database: Database) {
     world.session(&begun.login_token).await;
 }
 
-#[tokio::test]
-async fn a_restart_of_dev_forgets_nobody() {
-    let mut world = World::new(Database::Sqlite).await;
+async fn a_restart_of_dev_forgets_nobody(database: Database) {
+    let mut world = World::new(database).await;
     let person = Person::new();
     let session = world.sign_up(&person).await;
     let device = world.device(&person).await;
@@ -86,13 +84,15 @@ async fn a_restart_of_dev_forgets_nobody() {
     world.session(&begun.login_token).await;
 }
 
-#[tokio::test]
-async fn a_person_whom_the_provider_has_forgotten_is_registered_again_once() {
-    let mut world = World::new(Database::Sqlite).await;
+async fn a_person_whom_the_provider_has_forgotten_is_registered_again_once(database: Database) {
+    let mut world = World::new(database).await;
     let person = Person::new();
     world.sign_up(&person).await;
     world.kill_service().await;
-    std::fs::remove_file(world.folder().join("countersign.sandbox.json")).unwrap();
+    let files = std::fs::read_dir(world.folder()).unwrap().map(|entry| entry.unwrap().path());
+    let states: Vec<_> = files.filter(|path| path.to_str().unwrap().ends_with(".sandbox.json")).collect();
+    assert_eq!(states.len(), 1);
+    std::fs::remove_file(&states[0]).unwrap();
     world.start_service().await;
     let begun = world.begin_login(&person).await;
     assert_eq!(world.phone.calls().await.unwrap().count("users/new"), 1);
@@ -116,6 +116,9 @@ async fn asked_to_end_it_ends_well(database: Database) {
 }
 
 on_both_databases! {
+    after_a_restart_open_pushes_are_asked_about_at_once,
+    a_restart_of_dev_forgets_nobody,
+    a_person_whom_the_provider_has_forgotten_is_registered_again_once,
     killed_right_after_it_answered_a_callback_it_remembers_the_verdict,
     killed_while_a_login_waits_it_asks_how_the_push_stands,
     a_session_outlives_the_process,

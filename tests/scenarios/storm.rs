@@ -244,7 +244,7 @@ fn counts(outcomes: &[Outcome]) -> String {
     let count = |is_it: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| is_it(outcome)).count();
     format!(
         "{} approved, {} of them by a code after a denial; {} denied and not approved; {} cancelled",
-        count(|outcome| outcome.is_approved()),
+        count(Outcome::is_approved),
         count(|outcome| outcome.is_approved() && outcome.was_denied()),
         count(|outcome| !outcome.is_approved() && outcome.was_denied()),
         count(|outcome| !outcome.is_approved() && !outcome.was_denied()),

@@ -24,7 +24,7 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
     let sandbox = SandboxConfig {
         api_key: api_key.clone(),
         callback_url: Some(callback_url.clone()),
-        state_file: state_beside(&dev.database_url),
+        state_file: Some(state_beside(&dev.database_url)),
         exposed: false,
     };
     let sandbox =
@@ -68,9 +68,11 @@ pub(super) async fn sandbox(settings: SandboxSettings, shutdown: CancellationTok
     sandbox.serve(listener, shutdown).await.context("the sandbox failed")
 }
 
-/// Beside the SQLite file, so that a restart forgets neither users nor their phones.
-fn state_beside(url: &DatabaseUrl) -> Option<PathBuf> {
-    url.sqlite_path().map(|path| PathBuf::from(path).with_extension("sandbox.json"))
+/// Beside the SQLite file, or in the working folder by the name of the PostgreSQL database, so that a restart forgets
+/// neither users nor their phones.
+fn state_beside(url: &DatabaseUrl) -> PathBuf {
+    let path = url.sqlite_path().map_or_else(|| PathBuf::from(url.server_database()), PathBuf::from);
+    path.with_extension("sandbox.json")
 }
 
 /// The service's clock, lent to the sandbox: in `dev`, both parts live in the same time.

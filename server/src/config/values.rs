@@ -26,6 +26,16 @@ impl DatabaseUrl {
     pub fn sqlite_path(&self) -> Option<&str> {
         self.0.strip_prefix("sqlite:")
     }
+
+    /// The name of a server's database, as far as it can name a file: letters, digits, `_` and `-`.
+    #[must_use]
+    pub fn server_database(&self) -> String {
+        let before_parameters = self.0.split('?').next().unwrap_or_default();
+        let name = before_parameters.rsplit('/').next().unwrap_or_default();
+        let is_plain = |character: &char| character.is_ascii_alphanumeric() || "_-".contains(*character);
+        let plain: String = name.chars().filter(is_plain).collect();
+        if plain.is_empty() { "postgres".to_owned() } else { plain }
+    }
 }
 
 impl FromStr for DatabaseUrl {
@@ -140,6 +150,9 @@ mod tests {
         }
         let url: DatabaseUrl = "postgres://me:secret@host/db".parse().unwrap();
         assert_eq!(format!("{url:?}"), "postgres:…");
+        assert_eq!(url.server_database(), "db");
+        let odd: DatabaseUrl = "postgres://me@host/..%2F?sslmode=disable".parse().unwrap();
+        assert_eq!(odd.server_database(), "2F");
     }
 
     #[test]

@@ -23,7 +23,10 @@ use diesel::{
     result::{DatabaseErrorKind, Error as DieselError},
 };
 use diesel_async::{
-    pooled_connection::deadpool::{Pool, PoolError},
+    pooled_connection::{
+        self,
+        deadpool::{Pool, PoolError},
+    },
     sync_connection_wrapper::SyncConnectionWrapper,
 };
 
@@ -135,10 +138,10 @@ pub enum StoreError {
     /// The pool could not be made.
     #[error("the pool of connections cannot be made")]
     Build(#[from] diesel_async::pooled_connection::deadpool::BuildError),
-    /// No connection could be had: the database is away, or all connections are in use for too long.
+    /// No connection could be had: all are in use, or making one takes too long.
     #[error("no connection to the database")]
     Pool(#[source] PoolError),
-    /// No connection outside the pool could be had.
+    /// No connection could be made: the database is away, or will not have us.
     #[error("no connection to the database")]
     Connect(#[source] diesel::ConnectionError),
     /// Nor was there an answer.
@@ -165,7 +168,10 @@ pub enum StoreError {
 
 impl From<PoolError> for StoreError {
     fn from(error: PoolError) -> Self {
-        Self::Pool(error)
+        match error {
+            PoolError::Backend(pooled_connection::PoolError::ConnectionError(error)) => Self::Connect(error),
+            other => Self::Pool(other),
+        }
     }
 }
 

@@ -87,11 +87,9 @@ impl Connector {
     async fn connect(&self) -> Result<AsyncPgConnection, ConnectionError> {
         // The words of tokio-postgres name users and databases, and no password.
         let bad = |error: tokio_postgres::Error| {
-            let source = std::error::Error::source(&error);
-            ConnectionError::BadConnection(match source {
-                Some(source) => format!("{error}: {source}"),
-                None => error.to_string(),
-            })
+            let why =
+                std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+            ConnectionError::BadConnection(format!("{error}{why}"))
         };
         if let Some(tls) = self.tls.clone() {
             let (client, connection) = self.config.connect(tls).await.map_err(bad)?;
