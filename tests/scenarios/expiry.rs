@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use client_example::{
     LoginState, LoginStep, VerifyTokenErrorCode,
-    phone::{CallbackFaults, Faults},
+    phone::{ApiFault, ApiFaultKind, CallbackFaults, Faults},
 };
 use futures_util::StreamExt;
-use harness::{Database, Person, World, on_both_databases};
+use harness::{Database, Person, World, in_time, on_both_databases};
 
 const TEN_MINUTES: Duration = Duration::from_mins(10);
+/// The sandbox's name for asking how a push stands.
+const ASKED: &str = "approval_request_status";
 
 async fn after_ten_minutes_the_watcher_is_told(database: Database) {
     let (world, person) = (World::new(database).await, Person::new());
@@ -93,7 +95,83 @@ async fn a_lost_callback_is_made_good_by_asking(database: Database) {
     }
 }
 
+/// Waits until the provider has been asked how pushes stand so often since its calls were forgotten.
+async fn asked(world: &World, times: u64) {
+    while world.phone.calls().await.unwrap().count(ASKED) < times {
+        tokio::task::yield_now().await;
+    }
+}
+
+async fn a_provider_that_fails_at_the_deadline_costs_no_approval(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
+    world.sign_up(&person).await;
+    let begun = world.begin_login(&person).await;
+    let faults = Faults {
+        callbacks: Some(CallbackFaults { drop: 1.0, ..CallbackFaults::default() }),
+        ..Faults::api(ApiFault::new(ApiFaultKind::Status))
+    };
+    world.phone.set_faults(&faults).await.unwrap();
+    world.approve(&person, &begun.status).await;
+    world.phone.forget_calls().await.unwrap();
+    world.advance(TEN_MINUTES).await;
+    in_time(asked(&world, 1)).await;
+    world.phone.set_faults(&Faults { api: None, ..faults }).await.unwrap();
+    let status = world.client.login_status(&begun.login_token).await.unwrap().unwrap();
+    assert_eq!(status.state, LoginState::Pending);
+    world.advance(Duration::from_secs(5)).await;
+    in_time(world.session(&begun.login_token)).await;
+}
+
+async fn a_provider_that_fails_for_longer_than_the_grace_ends_the_login(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
+    world.sign_up(&person).await;
+    let begun = world.begin_login(&person).await;
+    world.phone.set_faults(&Faults::api(ApiFault::new(ApiFaultKind::Status))).await.unwrap();
+    let mut watch = world.watch(&begun.login_token);
+    assert_eq!(watch.next().await.unwrap().unwrap().state, LoginState::Pending);
+    world.advance(TEN_MINUTES + Duration::from_secs(30)).await;
+    let last = in_time(watch.next()).await.unwrap().unwrap();
+    // At once, without a moment in which a code is asked for.
+    assert_eq!((last.state, last.sequence), (LoginState::Expired, begun.status.sequence + 1));
+}
+
+async fn a_push_that_nobody_answers_expires_without_asking_for_a_code_first(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
+    world.sign_up(&person).await;
+    let begun = world.begin_login(&person).await;
+    let mut watch = world.watch(&begun.login_token);
+    assert_eq!(watch.next().await.unwrap().unwrap().next_step, LoginStep::ApproveOnPhone);
+    world.advance(TEN_MINUTES).await;
+    let told: Vec<_> = in_time(watch.map(|status| status.unwrap().state).collect()).await;
+    assert_eq!(told, [LoginState::Expired]);
+}
+
+async fn what_is_over_is_removed_when_it_is_old_and_takes_nothing_with_it(database: Database) {
+    let world =
+        World::builder(database).set("LOGIN_RETENTION", "1h").set("SESSION_RETENTION", "1h").start().await;
+    let person = Person::new();
+    let session = world.sign_up(&person).await;
+    let cleaned = async |kind: &str| {
+        let line = format!("housekeeping removed=1 kind={kind}");
+        while !world.log().contains(&line) {
+            tokio::task::yield_now().await;
+        }
+    };
+    world.advance(Duration::from_mins(62)).await;
+    in_time(cleaned("Logins")).await;
+    assert!(world.client.with_bearer(session.token).me().await.unwrap().is_some());
+    world.advance(Duration::from_hours(12)).await;
+    in_time(cleaned("Sessions")).await;
+    let begun = world.begin_login(&person).await;
+    world.approve(&person, &begun.status).await;
+    world.session(&begun.login_token).await;
+}
+
 on_both_databases! {
+    a_provider_that_fails_at_the_deadline_costs_no_approval,
+    a_provider_that_fails_for_longer_than_the_grace_ends_the_login,
+    a_push_that_nobody_answers_expires_without_asking_for_a_code_first,
+    what_is_over_is_removed_when_it_is_old_and_takes_nothing_with_it,
     after_ten_minutes_the_watcher_is_told,
     an_approval_given_in_time_counts_although_its_callback_is_lost,
     a_right_code_after_the_deadline_does_not_help,

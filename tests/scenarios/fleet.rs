@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use client_example::{Client, LoginState, Watch, WatchError};
+use client_example::{
+    Client, LoginState, Watch, WatchError,
+    phone::{CallbackFaults, Faults},
+};
 use futures_util::{StreamExt, future::join_all};
 use harness::{Callback, Database, Fleet, FleetBuilder, Line, Person, in_time, percentiles, report, require};
 use throwaway::Nats;
@@ -124,6 +127,26 @@ async fn without_nats_every_watcher_still_learns() {
     let deliveries = in_time(deliver(&fleet, logins)).await;
     assert_eq!(deliveries.len(), 20);
     report_deliveries("without NATS", &deliveries);
+}
+
+#[tokio::test]
+async fn lost_callbacks_are_asked_for_at_one_pace_for_the_whole_fleet() {
+    const PUSHES: usize = 40;
+    let Some(database) = Database::postgres().await else { return };
+    let fleet = builder(database).instances(3).start().await;
+    let people: Vec<_> = (0..PUSHES).map(|_| Person::new()).collect();
+    let lost = CallbackFaults { drop: 1.0, ..CallbackFaults::default() };
+    fleet.phone.set_faults(&Faults::callbacks(lost)).await.unwrap();
+    let start = Instant::now();
+    let sessions = join_all(people.iter().map(|person| fleet.sign_up(person)));
+    assert_eq!(in_time(sessions).await.len(), PUSHES);
+    let (asked, took) =
+        (fleet.phone.calls().await.unwrap().count("approval_request_status"), start.elapsed());
+    assert!(asked >= PUSHES as u64, "only {asked} were asked about");
+    // The first asking is four and a half seconds after its push at the soonest, and from each to the next is a tenth.
+    let soonest = Duration::from_millis(4_500 + 100 * (asked - 1));
+    assert!(took >= soonest, "{asked} were asked about in {took:?}");
+    report(&format!("three instances asked {asked} times about {PUSHES} lost callbacks, in {took:.1?}"));
 }
 
 #[tokio::test]

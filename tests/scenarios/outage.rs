@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use client_example::LoginState;
+use client_example::{
+    LoginState,
+    phone::{ApiFault, ApiFaultKind, Faults},
+};
 use futures_util::{StreamExt, future::join_all};
 use harness::{Database, Line, Person, World, in_time};
 use tokio::time::{Instant, sleep_until};
@@ -23,6 +26,9 @@ async fn verdicts_during_an_outage(how: Line) {
         assert_eq!(watch.next().await.unwrap().unwrap().state, LoginState::Pending);
     }
 
+    // Nobody can be asked what the phones said: only callbacks tell.
+    let mute = ApiFault::new(ApiFaultKind::Status).in_paths(["approval_requests"]);
+    world.phone.set_faults(&Faults::api(mute)).await.unwrap();
     line.set(how);
     // The outage is what this is about: it lasts as long as it is said to.
     let back = Instant::now() + AWAY;
