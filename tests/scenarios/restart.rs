@@ -102,19 +102,6 @@ async fn a_person_whom_the_provider_has_forgotten_is_registered_again_once(datab
     assert_eq!(world.phone.calls().await.unwrap().count("users/new"), 1);
 }
 
-async fn asked_to_end_it_ends_well(database: Database) {
-    let mut world = World::builder(database).split().start().await;
-    let person = Person::new();
-    let begun = world.begin_signup(&person).await;
-    let mut watch = world.watch(&begun.login_token);
-    assert_eq!(watch.next().await.unwrap().unwrap().state, LoginState::Pending);
-    assert_eq!(world.terminate_service().await, Some(0));
-    world.start_service().await;
-    world.approve(&person, &begun.status).await;
-    let last = watch.map(Result::unwrap).collect::<Vec<_>>().await.pop().unwrap();
-    assert_eq!(last.state, LoginState::Approved);
-}
-
 on_both_databases! {
     after_a_restart_open_pushes_are_asked_about_at_once,
     a_restart_of_dev_forgets_nobody,
@@ -122,5 +109,4 @@ on_both_databases! {
     killed_right_after_it_answered_a_callback_it_remembers_the_verdict,
     killed_while_a_login_waits_it_asks_how_the_push_stands,
     a_session_outlives_the_process,
-    asked_to_end_it_ends_well,
 }

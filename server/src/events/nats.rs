@@ -155,7 +155,8 @@ fn options(local: &Local) -> ConnectOptions {
                 // What was told while nobody listened.
                 Event::Connected => local.may_have_missed(),
                 Event::Disconnected => tracing::warn!("NATS is away; hints of other instances are late"),
-                other => tracing::debug!("NATS: {other}"),
+                Event::ServerError(_) | Event::ClientError(_) => tracing::warn!("NATS: {event}"),
+                _ => tracing::debug!("NATS: {event}"),
             }
             std::future::ready(())
         })
