@@ -222,6 +222,22 @@ async fn migrations_run_once_and_are_known(database: &Database) {
     assert!(database.store.is_reachable().await);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn of_those_who_open_a_new_file_at_once_none_is_refused() {
+    for _ in 0..25 {
+        let folder = TempDir::new().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("new.db").display());
+        let opening = (0..8).map(|_| {
+            let store = Store::open(&url, &settings()).unwrap();
+            #[expect(clippy::disallowed_methods, reason = "it is waited for")]
+            tokio::spawn(async move { store.pending_migrations().await.map(|pending| pending.len()) })
+        });
+        for opened in futures_util::future::join_all(opening).await {
+            assert_eq!(opened.unwrap().unwrap(), MIGRATION_COUNT);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn of_those_who_migrate_postgresql_at_once_each_waits_for_the_others() {
     let Some(database) = Database::postgres().await else { return };
