@@ -13,8 +13,8 @@ use crate::{
     graphql::{self, Api},
     housekeeping::Housekeeping,
     http::{
-        Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, GraphqlSettings, HttpSettings,
-        HttpState, Listener, ListenerSettings, Readiness, Unavailable, router,
+        Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, HttpSettings, HttpState, Listener,
+        PerAddress, Readiness, Unavailable, router,
     },
     logins::{Hearing, IncomingCallback, Logins},
     provider::authy::{Authy, AuthyConfig},
@@ -58,10 +58,9 @@ impl App {
         let sessions = Sessions::new(store.clone(), clock.clone(), events.clone());
         let housekeeping = Housekeeping::new(store.clone(), clock.clone(), settings.retention);
         let logins = Logins::new(store, Arc::new(authy), clock, events, settings.logins);
-        let graphql = GraphqlSettings { graphiql: settings.graphiql, ..GraphqlSettings::default() };
-        let listener =
-            ListenerSettings { drain_timeout: settings.shutdown_timeout, ..ListenerSettings::default() };
-        let http = HttpSettings { listener, graphql, ..HttpSettings::default() };
+        let mut http = settings.http;
+        http.listener.drain_timeout = settings.shutdown_timeout;
+        http.graphql.costly_fields = graphql::COSTLY_FIELDS;
         Ok(Self { api: Api { users, sessions, logins }, carrier, housekeeping, tasks, http })
     }
 
@@ -69,16 +68,17 @@ impl App {
     pub async fn serve(self, socket: TcpListener, ending: Ending) -> anyhow::Result<()> {
         let Self { api, carrier, housekeeping, tasks, http } = self;
         let drain_timeout = http.listener.drain_timeout;
-        let listener = Listener::over(socket, http.listener.clone())?;
+        let listener = Listener::over(socket, &http)?;
         let Ending { announced, begun } = ending;
         api.logins.start(&tasks, &begun);
         api.sessions.start(&tasks, &begun);
         housekeeping.start(&tasks, &begun);
         let router = router(HttpState {
-            schema: Arc::new(graphql::schema(api.clone())),
+            schema: Arc::new(graphql::schema(api.clone(), http.graphql.introspection)),
             authenticator: Arc::new(api.sessions),
             callbacks: Arc::new(api.logins.clone()),
             readiness: Arc::new(api.logins),
+            sockets: PerAddress::new(http.websocket.max_per_address),
             settings: Arc::new(http),
             tasks: tasks.clone(),
             leaving: announced,

@@ -23,7 +23,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("sandbox", &[]),
     ("telemetry", &[]),
     // These join the parts, and hold no rules.
-    ("config", &["events", "housekeeping", "logins", "provider", "storage", "users"]),
+    ("config", &["events", "housekeeping", "http", "logins", "provider", "storage", "users"]),
     ("app", &["*"]),
     ("command", &["*"]),
     ("lib", &["*"]),

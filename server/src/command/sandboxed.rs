@@ -45,7 +45,7 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
         retention: dev.retention,
         shutdown_delay: Duration::ZERO,
         shutdown_timeout: Duration::from_secs(10),
-        graphiql: true,
+        http: dev.http,
     };
     let app = App::build(settings, store, clock).context("the service cannot be built")?;
     print(&format!("service http://{service}\nsandbox http://{phones}\n"))?;

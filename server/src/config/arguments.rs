@@ -11,6 +11,7 @@ use super::sandboxed;
 use super::{
     AuthySettings, SettingError, Settings,
     values::{DatabaseUrl, Logos, duration, duration_or_none, http_url, is_loopback, required},
+    wire::WireArguments,
 };
 use crate::{
     events::{NatsUrl, Transport},
@@ -91,6 +92,8 @@ pub struct ServeArguments {
     logins: LoginArguments,
     #[command(flatten)]
     passwords: PasswordArguments,
+    #[command(flatten)]
+    wire: WireArguments,
 }
 
 /// The flags that say how instances work together, and what they keep.
@@ -245,7 +248,7 @@ impl ServeArguments {
             retention,
             shutdown_delay: self.shutdown_delay,
             shutdown_timeout: self.shutdown_timeout,
-            graphiql: false,
+            http: self.wire.check_public(&public_url),
         })
     }
 }

@@ -7,6 +7,7 @@ mod arguments;
 #[cfg(feature = "sandbox")]
 mod sandboxed;
 mod values;
+mod wire;
 
 use std::{fmt, io::Write, net::SocketAddr, process::ExitCode, time::Duration};
 
@@ -22,6 +23,7 @@ pub use values::{DatabaseUrl, Logos};
 use crate::{
     events::Transport,
     housekeeping::Retention,
+    http::HttpSettings,
     logins::LoginSettings,
     provider::authy::{ApiKey, Logo},
     storage::StoreSettings,
@@ -137,8 +139,8 @@ pub struct Settings {
     pub shutdown_delay: Duration,
     /// How long what runs may then take to finish.
     pub shutdown_timeout: Duration,
-    /// Whether a browser's GET of `/graphql` gets GraphiQL.
-    pub graphiql: bool,
+    /// Who may talk to it, and how much.
+    pub http: HttpSettings,
 }
 
 /// How to reach Authy, and how it reaches us.

@@ -8,10 +8,12 @@ use super::{
     SettingError,
     arguments::{DatabaseArguments, FleetArguments, LoginArguments, PasswordArguments},
     values::{DatabaseUrl, http_url, required},
+    wire::WireArguments,
 };
 use crate::{
     events::Transport,
     housekeeping::Retention,
+    http::HttpSettings,
     logins::LoginSettings,
     provider::authy::{ApiKey, Logo},
     storage::{Durability, StoreSettings},
@@ -38,6 +40,8 @@ pub struct DevArguments {
     logins: LoginArguments,
     #[command(flatten)]
     passwords: PasswordArguments,
+    #[command(flatten)]
+    wire: WireArguments,
 }
 
 /// The flags of `sandbox`.
@@ -81,6 +85,8 @@ pub struct DevSettings {
     pub passwords: PasswordSettings,
     /// The logos of the push.
     pub logos: Vec<Logo>,
+    /// Who may talk to it, and how much.
+    pub http: HttpSettings,
 }
 
 /// What `countersign sandbox` needs to know.
@@ -112,6 +118,7 @@ impl DevArguments {
             logins: self.logins.check(),
             passwords: self.passwords.check(),
             logos: self.logins.approval_logos.0,
+            http: self.wire.check_local(),
         })
     }
 }

@@ -16,7 +16,7 @@ use async_graphql::{Context, Guard, MergedObject, Schema, SchemaBuilder};
 use chrono::{DateTime, Utc};
 
 pub use error::coded;
-pub use request::{PeerAddress, RequestId, Transport};
+pub use request::{ClientAddress, RequestId, Transport};
 
 use crate::{
     logins::{Logins, Origin},
@@ -28,6 +28,9 @@ use crate::{
 const MAX_DEPTH: usize = 16;
 /// How many fields a document may ask for. That introspection query asks for some 400.
 const MAX_COMPLEXITY: usize = 1_000;
+
+/// The fields of which one document may ask for one, once: each hashes a password, takes a guess or sends a message.
+pub const COSTLY_FIELDS: &[&str] = &["signup", "login", "verifyToken", "resendToken"];
 
 /// The schema with all its parts.
 pub type ApiSchema = Schema<Query, Mutation, watch::Subscription>;
@@ -51,10 +54,15 @@ pub struct Query(user::UserQuery, login::LoginQuery);
 #[derive(Default, MergedObject)]
 pub struct Mutation(user::SignupMutation, login::LoginMutation, code::CodeMutation, session::SessionMutation);
 
-/// Joins the schema.
+/// Joins the schema. Where `introspection` is off it does not help to guess its names either.
 #[must_use]
-pub fn schema(api: Api) -> ApiSchema {
-    builder().data(api).finish()
+pub fn schema(api: Api, introspection: bool) -> ApiSchema {
+    let builder = builder().data(api);
+    if introspection {
+        builder.finish()
+    } else {
+        builder.disable_introspection().disable_suggestions().finish()
+    }
 }
 
 /// The schema in GraphQL's schema definition language, as it stands in `schema.graphql`.
@@ -69,7 +77,6 @@ fn builder() -> SchemaBuilder<Query, Mutation, watch::Subscription> {
     Schema::build(Query::default(), Mutation::default(), watch::Subscription)
         .limit_depth(MAX_DEPTH)
         .limit_complexity(MAX_COMPLEXITY)
-        .disable_suggestions()
         .override_output_type_description::<DateTime<Utc>>(
             "An instant in RFC 3339: `2026-11-22T10:00:00.123456+00:00`.",
         )
@@ -100,5 +107,5 @@ fn signed_in<'a>(context: &Context<'a>) -> Option<&'a SignedIn> {
 }
 
 fn origin(context: &Context<'_>) -> Origin {
-    Origin { address: context.data_opt::<PeerAddress>().map(|peer| peer.0.ip().to_canonical()) }
+    Origin { address: context.data_opt::<ClientAddress>().map(|client| client.0) }
 }

@@ -1,6 +1,6 @@
 //! What resolvers are told of the request that they answer, by whoever carried it.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{fmt, net::IpAddr, sync::Arc};
 
 /// What an operation came over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,9 +13,9 @@ pub enum Transport {
     Socket,
 }
 
-/// The address that a connection comes from: of the peer itself, or of the proxy before it.
+/// The address of the client: of the peer itself, or what trusted proxies before it say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PeerAddress(pub SocketAddr);
+pub struct ClientAddress(pub IpAddr);
 
 /// The id of a request, or of the upgrade that a socket began with: in its span, in its answer's `x-request-id`, and in
 /// what a client is told of a fault of ours.

@@ -17,8 +17,8 @@ use super::{
     accept::{AnswerMedia, wants_page},
     answer::{self, Outcome},
     body::{self, BodyError},
+    client_address::ClientAddress,
     execution::Transport,
-    listener::PeerAddress,
     operation::{Operation, Parameters},
     request_id::{RequestId, log_panic},
     requester,
@@ -28,6 +28,12 @@ use super::{
 
 const WRONG_PARAMETERS: &str = "Send `query` as a string, and where they are needed `operationName` as a string, \
                                 `variables` and `extensions` as maps.";
+
+/// What GraphiQL's page may load: itself from its CDN; and it may talk to this service alone.
+const GRAPHIQL_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline' https://unpkg.com; \
+                               style-src 'unsafe-inline' https://unpkg.com; font-src data: https://unpkg.com; \
+                               img-src data: https://unpkg.com; connect-src 'self'; worker-src blob:; \
+                               frame-ancestors 'none'";
 
 /// `POST /graphql`.
 pub(super) async fn post(
@@ -87,7 +93,7 @@ struct Asked {
 
 async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked) -> Response {
     let Asked { parameters, transport, media } = asked;
-    let operation = match Operation::prepare(parameters, &state.settings.graphql.document) {
+    let operation = match Operation::prepare(parameters, &state.settings.graphql) {
         Ok(operation) => operation,
         Err(error) => return answer::respond(media, &Outcome::refused(error)),
     };
@@ -110,8 +116,8 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
     }
     request.data.insert(transport);
     request.data.insert(id.clone());
-    if let Some(peer) = parts.extensions.get::<PeerAddress>() {
-        request.data.insert(*peer);
+    if let Some(client) = parts.extensions.get::<ClientAddress>() {
+        request.data.insert(*client);
     }
     // A task of its own: the peer that hangs up takes this handler with it, but not what it began.
     let executed = state.tasks.spawn(state.schema.execute(request).in_current_span()).await;
@@ -187,7 +193,8 @@ fn map<Map: DeserializeOwned>(json: Option<String>) -> serde_json::Result<Option
 
 fn page(is_on: bool) -> Response {
     if is_on {
-        Html(include_str!("graphiql.html")).into_response()
+        let policy = [(header::CONTENT_SECURITY_POLICY, GRAPHIQL_POLICY)];
+        (policy, Html(include_str!("graphiql.html"))).into_response()
     } else {
         (StatusCode::NOT_FOUND, "There is no page here: send GraphQL by POST.\n").into_response()
     }

@@ -4,7 +4,14 @@
 //! every open connection, sockets included, is counted against the limit and waited for at shutdown, and none
 //! can hold the server up longer than the settings say.
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{Router, body::Body, extract::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -13,35 +20,44 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::{
     sync::CancellationToken,
     task::{TaskTracker, task_tracker::TaskTrackerToken},
 };
 use tower::ServiceExt as _;
 
-use super::settings::ListenerSettings;
-pub use crate::graphql::PeerAddress;
+use super::{
+    per_address::{Held, PerAddress},
+    settings::{HttpSettings, ListenerSettings, TrustedProxies},
+};
 
 /// How long the loop rests when the system has nothing to accept with (no file descriptors, no memory).
 const PAUSE_WITHOUT_RESOURCES: Duration = Duration::from_millis(200);
+
+/// The address that a connection comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PeerAddress(pub(super) IpAddr);
 
 /// An address that is listened on.
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
     settings: ListenerSettings,
+    trusted_proxies: TrustedProxies,
 }
 
 impl Listener {
     /// Listens on `address`; port 0 takes a free one.
-    pub async fn bind(address: SocketAddr, settings: ListenerSettings) -> io::Result<Self> {
+    pub async fn bind(address: SocketAddr, settings: &HttpSettings) -> io::Result<Self> {
         Self::over(TcpListener::bind(address).await?, settings)
     }
 
     /// Takes over a socket that listens already.
-    pub fn over(socket: TcpListener, settings: ListenerSettings) -> io::Result<Self> {
+    pub fn over(socket: TcpListener, settings: &HttpSettings) -> io::Result<Self> {
         let address = socket.local_addr()?;
-        Ok(Self { socket, address, settings })
+        let (settings, trusted_proxies) = (settings.listener.clone(), settings.trusted_proxies.clone());
+        Ok(Self { socket, address, settings, trusted_proxies })
     }
 
     /// The address that is listened on, with its port.
@@ -54,6 +70,7 @@ impl Listener {
     /// over. Operations outlive their connections: whoever shuts down waits for their tracker too.
     pub async fn serve(self, router: Router, shutdown: CancellationToken) {
         let free = Arc::new(Semaphore::new(self.settings.max_connections));
+        let per_address = PerAddress::new(self.settings.max_connections_per_address);
         let connections = TaskTracker::new();
         let cut = CancellationToken::new();
         loop {
@@ -65,9 +82,16 @@ impl Listener {
             let Some((stream, peer, permit)) = accepted else {
                 continue;
             };
+            let peer = peer.ip().to_canonical();
+            let held = per_address.take(peer);
+            if held.is_none() && !self.trusted_proxies.contain(peer) {
+                continue;
+            }
+            let guard = ConnectionGuard { _permit: permit, _held: held, _token: connections.token() };
             let connection = Connection {
                 peer: PeerAddress(peer),
-                guard: Arc::new(ConnectionGuard { _permit: permit, _token: connections.token() }),
+                guard: Arc::new(guard),
+                write_timeout: self.settings.write_timeout,
                 router: router.clone(),
                 shutdown: shutdown.clone(),
                 cut: cut.clone(),
@@ -124,12 +148,14 @@ fn pause_after(error: &io::Error) -> Option<Duration> {
 /// Counts a connection for as long as anyone holds it: its task, and the socket that it became.
 pub(super) struct ConnectionGuard {
     _permit: OwnedSemaphorePermit,
+    _held: Option<Held>,
     _token: TaskTrackerToken,
 }
 
 struct Connection {
     peer: PeerAddress,
     guard: Arc<ConnectionGuard>,
+    write_timeout: Duration,
     router: Router,
     shutdown: CancellationToken,
     cut: CancellationToken,
@@ -137,7 +163,7 @@ struct Connection {
 
 impl Connection {
     async fn serve(self, stream: TcpStream, http: http1::Builder) {
-        let Self { peer, guard, router, shutdown, cut } = self;
+        let Self { peer, guard, write_timeout, router, shutdown, cut } = self;
         // Answers are small and whole; waiting for more to send only delays them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "A connection was gone before it was served.");
@@ -152,7 +178,10 @@ impl Connection {
                 Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {}))
             }
         });
-        let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(write_timeout));
+        let stream = TokioIo::new(Box::pin(stream));
+        let mut connection = pin!(http.serve_connection(stream, service).with_upgrades());
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = shutdown.cancelled() => {

@@ -8,12 +8,15 @@ mod accept;
 mod answer;
 mod body;
 mod callback;
+mod client_address;
 mod document;
 mod execution;
 mod graphql;
 mod health;
 mod listener;
 mod operation;
+mod origin;
+mod per_address;
 mod request_id;
 mod requester;
 mod router;
@@ -25,13 +28,16 @@ mod websocket;
 mod tests;
 
 pub use callback::{Callback, CallbackAnswer, Callbacks};
+pub use client_address::ClientAddress;
 pub use execution::{ExecutableSchema, Transport};
 pub use health::Readiness;
-pub use listener::{Listener, PeerAddress};
+pub use listener::Listener;
+pub use per_address::PerAddress;
 pub use request_id::RequestId;
 pub use requester::{Authenticated, Authenticator, Unavailable};
 pub use router::router;
 pub use settings::{
-    BodySettings, DocumentLimits, GraphqlSettings, HttpSettings, ListenerSettings, WebSocketSettings,
+    BodySettings, DocumentLimits, GraphqlSettings, HttpSettings, ListenerSettings, Origins, TrustedProxies,
+    WebSocketSettings,
 };
 pub use state::HttpState;

@@ -5,11 +5,11 @@
 
 use async_graphql::{
     Request, ServerError, Variables,
-    parser::types::{DocumentOperations, ExecutableDocument, OperationType},
+    parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
 };
 use serde::Deserialize;
 
-use super::{answer, document, settings::DocumentLimits};
+use super::{answer, document, settings::GraphqlSettings};
 
 /// The parameters of a request (GraphQL over HTTP, "Request Parameters"; `subscribe`'s payload).
 #[derive(Deserialize)]
@@ -33,9 +33,11 @@ pub(super) struct Operation {
 
 impl Operation {
     /// Parses and measures the document, and finds the operation that is meant.
-    pub(super) fn prepare(parameters: Parameters, limits: &DocumentLimits) -> Result<Self, ServerError> {
-        let document = document::parse(&parameters.query, limits)?;
-        let kind = kind_of(&document, parameters.operation_name.as_deref())?;
+    pub(super) fn prepare(parameters: Parameters, settings: &GraphqlSettings) -> Result<Self, ServerError> {
+        let document = document::parse(&parameters.query, &settings.document)?;
+        let operation = operation_of(&document, parameters.operation_name.as_deref())?;
+        check_root_fields(operation, &document, settings)?;
+        let kind = operation.ty;
         let mut request = Request::new(parameters.query).variables(parameters.variables.unwrap_or_default());
         request.operation_name = parameters.operation_name;
         request.set_parsed_query(document);
@@ -43,8 +45,11 @@ impl Operation {
     }
 }
 
-/// The kind of the operation that `name` means (specification, section 6.1, `GetOperation`).
-fn kind_of(document: &ExecutableDocument, name: Option<&str>) -> Result<OperationType, ServerError> {
+/// The operation that `name` means (specification, section 6.1, `GetOperation`).
+fn operation_of<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Result<&'a OperationDefinition, ServerError> {
     let operation = match (&document.operations, name) {
         (DocumentOperations::Single(operation), None) => Some(operation),
         (DocumentOperations::Single(_), Some(_)) => None,
@@ -57,8 +62,28 @@ fn kind_of(document: &ExecutableDocument, name: Option<&str>) -> Result<Operatio
         }
     };
     operation
-        .map(|operation| operation.node.ty)
+        .map(|operation| &operation.node)
         .ok_or_else(|| answer::error("BAD_REQUEST", "The document has no operation of that name."))
+}
+
+/// One request is one guess, however it is aliased or hidden in fragments, so that whatever limits requests limits guesses.
+fn check_root_fields(
+    operation: &OperationDefinition,
+    document: &ExecutableDocument,
+    settings: &GraphqlSettings,
+) -> Result<(), ServerError> {
+    let fields = document::root_fields(operation, &document.fragments);
+    let costly = fields.iter().filter(|field| settings.costly_fields.contains(field)).count();
+    if costly > 1 {
+        let message =
+            format!("Ask for one of these in a document, once: {}.", settings.costly_fields.join(", "));
+        return Err(answer::error("BAD_REQUEST", message));
+    }
+    if !settings.introspection && fields.iter().any(|field| ["__schema", "__type"].contains(field)) {
+        let message = "This service does not tell its schema; `schema.graphql` in its repository does.";
+        return Err(answer::error("INTROSPECTION_DISABLED", message));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -67,10 +92,13 @@ mod tests {
     use serde_json::json;
 
     use super::{Operation, Parameters};
-    use crate::http::settings::DocumentLimits;
+    use crate::http::settings::GraphqlSettings;
 
     fn prepare(parameters: serde_json::Value) -> Result<Operation, async_graphql::ServerError> {
-        Operation::prepare(serde_json::from_value(parameters).unwrap(), &DocumentLimits::default())
+        Operation::prepare(
+            serde_json::from_value(parameters).unwrap(),
+            &GraphqlSettings { costly_fields: &["costly", "dear"], ..GraphqlSettings::default() },
+        )
     }
 
     #[test]
@@ -105,5 +133,53 @@ mod tests {
         }
         let nulls = json!({"query": "{ x }", "operationName": null, "variables": null, "extensions": null});
         assert!(serde_json::from_value::<Parameters>(nulls).is_ok());
+    }
+
+    fn refusal(query: &str) -> Option<String> {
+        prepare(json!({"query": query})).err().map(|error| error.message)
+    }
+
+    #[test]
+    fn of_all_costly_fields_an_operation_has_one_however_they_are_hidden() {
+        let only_one = Some("Ask for one of these in a document, once: costly, dear.".to_owned());
+        for query in [
+            "mutation { costly cheap }",
+            "mutation { ...a } fragment a on Mutation { a: costly cheap b: cheap }",
+            "mutation { cheap { costly dear } }",
+        ] {
+            assert_eq!(refusal(query), None, "{query}");
+        }
+        for query in [
+            "mutation { a: costly b: costly }",
+            "mutation { costly costly }",
+            "mutation { costly dear }",
+            "mutation { costly @skip(if: true) dear }",
+            "mutation { ...a ...a } fragment a on Mutation { costly }",
+            "mutation { ...a } fragment a on Mutation { ...b ...b } fragment b on Mutation { costly }",
+            "mutation { ... on Mutation { costly } ... { dear } }",
+        ] {
+            assert_eq!(refusal(query), only_one, "{query}");
+        }
+        // The one that is meant counts; another one beside it does not run.
+        let query = "mutation a { costly } mutation b { costly }";
+        assert!(prepare(json!({"query": query, "operationName": "a"})).is_ok());
+    }
+
+    #[test]
+    fn the_schema_is_told_where_that_is_allowed() {
+        let prepare = |introspection, query: &str| {
+            let parameters = serde_json::from_value(json!({"query": query})).unwrap();
+            Operation::prepare(parameters, &GraphqlSettings { introspection, ..GraphqlSettings::default() })
+        };
+        for query in [
+            "{ __schema { types { name } } }",
+            "{ x: __type(name: \"User\") { name } }",
+            "{ ...a } fragment a on Query { __schema { types { name } } }",
+        ] {
+            assert!(prepare(true, query).is_ok());
+            let refusal = prepare(false, query).err().unwrap();
+            assert_eq!(refusal.extensions.unwrap().get("code"), Some(&"INTROSPECTION_DISABLED".into()));
+        }
+        assert!(prepare(false, "{ __typename }").is_ok());
     }
 }

@@ -11,13 +11,18 @@ use axum::{
 };
 
 use super::{
-    accept::AnswerMedia, answer, callback, graphql, health, request_id, state::HttpState, websocket,
+    accept::AnswerMedia, answer, callback, graphql, health, origin, request_id, state::HttpState, websocket,
 };
 
 /// The routes of the service.
 pub fn router(state: HttpState) -> Router {
-    Router::new()
+    // Pages of other origins may be allowed to talk to this, and to nothing else.
+    let graphql = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(origin::cors(&state.settings.origins));
+    Router::new()
+        .merge(graphql)
         .route("/graphql/ws", get(websocket::get))
         .route("/authy/callback", get(callback::hear).post(callback::hear))
         .route("/health/live", get(health::live))

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 /// All settings of the wire.
 #[derive(Clone, Debug, Default)]
 pub struct HttpSettings {
@@ -16,7 +18,26 @@ pub struct HttpSettings {
     pub graphql: GraphqlSettings,
     /// Sockets that speak `graphql-transport-ws`.
     pub websocket: WebSocketSettings,
+    /// Which pages of other origins may talk to the service.
+    pub origins: Origins,
+    /// Whose word counts on where a request comes from.
+    pub trusted_proxies: TrustedProxies,
+    /// Whether browsers are told to come by https only: where they find the service there.
+    pub strict_transport: bool,
 }
+
+/// Which pages of other origins may talk to the service.
+#[derive(Clone, Debug, Default)]
+pub struct Origins {
+    /// These, as browsers write them (RFC 6454 §6.2): `https://app.example.com`.
+    pub listed: Vec<String>,
+    /// And any on this machine. For `dev`.
+    pub any_on_loopback: bool,
+}
+
+/// The networks of the proxies before the service.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedProxies(pub Vec<IpNet>);
 
 /// Settings of the accept loop and its connections.
 #[derive(Clone, Debug)]
@@ -27,6 +48,10 @@ pub struct ListenerSettings {
     pub head_limit_bytes: usize,
     /// How many connections may be open at once, sockets included; further ones wait in the system's backlog.
     pub max_connections: usize,
+    /// How many of them one address may have open, trusted proxies aside; further ones are hung up on.
+    pub max_connections_per_address: usize,
+    /// How long a peer may take nothing of what is written to it.
+    pub write_timeout: Duration,
     /// How long open connections may take to finish once the server shuts down.
     pub drain_timeout: Duration,
 }
@@ -37,6 +62,8 @@ impl Default for ListenerSettings {
             header_read_timeout: Duration::from_secs(10),
             head_limit_bytes: 32 * 1024,
             max_connections: 20_000,
+            max_connections_per_address: 1_024,
+            write_timeout: Duration::from_secs(20),
             drain_timeout: Duration::from_secs(10),
         }
     }
@@ -62,23 +89,42 @@ impl Default for BodySettings {
 pub struct GraphqlSettings {
     /// How much a document may hold.
     pub document: DocumentLimits,
+    /// Whether tools may ask what the schema is.
+    pub introspection: bool,
     /// Whether a browser that opens `/graphql` gets GraphiQL.
     pub graphiql: bool,
+    /// The fields at the root of which one operation may ask for one, once: each is a guess, a message or a hash.
+    pub costly_fields: &'static [&'static str],
 }
 
-/// How much a document may hold, its fragments expanded. Spent before validation, which expands them.
+/// How much a document may hold. Spent before validation, which expands fragments.
 #[derive(Clone, Copy, Debug)]
 pub struct DocumentLimits {
+    /// Names, numbers, strings and punctuation. Spent before the document is parsed.
+    pub max_tokens: usize,
+    /// How deep brackets of all kinds nest; those of arguments too, which the parser bounds by nothing but its stack.
+    pub max_nesting: usize,
     /// Fields, spreads and inline fragments, each as often as it would be visited.
     pub max_selections: usize,
     /// How deep selections nest, through fragments too.
     pub max_depth: usize,
+    /// Aliases, each as often as it would be visited.
+    pub max_aliases: usize,
+    /// Directives, each as often as it would be visited.
+    pub max_directives: usize,
 }
 
 impl Default for DocumentLimits {
-    /// Room for three of GraphiQL's introspection queries (about 300 selections, 20 deep).
+    /// Room for three of GraphiQL's introspection queries (about 500 tokens, 300 selections, 20 deep).
     fn default() -> Self {
-        Self { max_selections: 1_000, max_depth: 32 }
+        Self {
+            max_tokens: 2_000,
+            max_nesting: 64,
+            max_selections: 1_000,
+            max_depth: 32,
+            max_aliases: 50,
+            max_directives: 50,
+        }
     }
 }
 
@@ -97,6 +143,8 @@ pub struct WebSocketSettings {
     pub ping_interval: Duration,
     /// How many operations may run on one socket at once, mutations that were hung up on included.
     pub max_operations: usize,
+    /// How many sockets one address may have open (past it: 429).
+    pub max_per_address: usize,
     /// How long a closing socket waits for its running mutations, and again for the peer's farewell.
     pub closing_timeout: Duration,
 }
@@ -110,6 +158,7 @@ impl Default for WebSocketSettings {
             init_timeout: Duration::from_secs(10),
             ping_interval: Duration::from_secs(20),
             max_operations: 16,
+            max_per_address: 256,
             closing_timeout: Duration::from_secs(2),
         }
     }

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    callback::Callbacks, execution::ExecutableSchema, health::Readiness, requester::Authenticator,
-    settings::HttpSettings,
+    callback::Callbacks, execution::ExecutableSchema, health::Readiness, per_address::PerAddress,
+    requester::Authenticator, settings::HttpSettings,
 };
 
 /// The service as the wire sees it.
@@ -24,6 +24,8 @@ pub struct HttpState {
     pub readiness: Arc<dyn Readiness>,
     /// Limits and timeouts.
     pub settings: Arc<HttpSettings>,
+    /// How many sockets each address has open.
+    pub sockets: Arc<PerAddress>,
     /// Operations and callbacks run here, so that a peer that hangs up does not stop them half-way. Whoever
     /// shuts the server down waits for these after the listener.
     pub tasks: TaskTracker,

@@ -17,7 +17,7 @@ use tokio_tungstenite::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::schema::{Mutation, Parts, Probes, Provider, Query, Sessions, Subscriptions, Toy};
-use crate::http::{HttpSettings, HttpState, Listener, router};
+use crate::http::{HttpSettings, HttpState, Listener, PerAddress, router};
 
 /// Turns a hang into a failure; no test depends on how long anything takes.
 pub(super) async fn in_time<T>(event: impl Future<Output = T>) -> T {
@@ -39,6 +39,7 @@ impl Server {
 
     pub(super) async fn with(adjust: impl FnOnce(&mut HttpSettings)) -> Self {
         let mut settings = HttpSettings::default();
+        settings.graphql.introspection = true;
         adjust(&mut settings);
         let probes = Arc::<Probes>::default();
         let schema: Toy = Schema::build(Query, Mutation, Subscriptions)
@@ -47,14 +48,14 @@ impl Server {
             .finish();
         let shutdown = CancellationToken::new();
         let tasks = TaskTracker::new();
-        let listener =
-            Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), settings.listener.clone()).await.unwrap();
+        let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &settings).await.unwrap();
         let address = listener.local_address();
         let router = router(HttpState {
             schema: Arc::new(schema),
             authenticator: Arc::new(Sessions(probes.clone())),
             callbacks: Arc::new(Provider),
             readiness: Arc::new(Parts(probes.clone())),
+            sockets: PerAddress::new(settings.websocket.max_per_address),
             settings: Arc::new(settings),
             tasks: tasks.clone(),
             shutdown: shutdown.clone(),

@@ -9,6 +9,7 @@ use super::{
     harness::{Server, in_time},
     raw::Raw,
 };
+use crate::http::HttpSettings;
 
 /// A mutation that ends when it is released.
 const HELD: &str = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
@@ -57,6 +58,43 @@ async fn connections_past_the_limit_wait_and_sockets_count() {
     assert!(waiting.0.try_read(&mut [0]).is_err(), "it was served although there was no room");
     drop(socket);
     assert!(waiting.head().await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_connections_and_a_trusted_proxy_as_many_as_it_needs() {
+    let limit = |settings: &mut HttpSettings| settings.listener.max_connections_per_address = 1;
+    let alive = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
+    let server = Server::with(limit).await;
+    let mut first = Raw::connect(&server).await;
+    first.send(alive).await;
+    assert!(first.head().await.starts_with("HTTP/1.1 200"));
+    // It may be reset or ended: nothing was read of what it sent.
+    let mut second = Raw::connect(&server).await;
+    assert!(second.is_hung_up_on().await);
+    drop((first, second));
+
+    let server = Server::with(|settings| {
+        limit(settings);
+        settings.trusted_proxies.0 = vec!["127.0.0.1/32".parse().unwrap()];
+    })
+    .await;
+    let mut connections = Vec::new();
+    for _ in 0..3 {
+        let mut raw = Raw::connect(&server).await;
+        raw.send(alive).await;
+        assert!(raw.head().await.starts_with("HTTP/1.1 200"));
+        connections.push(raw);
+    }
+}
+
+#[tokio::test]
+async fn a_peer_that_takes_nothing_of_its_answers_is_let_go() {
+    let server = Server::with(|settings| settings.listener.write_timeout = Duration::from_millis(200)).await;
+    let mut deaf = Raw::connect(&server).await;
+    // Requests one after the other, without reading: at some time the system's buffers are full on both sides, and the
+    // server waits. It ends when it has waited long enough.
+    let requests = "GET /graphql?query=%7Bhello%7D HTTP/1.1\r\nhost: x\r\n\r\n".repeat(1_000);
+    assert!(deaf.is_cut_off_while_sending(requests.as_bytes()).await);
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 //!
 //! Waiting is for events; the deadline around each wait only turns a hang into a failure.
 
+mod clients;
 mod graphql;
 mod harness;
 mod listener;

@@ -47,6 +47,19 @@ impl Raw {
         rest
     }
 
+    /// Whether the server ends the connection without a word.
+    pub(super) async fn is_hung_up_on(&mut self) -> bool {
+        let mut rest = Vec::new();
+        let _ended_or_reset = in_time(self.0.read_to_end(&mut rest)).await;
+        rest.is_empty()
+    }
+
+    /// Sends this again and again, until the server cuts the connection off.
+    pub(super) async fn is_cut_off_while_sending(&mut self, bytes: &[u8]) -> bool {
+        in_time(async { while self.0.write_all(bytes).await.is_ok() {} }).await;
+        true
+    }
+
     /// A whole frame, masked with zeros (which leaves the payload as it is).
     pub(super) async fn frame(&mut self, opcode: u8, payload: &[u8]) {
         let mut frame = vec![0x80 | opcode];

@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::http::{
-    Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, PeerAddress, Readiness, RequestId,
+    Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, ClientAddress, Readiness, RequestId,
     Transport, Unavailable,
 };
 
@@ -91,7 +91,7 @@ impl Query {
     }
 
     async fn peer(&self, context: &Context<'_>) -> async_graphql::Result<String> {
-        Ok(context.data::<PeerAddress>()?.0.ip().to_string())
+        Ok(context.data::<ClientAddress>()?.0.to_string())
     }
 
     async fn again(&self) -> Self {

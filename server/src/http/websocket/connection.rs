@@ -25,8 +25,8 @@ use super::{
 };
 use crate::http::{
     answer::{self, Outcome},
+    client_address::ClientAddress,
     execution::Transport,
-    listener::PeerAddress,
     operation::{Operation, Parameters},
     request_id::{RequestId, log_panic},
     requester::{Authenticated, Unavailable, bearer_of_payload},
@@ -36,7 +36,7 @@ use crate::http::{
 /// What a socket keeps of the request that it began with.
 pub(super) struct Handshake {
     pub(super) request_id: RequestId,
-    pub(super) peer: Option<PeerAddress>,
+    pub(super) client: Option<ClientAddress>,
 }
 
 /// How far the handshake of the protocol has come.
@@ -213,8 +213,8 @@ impl Connection {
         let mut data = Data::default();
         data.insert(Transport::Socket);
         data.insert(self.handshake.request_id.clone());
-        if let Some(peer) = self.handshake.peer {
-            data.insert(peer);
+        if let Some(client) = self.handshake.client {
+            data.insert(client);
         }
         let ended = match authenticated {
             Some(authenticated) => authenticated.insert_into(&mut data),
@@ -238,7 +238,7 @@ impl Connection {
             self.tell_progress(&id, &Progress::Failed(refused));
             return Ok(());
         };
-        match Operation::prepare(parameters, &self.state.settings.graphql.document) {
+        match Operation::prepare(parameters, &self.state.settings.graphql) {
             Ok(operation) => self.operations.begin((id, operation), &self.state, session.clone(), slot),
             Err(error) => self.tell_progress(&id, &Progress::Failed(Outcome::refused(error))),
         }

@@ -19,11 +19,8 @@ use axum::{
 use tracing::Instrument as _;
 
 use super::{
-    accept::AnswerMedia,
-    answer,
-    listener::{ConnectionGuard, PeerAddress},
-    request_id::RequestId,
-    state::HttpState,
+    accept::AnswerMedia, answer, client_address::ClientAddress, listener::ConnectionGuard,
+    request_id::RequestId, state::HttpState,
 };
 use connection::{Connection, Handshake};
 
@@ -54,6 +51,11 @@ pub(super) async fn upgrade(state: HttpState, id: RequestId, parts: &mut Parts) 
     if !is_asked_for(&parts.headers) {
         return upgrade_required();
     }
+    // Browsers open sockets to whomever a page names, and ask nobody (RFC 6455 §10.2).
+    if !state.settings.origins.allow_socket(&parts.headers) {
+        let message = "Pages of this origin may not talk to this service.";
+        return answer::refuse(AnswerMedia::Json, StatusCode::FORBIDDEN, "ORIGIN_NOT_ALLOWED", message);
+    }
     let Ok(upgrade) = WebSocketUpgrade::from_request_parts(parts, &state).await else {
         let message = "This is not a WebSocket handshake (RFC 6455, version 13).";
         return answer::refuse(AnswerMedia::Json, StatusCode::BAD_REQUEST, "BAD_REQUEST", message);
@@ -71,7 +73,12 @@ pub(super) async fn upgrade(state: HttpState, id: RequestId, parts: &mut Parts) 
         let message = "Offer the sub-protocol `graphql-transport-ws`.";
         return answer::refuse(AnswerMedia::Json, StatusCode::BAD_REQUEST, "BAD_REQUEST", message);
     }
-    let handshake = Handshake { request_id: id, peer: parts.extensions.get::<PeerAddress>().copied() };
+    let client = parts.extensions.get::<ClientAddress>().copied();
+    let held = client.map(|client| state.sockets.take(client.0));
+    if let Some(None) = held {
+        return too_many();
+    }
+    let handshake = Handshake { request_id: id, client };
     let guard = parts.extensions.get::<Arc<ConnectionGuard>>().cloned();
     // axum spawns the socket's task by itself; the token makes it one of those that shutdown waits for.
     let token = state.tasks.token();
@@ -79,7 +86,7 @@ pub(super) async fn upgrade(state: HttpState, id: RequestId, parts: &mut Parts) 
     upgrade.on_upgrade(move |socket| {
         async move {
             Connection::new(socket, state, handshake).serve().await;
-            drop((guard, token));
+            drop((guard, held, token));
         }
         .instrument(span)
     })
@@ -92,4 +99,9 @@ fn upgrade_required() -> Response {
     response.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("upgrade"));
     response
+}
+
+fn too_many() -> Response {
+    let message = "Too many sockets are open from this address: close one first.";
+    answer::refuse(AnswerMedia::Json, StatusCode::TOO_MANY_REQUESTS, "TOO_MANY_SOCKETS", message)
 }

@@ -1,0 +1,118 @@
+//! The settings of the wire: who may talk to the service, how much of it, and what it tells of itself.
+
+use std::net::IpAddr;
+
+use clap::{ArgAction, Args};
+use ipnet::IpNet;
+use url::Url;
+
+use crate::http::{HttpSettings, Origins, TrustedProxies};
+
+/// The flags that say who may talk to the service, and how much.
+#[derive(Args, Debug)]
+pub(super) struct WireArguments {
+    /// Pages of other origins that may talk to the service, with commas: `https://app.example.com`. That of `PUBLIC_URL` may
+    /// [default: none; in `dev` any on this machine].
+    #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',', value_parser = origin)]
+    allowed_origins: Vec<String>,
+    /// The proxies before the service, with commas, as addresses or networks: `10.0.0.0/8`. What they say in `Forwarded` and
+    /// `X-Forwarded-For` counts, and nobody else's word [default: none].
+    #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
+    trusted_proxies: Vec<IpNet>,
+    /// Connections that may be open at once, sockets included; further ones wait.
+    #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    max_connections: u32,
+    /// How many of them one address may have open (of IPv6 a /64), trusted proxies aside.
+    #[arg(long, env = "CONNECTIONS_PER_ADDRESS", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    connections_per_address: u32,
+    /// How many WebSockets one address may have open, told by trusted proxies where there are any.
+    #[arg(long, env = "SOCKETS_PER_ADDRESS", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    sockets_per_address: u32,
+    /// Whether tools may ask for the schema [default: false; in `dev` true].
+    #[arg(long, env = "INTROSPECTION", action = ArgAction::Set)]
+    introspection: Option<bool>,
+    /// Whether a browser that opens `/graphql` gets GraphiQL [default: false; in `dev` true].
+    #[arg(long, env = "GRAPHIQL", action = ArgAction::Set)]
+    graphiql: Option<bool>,
+}
+
+impl WireArguments {
+    /// For a service that browsers find at `public_url`.
+    pub(super) fn check_public(self, public_url: &Url) -> HttpSettings {
+        let mut settings = self.check(false);
+        settings.origins.listed.push(public_url.origin().ascii_serialization());
+        settings.strict_transport = public_url.scheme() == "https";
+        settings
+    }
+
+    /// For a service that only this machine reaches, and that hides nothing from its developer.
+    #[cfg(feature = "sandbox")]
+    pub(super) fn check_local(self) -> HttpSettings {
+        let mut settings = self.check(true);
+        settings.origins.any_on_loopback = true;
+        settings
+    }
+
+    fn check(self, is_open: bool) -> HttpSettings {
+        let count = |count| usize::try_from(count).unwrap_or(usize::MAX);
+        let mut settings = HttpSettings {
+            origins: Origins { listed: self.allowed_origins, any_on_loopback: false },
+            trusted_proxies: TrustedProxies(self.trusted_proxies),
+            ..HttpSettings::default()
+        };
+        settings.listener.max_connections = count(self.max_connections);
+        settings.listener.max_connections_per_address = count(self.connections_per_address);
+        settings.websocket.max_per_address = count(self.sockets_per_address);
+        settings.graphql.introspection = self.introspection.unwrap_or(is_open);
+        settings.graphql.graphiql = self.graphiql.unwrap_or(is_open);
+        settings
+    }
+}
+
+/// An origin as browsers write it (RFC 6454 §6.2).
+fn origin(text: &str) -> Result<String, String> {
+    let url = Url::parse(text.trim()).map_err(|error| error.to_string())?;
+    let is_bare = matches!(url.scheme(), "http" | "https")
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none();
+    if is_bare {
+        Ok(url.origin().ascii_serialization())
+    } else {
+        Err("must be like `https://app.example.com`".to_owned())
+    }
+}
+
+/// A network, or an address alone.
+fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| "must be like `10.0.0.0/8` or `192.0.2.1`".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{network, origin};
+
+    #[test]
+    fn an_origin_is_written_as_browsers_do() {
+        assert_eq!(origin(" HTTPS://App.Example.com:443/").as_deref(), Ok("https://app.example.com"));
+        assert_eq!(origin("http://localhost:5173").as_deref(), Ok("http://localhost:5173"));
+        for wrong in ["*", "null", "app.example.com", "https://a/b", "https://a?b", "https://u@a", "ftp://a"]
+        {
+            assert!(origin(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_is_an_address_or_a_network() {
+        assert_eq!(network("192.0.2.1").unwrap(), "192.0.2.1/32".parse().unwrap());
+        assert_eq!(network(" 2001:db8::/32 ").unwrap(), "2001:db8::/32".parse().unwrap());
+        for wrong in ["", "proxy.internal", "10.0.0.0/33", "10.0.0.0-10.0.0.9"] {
+            assert!(network(wrong).is_err(), "{wrong}");
+        }
+    }
+}

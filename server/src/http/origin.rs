@@ -1,0 +1,95 @@
+//! Which pages of other origins may talk to the service: by CORS, and over a socket, for which browsers ask nobody.
+//!
+//! The invariant: what carries no `Origin` is no foreign page; what carries one that is not allowed opens no socket, and is
+//! told nothing that lets a browser send or read anything.
+
+use std::net::IpAddr;
+
+use axum::http::{HeaderMap, HeaderValue, Method, header, request::Parts};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use url::{Host, Url};
+
+use super::{request_id::X_REQUEST_ID, settings::Origins};
+
+impl Origins {
+    /// Whether a page of this origin may talk to the service.
+    fn allow(&self, origin: &HeaderValue) -> bool {
+        let Ok(origin) = origin.to_str() else { return false };
+        self.listed.iter().any(|listed| listed == origin) || (self.any_on_loopback && is_on_loopback(origin))
+    }
+
+    /// Whether a socket may be opened: by a program, or by a page that is allowed.
+    pub(super) fn allow_socket(&self, headers: &HeaderMap) -> bool {
+        headers.get_all(header::ORIGIN).iter().all(|origin| self.allow(origin))
+    }
+}
+
+fn is_on_loopback(origin: &str) -> bool {
+    match Url::parse(origin).ok().as_ref().and_then(Url::host) {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        None => false,
+    }
+}
+
+/// Answers a browser that asks whether a page may send or read something. Credentials are not among it: who is signed in
+/// is told by a header that a page sets itself.
+pub(super) fn cors(origins: &Origins) -> CorsLayer {
+    let origins = origins.clone();
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(move |origin, _: &Parts| origins.allow(origin)))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([X_REQUEST_ID, header::RETRY_AFTER])
+        .max_age(std::time::Duration::from_hours(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::{HeaderMap, HeaderValue, header::ORIGIN};
+
+    use super::Origins;
+
+    fn allows(origins: &Origins, origin: &'static str) -> bool {
+        origins.allow_socket(&HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]))
+    }
+
+    #[test]
+    fn an_origin_is_allowed_as_a_whole_or_not_at_all() {
+        let origins = Origins { listed: vec!["https://app.example.com".to_owned()], any_on_loopback: false };
+        assert!(allows(&origins, "https://app.example.com"));
+        for other in [
+            "null",
+            "",
+            "http://app.example.com",
+            "https://app.example.com:8443",
+            "https://app.example.com.attacker.net",
+            "https://attacker.net/https://app.example.com",
+            "http://localhost:3000",
+        ] {
+            assert!(!allows(&origins, other), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_program_names_no_origin_and_two_are_one_too_many() {
+        let origins = Origins { listed: vec!["https://app.example.com".to_owned()], any_on_loopback: false };
+        let mut headers = HeaderMap::new();
+        assert!(origins.allow_socket(&headers));
+        headers.append(ORIGIN, HeaderValue::from_static("https://app.example.com"));
+        headers.append(ORIGIN, HeaderValue::from_static("https://attacker.net"));
+        assert!(!origins.allow_socket(&headers));
+    }
+
+    #[test]
+    fn where_loopback_is_allowed_it_is_any_port_of_this_machine_alone() {
+        let origins = Origins { listed: Vec::new(), any_on_loopback: true };
+        for own in ["http://localhost:5173", "http://127.0.0.1:3000", "https://[::1]:8443"] {
+            assert!(allows(&origins, own), "{own}");
+        }
+        for other in ["http://localhost.attacker.net", "http://10.0.0.1", "null", "http://127.0.0.1.nip.io"] {
+            assert!(!allows(&origins, other), "{other}");
+        }
+    }
+}
