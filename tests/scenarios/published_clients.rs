@@ -1,4 +1,5 @@
-//! Authy's published client libraries, unchanged, against the sandbox: what they take for Authy, is Authy enough.
+//! Published programs, unchanged. Authy's client libraries against the sandbox: what they take for Authy, is Authy enough.
+//! The audits of `graphql-http` and the client `graphql-ws` against the service: what they take for GraphQL, frontends do.
 //!
 //! `tests/published-clients/install` puts them into the target folder; what each is asked is in the files beside it.
 
@@ -22,7 +23,7 @@ fn installed(list: &str) -> Result<PathBuf, String> {
     };
     folders
         .find(is_here)
-        .ok_or_else(|| "Authy's clients are not installed: run tests/published-clients/install".to_owned())
+        .ok_or_else(|| "the published clients are not installed: run tests/published-clients/install".to_owned())
 }
 
 /// A file that the repository has about the published clients.
@@ -41,12 +42,11 @@ async fn interpreter(name: &str) -> Result<(), String> {
 }
 
 /// Runs the checks of one library, and returns how many passed.
-async fn checks_passed(mut interpreter: Command, file: &str) -> u32 {
-    let world = World::builder(Database::Sqlite).split().start().await;
+async fn checks_passed(mut interpreter: Command, file: &str, world: &World) -> u32 {
     let ended = interpreter
         .arg(source(file))
+        .env("SERVICE_URL", world.service_address())
         .env("SANDBOX_URL", world.sandbox_address())
-        .env("SANDBOX_KEY", world.api_key())
         .env("NO_PROXY", "127.0.0.1")
         .stdin(Stdio::null())
         .kill_on_drop(true)
@@ -60,40 +60,68 @@ async fn checks_passed(mut interpreter: Command, file: &str) -> u32 {
     passed.unwrap_or_else(|| panic!("it ended without a count: {output}{log}"))
 }
 
-/// Runs the checks of a library of Node's, where there is one.
-async fn node(file: &str) -> Option<u32> {
+/// Node with the libraries, where there is one.
+async fn node() -> Option<Command> {
     let found = interpreter("node").await.and_then(|()| installed("package.json"));
     let folder = require("node", found)?;
     let mut node = Command::new("node");
     // The libraries are not beside the file that requires them.
     node.env("NODE_PATH", folder.join("node_modules"));
-    Some(checks_passed(node, file).await)
+    Some(node)
 }
 
-/// Runs the checks of a library of Python's, where there is one.
-async fn python(file: &str) -> Option<u32> {
+/// Runs the checks of one of Authy's libraries.
+async fn authy_checks_passed(mut interpreter: Command, file: &str) -> u32 {
+    let world = World::builder(Database::Sqlite).split().start().await;
+    interpreter.env("SANDBOX_KEY", world.api_key());
+    checks_passed(interpreter, file, &world).await
+}
+
+/// Python with the libraries, where there is one.
+async fn python() -> Option<Command> {
     let found = interpreter("python3").await.and_then(|()| installed("requirements.txt"));
     let folder = require("python", found)?;
-    Some(checks_passed(Command::new(folder.join("venv/bin/python")), file).await)
+    Some(Command::new(folder.join("venv/bin/python")))
 }
 
 #[tokio::test]
 async fn the_node_library_authy_takes_the_sandbox_for_authy() {
-    if let Some(passed) = node("check_node_authy.js").await {
+    if let Some(node) = node().await {
+        let passed = authy_checks_passed(node, "check_node_authy.js").await;
         assert!(passed >= 26, "only {passed} checks");
     }
 }
 
 #[tokio::test]
 async fn the_node_library_authy_client_takes_the_sandbox_for_authy() {
-    if let Some(passed) = node("check_node_authy_client.js").await {
+    if let Some(node) = node().await {
+        let passed = authy_checks_passed(node, "check_node_authy_client.js").await;
         assert!(passed >= 29, "only {passed} checks");
     }
 }
 
 #[tokio::test]
 async fn the_python_library_authy_takes_the_sandbox_for_authy() {
-    if let Some(passed) = python("check_python_authy.py").await {
+    if let Some(python) = python().await {
+        let passed = authy_checks_passed(python, "check_python_authy.py").await;
         assert!(passed >= 28, "only {passed} checks");
+    }
+}
+
+#[tokio::test]
+async fn the_audits_of_graphql_http_find_nothing() {
+    if let Some(node) = node().await {
+        let world = World::new(Database::Sqlite).await;
+        let passed = checks_passed(node, "check_graphql_http.js", &world).await;
+        assert!(passed >= 60, "only {passed} audits");
+    }
+}
+
+#[tokio::test]
+async fn the_node_library_graphql_ws_watches_a_login_to_its_end() {
+    if let Some(node) = node().await {
+        let world = World::new(Database::Sqlite).await;
+        let passed = checks_passed(node, "check_graphql_ws.js", &world).await;
+        assert!(passed >= 15, "only {passed} checks");
     }
 }
