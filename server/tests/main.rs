@@ -1,5 +1,5 @@
 //! What holds the house together: the directions of imports, the published schema, the settings, the contract of
-//! storage.
+//! storage, and what the wire may cost.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -9,3 +9,4 @@ mod schema;
 #[cfg(feature = "sandbox")]
 mod settings;
 mod storage;
+mod wire;

@@ -120,6 +120,14 @@ impl Process {
         &found.unwrap_or_else(|| panic!("{name} has printed no address")).1
     }
 
+    /// How much memory it holds: its resident set, in kB.
+    #[must_use]
+    pub fn memory_kb(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        resident.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// SIGKILL: it has no time for anything.
     pub async fn kill(mut self) {
         self.child.kill().await.unwrap();

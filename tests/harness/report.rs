@@ -1,12 +1,6 @@
 //! Time in tests: it is told to whoever reads the output, and nothing fails by it but what hangs.
 
-use std::{io::Write, time::Duration};
-
-/// Prints a line that cargo does not hide where tests pass.
-pub fn report(line: &str) {
-    // In one write, past `print!`, so that lines of other tests do not get between.
-    std::io::stderr().write_all(format!("{line}\n").as_bytes()).unwrap();
-}
+use std::time::Duration;
 
 /// The median and the 99th percentile of what was measured, in words.
 #[must_use]

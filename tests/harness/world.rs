@@ -110,6 +110,12 @@ impl World {
             Some(Process::spawn(&[command], self.settings.as_slice(), folder, &log, listeners).await);
     }
 
+    /// How much memory the service holds, in kB (Linux tells).
+    #[must_use]
+    pub fn service_memory_kb(&self) -> u64 {
+        self.service.as_ref().unwrap().memory_kb()
+    }
+
     /// SIGTERM to the service, and no waiting.
     pub async fn signal_service(&self) {
         self.service.as_ref().unwrap().signal().await;

@@ -11,6 +11,8 @@ mod demo;
 mod expiry;
 mod faults;
 mod fleet;
+mod flood;
+mod guesses;
 mod input;
 mod outage;
 mod published_clients;

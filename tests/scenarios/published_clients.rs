@@ -21,9 +21,9 @@ fn installed(list: &str) -> Result<PathBuf, String> {
     let is_here = |folder: &PathBuf| {
         fs::read(folder.join(format!("installed-{list}"))).is_ok_and(|installed| installed == wanted)
     };
-    folders
-        .find(is_here)
-        .ok_or_else(|| "the published clients are not installed: run tests/published-clients/install".to_owned())
+    folders.find(is_here).ok_or_else(|| {
+        "the published clients are not installed: run tests/published-clients/install".to_owned()
+    })
 }
 
 /// A file that the repository has about the published clients.

@@ -2,7 +2,7 @@
 //!
 //! Nothing outlives the test process, however that ends: a small shell script beside each server kills it and removes
 //! its folder when a pipe that the test process holds is closed. Where a program is missing, [`require`] says so in one
-//! line, or fails the test that `TESTS_REQUIRE` insists on.
+//! line, or fails the test that `TESTS_REQUIRE` insists on. [`report`] is how tests tell what they have measured.
 
 #![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "tests fail by panicking")]
 
@@ -11,6 +11,7 @@ mod database;
 mod nats;
 mod postgres;
 mod programs;
+mod report;
 mod require;
 mod watchdog;
 
@@ -18,4 +19,5 @@ pub use database::Database;
 pub use nats::Nats;
 pub use postgres::Cluster;
 pub use programs::free_port;
+pub use report::report;
 pub use require::require;

@@ -5,9 +5,10 @@
 
 use std::{
     collections::HashSet,
-    io::Write,
     sync::{Mutex, PoisonError},
 };
+
+use crate::report;
 
 /// Hands on what was found. `None`, after one line on standard error, where it is missing and nobody requires it: the
 /// caller returns. The problem says what is missing and what to do about it.
@@ -24,9 +25,7 @@ pub fn require<Found>(name: &'static str, found: Result<Found, String>) -> Optio
     let required = std::env::var("TESTS_REQUIRE").unwrap_or_default();
     assert!(!is_listed(&required, name), "TESTS_REQUIRE asks for {name}, but {problem}");
     if MISSED.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(name) {
-        // In one write, past `print!`, whose text cargo hides where tests pass.
-        let line = format!("not tested: what needs {name}: {problem}\n");
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        report(&format!("not tested: what needs {name}: {problem}"));
     }
     None
 }

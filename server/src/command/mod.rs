@@ -1,5 +1,6 @@
 //! What each command does, from its settings to its exit code.
 
+mod open_files;
 #[cfg(feature = "sandbox")]
 mod sandboxed;
 
@@ -73,6 +74,7 @@ async fn serve(settings: Settings, ending: Ending) -> anyhow::Result<()> {
             "DATABASE_URL asks for no TLS (sslmode): others on the way can read and change what is said"
         );
     }
+    open_files::allow(settings.http.listener.max_connections);
     let store = open(&settings.database_url, &settings.store)?;
     refuse_another_schema(&store).await?;
     let listener = bind(settings.listen).await?;

@@ -83,6 +83,10 @@ fn check_root_fields(
         let message = "This service does not tell its schema; `schema.graphql` in its repository does.";
         return Err(answer::error("INTROSPECTION_DISABLED", message));
     }
+    if document::asks_too_much(operation, &document.fragments) {
+        let message = "Ask for the schema once, with at most two lists of fields or types in each other.";
+        return Err(answer::error("BAD_REQUEST", message));
+    }
     Ok(())
 }
 
@@ -181,5 +185,26 @@ mod tests {
             assert_eq!(refusal.extensions.unwrap().get("code"), Some(&"INTROSPECTION_DISABLED".into()));
         }
         assert!(prepare(false, "{ __typename }").is_ok());
+    }
+
+    #[test]
+    fn the_schema_is_asked_for_once_and_not_in_circles() {
+        let ask = |query: &str| {
+            let parameters = serde_json::from_value(json!({"query": query})).unwrap();
+            let settings = GraphqlSettings { introspection: true, ..GraphqlSettings::default() };
+            Operation::prepare(parameters, &settings).err().map(|error| error.message)
+        };
+        let nested =
+            |levels: usize| format!("{}name{}", "fields { type { ".repeat(levels), "} }".repeat(levels));
+        assert_eq!(ask(&format!("{{ __schema {{ types {{ {} }} }} }}", nested(2))), None);
+        assert_eq!(ask("{ __schema { types { name } } __type(name: \"User\") { name } }"), None);
+        for query in [
+            format!("{{ __schema {{ types {{ {} }} }} }}", nested(3)),
+            format!("{{ __type(name: \"User\") {{ ...a }} }} fragment a on __Type {{ {} }}", nested(3)),
+            "{ a: __schema { types { name } } b: __schema { types { name } } }".to_owned(),
+            "{ ...a ...a } fragment a on Query { __schema { types { name } } }".to_owned(),
+        ] {
+            assert!(ask(&query).unwrap().starts_with("Ask for the schema once"), "{query}");
+        }
     }
 }

@@ -140,6 +140,7 @@ impl Passwords {
         self.threads.spawn(move || {
             // Nobody waits any longer: leave the thread to somebody who does.
             if !answer.is_closed() {
+                tracing::trace!("work on a password begins");
                 let _ = answer.send(work());
             }
             drop(place);

@@ -4,6 +4,7 @@
 //! of 1.4 kB can cost seconds. Here each fragment is measured once. The invariant: a document that passes is
 //! visited in at most `max_selections` steps and nests at most `max_depth` deep, so that recursion is safe.
 
+mod introspection;
 mod measure;
 mod root_fields;
 mod tokens;
@@ -13,7 +14,7 @@ use async_graphql::{
     parser::{self, parse_query, types::ExecutableDocument},
 };
 
-pub(super) use self::root_fields::root_fields;
+pub(super) use self::{introspection::asks_too_much, root_fields::root_fields};
 use super::{answer, settings::DocumentLimits};
 
 /// Parses a document and refuses one that is longer, nests deeper or expands to more than `limits` allow.

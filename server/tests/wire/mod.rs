@@ -1,0 +1,130 @@
+//! The wire of the whole service under attack: what one document may cost, and whether anything breaks it.
+
+mod documents;
+mod generated;
+mod known;
+mod sockets;
+
+use std::{net::SocketAddr, time::Duration};
+
+use countersign::{
+    app::{App, Ending},
+    clock::Clock,
+    config::{AuthySettings, DatabaseUrl, Settings},
+    events::Transport,
+    housekeeping::Retention,
+    http::HttpSettings,
+    logins::LoginSettings,
+    provider::authy::ApiKey,
+    storage::{Durability, Store, StoreSettings},
+    users::PasswordSettings,
+};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    runtime::{Builder, Runtime},
+};
+
+/// A service on one thread, the one that makes it: what it costs can be measured there. Only passwords are hashed elsewhere,
+/// and SQLite waits for its disk.
+struct Service {
+    runtime: Runtime,
+    address: SocketAddr,
+    _folder: TempDir,
+}
+
+impl Service {
+    fn start(introspection: bool) -> Self {
+        // Whoever comes first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let folder = TempDir::new().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("wire.db").display());
+        let storage = StoreSettings { durability: Durability::Process, ..StoreSettings::default() };
+        // Migrations need more than one thread.
+        let migrated = async { Store::open(&url, &storage).unwrap().migrate().await.unwrap() };
+        Builder::new_multi_thread().enable_all().build().unwrap().block_on(migrated);
+
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let address = runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let store = Store::open(&url, &storage).unwrap();
+            let app =
+                App::build(settings(&url, storage, address, introspection), store, Clock::system()).unwrap();
+            #[expect(clippy::disallowed_methods, reason = "it ends with its runtime")]
+            drop(tokio::spawn(app.serve(listener, Ending::default())));
+            address
+        });
+        Self { runtime, address, _folder: folder }
+    }
+}
+
+fn settings(url: &str, store: StoreSettings, listen: SocketAddr, introspection: bool) -> Settings {
+    let mut http = HttpSettings::default();
+    http.graphql.introspection = introspection;
+    Settings {
+        listen,
+        database_url: url.parse::<DatabaseUrl>().unwrap(),
+        store,
+        authy: AuthySettings {
+            api_key: ApiKey::parse("key").unwrap(),
+            // Nobody is there, and nobody needs to be.
+            api_url: "http://127.0.0.1:9".parse().unwrap(),
+            callback_url: "http://127.0.0.1:9/authy/callback".to_owned(),
+            logos: Vec::new(),
+        },
+        logins: LoginSettings {
+            ttl: Duration::from_mins(10),
+            session_ttl: Duration::from_hours(12),
+            provider_timeout: Duration::from_secs(3),
+            resend_pause: Duration::from_secs(30),
+            denied_is_final: false,
+        },
+        passwords: PasswordSettings { threads: 1, queue: 16, memory_kib: 8, passes: 1 },
+        events: Transport::Database,
+        retention: Retention { logins: Duration::from_hours(24), sessions: Duration::from_hours(24) },
+        shutdown_delay: Duration::ZERO,
+        shutdown_timeout: Duration::from_secs(1),
+        http,
+    }
+}
+
+/// A connection that is kept, with next to no cost of its own.
+struct Connection(TcpStream);
+
+impl Connection {
+    async fn open(service: &Service) -> Self {
+        let stream = TcpStream::connect(service.address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self(stream)
+    }
+
+    /// `POST /graphql`: the status, and the body.
+    async fn post(&mut self, body: &str) -> (u16, Vec<u8>) {
+        let head = format!(
+            "POST /graphql HTTP/1.1\r\nhost: x\r\naccept: application/graphql-response+json\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        self.0.write_all(head.as_bytes()).await.unwrap();
+        self.0.write_all(body.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let head_end = loop {
+            assert!(
+                self.0.read_buf(&mut answer).await.unwrap() > 0,
+                "the connection ended without an answer"
+            );
+            if let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+        };
+        let head = String::from_utf8(answer[..head_end].to_vec()).unwrap();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+        let length: usize = length.parse().unwrap();
+        while answer.len() < head_end + length {
+            assert!(self.0.read_buf(&mut answer).await.unwrap() > 0, "the answer broke off");
+        }
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, answer.split_off(head_end))
+    }
+}
