@@ -131,6 +131,12 @@ async fn a_secret_with_a_wrong_value_is_not_repeated() {
     }
     let flag = format!("--authy-api-key={KEY} and a blank");
     assert_refused(&server(&["serve", &flag], &GOOD, &folder).await, "AUTHY_API_KEY");
+    // A flag that was mistyped or forgotten.
+    let url = format!("postgres://me:{KEY}@localhost/db");
+    assert_refused(&server(&["migrate", &url], &GOOD, &folder).await, "only flags are taken");
+    let mistyped = format!("--databse-url={url}");
+    assert_refused(&server(&["migrate", &mistyped], &GOOD, &folder).await, "--databse-url is no flag");
+    assert_refused(&server(&[&url], &GOOD, &folder).await, "no such command");
 }
 
 #[tokio::test]

@@ -5,6 +5,10 @@ use crate::{
     watchdog::{Plan, Watchdog},
 };
 
+/// It asks who is there, as any other does that more than one machine reaches.
+const USER: &str = "countersign";
+const PASSWORD: &str = "password-of-the-throwaway";
+
 /// A running nats-server.
 #[derive(Debug)]
 pub struct Nats {
@@ -20,7 +24,9 @@ impl Nats {
         };
         let port = free_port();
         let program = folder.join("nats-server").display().to_string();
-        let arguments = ["--addr", "127.0.0.1", "--port", &port.to_string()].map(str::to_owned);
+        let login = ["--user", USER, "--pass", PASSWORD];
+        let listen = ["--addr", "127.0.0.1", "--port", &port.to_string()];
+        let arguments = [&login[..], &listen].concat().into_iter().map(str::to_owned);
         let watchdog = Watchdog::start(Plan {
             command: [program].into_iter().chain(arguments).collect(),
             prepare: String::new(),
@@ -31,10 +37,10 @@ impl Nats {
         Ok(Self { watchdog: watchdog.await?, port })
     }
 
-    /// How to reach it: `nats://127.0.0.1:…`.
+    /// How to reach it, with its password: `nats://…@127.0.0.1:…`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        format!("nats://{USER}:{PASSWORD}@127.0.0.1:{}", self.port)
     }
 
     /// Ends it at once.

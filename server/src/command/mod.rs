@@ -14,7 +14,7 @@ use crate::{
     clock::Clock,
     config::{DatabaseUrl, Settings, Task},
     graphql,
-    storage::{Store, StoreSettings, is_open_to_eavesdroppers},
+    storage::{Store, StoreError, StoreSettings, is_open_to_eavesdroppers},
 };
 
 /// Runs one command until it is done, or until the process is asked to end.
@@ -85,21 +85,14 @@ async fn serve(settings: Settings, ending: Ending) -> anyhow::Result<()> {
 
 /// A binary and a schema that do not fit ruin data quietly, so they do not start together.
 async fn refuse_another_schema(store: &Store) -> anyhow::Result<()> {
-    refuse_newer_schema(store).await?;
-    let pending = store.pending_migrations().await.context("the database of DATABASE_URL cannot be read")?;
+    let unreadable = "the database of DATABASE_URL cannot be read";
+    let unknown = store.unknown_migrations().await.context(unreadable)?;
+    if !unknown.is_empty() {
+        return Err(StoreError::Newer(unknown).into());
+    }
+    let pending = store.pending_migrations().await.context(unreadable)?;
     if !pending.is_empty() {
         bail!("the database is older than this binary; run `countersign migrate`: {}", pending.join(", "));
-    }
-    Ok(())
-}
-
-async fn refuse_newer_schema(store: &Store) -> anyhow::Result<()> {
-    let unknown = store.unknown_migrations().await.context("the database of DATABASE_URL cannot be read")?;
-    if !unknown.is_empty() {
-        bail!(
-            "the database is newer than this binary, which does not know these migrations: {}",
-            unknown.join(", ")
-        );
     }
     Ok(())
 }
@@ -114,8 +107,10 @@ async fn migrate(url: &DatabaseUrl) -> anyhow::Result<()> {
 
 /// Brings the schema up to this binary, and names the migrations that ran.
 async fn migrated(store: &Store) -> anyhow::Result<Vec<String>> {
-    refuse_newer_schema(store).await?;
-    store.migrate().await.context("the migrations failed")
+    store.migrate().await.map_err(|error| match error {
+        StoreError::Newer(_) => error.into(),
+        other => anyhow::Error::new(other).context("the migrations failed"),
+    })
 }
 
 fn open(url: &DatabaseUrl, settings: &StoreSettings) -> anyhow::Result<Store> {

@@ -10,7 +10,9 @@ use url::Url;
 use super::sandboxed;
 use super::{
     AuthySettings, SettingError, Settings,
-    values::{DatabaseUrl, Logos, duration, duration_or_none, http_url, is_loopback, required},
+    values::{
+        DatabaseUrl, Logos, duration, duration_or_none, http_url, is_loopback, required, short_duration,
+    },
     wire::WireArguments,
 };
 use crate::{
@@ -82,7 +84,7 @@ pub struct ServeArguments {
     #[arg(long, env = "SHUTDOWN_DELAY", default_value = "3s", value_parser = duration_or_none)]
     shutdown_delay: Duration,
     /// How long what runs may then take to finish.
-    #[arg(long, env = "SHUTDOWN_TIMEOUT", default_value = "10s", value_parser = duration)]
+    #[arg(long, env = "SHUTDOWN_TIMEOUT", default_value = "10s", value_parser = short_duration)]
     shutdown_timeout: Duration,
     #[command(flatten)]
     database: DatabaseArguments,
@@ -118,13 +120,13 @@ pub(super) struct DatabaseArguments {
     #[arg(long, env = "DATABASE_POOL_SIZE", default_value_t = 16, value_parser = clap::value_parser!(u16).range(2..=1_000))]
     database_pool_size: u16,
     /// How long a query waits for a free connection.
-    #[arg(long, env = "DATABASE_POOL_WAIT", default_value = "5s", value_parser = duration)]
+    #[arg(long, env = "DATABASE_POOL_WAIT", default_value = "5s", value_parser = short_duration)]
     database_pool_wait: Duration,
     /// How long connecting to PostgreSQL may take.
-    #[arg(long, env = "DATABASE_CONNECT_TIMEOUT", default_value = "3s", value_parser = duration)]
+    #[arg(long, env = "DATABASE_CONNECT_TIMEOUT", default_value = "3s", value_parser = short_duration)]
     database_connect_timeout: Duration,
     /// How long one statement may take on PostgreSQL, waiting for locks included.
-    #[arg(long, env = "DATABASE_STATEMENT_TIMEOUT", default_value = "5s", value_parser = duration)]
+    #[arg(long, env = "DATABASE_STATEMENT_TIMEOUT", default_value = "5s", value_parser = short_duration)]
     database_statement_timeout: Duration,
 }
 
@@ -138,7 +140,7 @@ pub(super) struct LoginArguments {
     #[arg(long, env = "SESSION_TTL", default_value = "12h", value_parser = duration)]
     session_ttl: Duration,
     /// How long one call to the provider may take; a whole mutation takes at most twice that.
-    #[arg(long, env = "PROVIDER_TIMEOUT", default_value = "3s", value_parser = duration)]
+    #[arg(long, env = "PROVIDER_TIMEOUT", default_value = "3s", value_parser = short_duration)]
     provider_timeout: Duration,
     /// From one code to the next of the same login.
     #[arg(long, env = "RESEND_PAUSE", default_value = "30s", value_parser = duration)]

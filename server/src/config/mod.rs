@@ -93,6 +93,17 @@ fn without_value(error: &clap::Error) -> String {
             .filter(|valid| !valid.is_empty())
             .map(|valid| format!("must be {valid}"))
     });
+    match (error.kind(), text(ContextKind::InvalidArg)) {
+        (ErrorKind::InvalidSubcommand, _) => {
+            return "there is no such command; `countersign help` names them".to_owned();
+        }
+        (ErrorKind::UnknownArgument, Some(flag)) if flag.starts_with("--") => {
+            let flag = flag.split('=').next().unwrap_or_default();
+            return format!("{flag} is no flag of this command");
+        }
+        (ErrorKind::UnknownArgument, _) => return "something stands where only flags are taken".to_owned(),
+        _ => {}
+    }
     if let (Some(argument), Some(problem)) = (text(ContextKind::InvalidArg), problem) {
         // `--listen <LISTEN>`: in brackets stands the variable.
         let variable = argument.split(['<', '>']).nth(1).unwrap_or(&argument);

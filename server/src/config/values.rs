@@ -93,6 +93,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
+/// [`duration`], of an hour at most: what is counted in milliseconds elsewhere, and makes no sense as longer.
+pub(super) fn short_duration(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|duration| {
+        let is_short = duration <= Duration::from_hours(1);
+        if is_short { Ok(duration) } else { Err("must be an hour at most".to_owned()) }
+    })
+}
+
 /// [`duration`], or none at all: `0s`.
 pub(super) fn duration_or_none(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
@@ -179,6 +187,9 @@ mod tests {
     #[test]
     fn durations_are_written_with_units() {
         assert_eq!(duration("10m"), Ok(Duration::from_mins(10)));
+        assert!(
+            short_duration("1h").is_ok() && short_duration("61m").is_err() && short_duration("0s").is_err()
+        );
         assert_eq!(duration_or_none("0s"), Ok(Duration::ZERO));
         assert!(duration_or_none("0").is_ok() && duration_or_none("soon").is_err());
         for wrong in ["", "10", "0s", "-1s", "900years"] {

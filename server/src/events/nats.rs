@@ -13,6 +13,7 @@ use std::{
 
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use futures_util::{StreamExt, stream::SelectAll};
+use percent_encoding::percent_decode_str;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{Local, Topic};
@@ -25,9 +26,32 @@ const WAITING_FOR_ONE: usize = 1;
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// Where NATS is: `nats://…` or `tls://…`, several servers with commas. Its `Debug` hides what may hold a password.
+/// Where NATS is: `nats://…` or `tls://…`, several servers with commas, with one user and password or one token for all.
+/// Its `Debug` hides what may hold a password.
 #[derive(Clone)]
-pub struct NatsUrl(Vec<ServerAddr>);
+pub struct NatsUrl {
+    servers: Vec<ServerAddr>,
+    credentials: Option<Credentials>,
+}
+
+/// Who we are to NATS. The client library does not take it from the servers' addresses.
+#[derive(Clone, PartialEq, Eq)]
+enum Credentials {
+    User(String, String),
+    Token(String),
+}
+
+impl Credentials {
+    /// Those of an address; `None` where it has none.
+    fn of(server: &ServerAddr) -> Option<Self> {
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+        let user = decoded(server.username()?);
+        Some(match server.password() {
+            Some(password) => Self::User(user, decoded(password)),
+            None => Self::Token(user),
+        })
+    }
+}
 
 impl FromStr for NatsUrl {
     type Err = &'static str;
@@ -39,7 +63,17 @@ impl FromStr for NatsUrl {
             Some(address).filter(|address| !address.host().is_empty())
         });
         let servers: Option<Vec<ServerAddr>> = servers.collect();
-        servers.map(Self).ok_or("must be `nats://HOST:PORT` or `tls://HOST:PORT`, several with commas")
+        let servers =
+            servers.ok_or("must be `nats://HOST:PORT` or `tls://HOST:PORT`, several with commas")?;
+        if servers.iter().any(ServerAddr::tls_required) && !servers.iter().all(ServerAddr::tls_required) {
+            return Err("must say tls:// of all servers or of none");
+        }
+        let mut all = servers.iter().filter_map(Credentials::of);
+        let credentials = all.next();
+        if all.any(|others| Some(others) != credentials) {
+            return Err("must have the same user for all servers");
+        }
+        Ok(Self { servers, credentials })
     }
 }
 
@@ -128,7 +162,7 @@ impl Carrier {
     pub(super) async fn run(self) {
         let Self { url, local, outgoing, watches } = self;
         let client = loop {
-            match options(&local).connect(&url.0).await {
+            match options(&url, &local).connect(&url.servers).await {
                 Ok(client) => break client,
                 Err(error) => tracing::warn!(%error, "NATS cannot be used"),
             }
@@ -138,10 +172,18 @@ impl Carrier {
     }
 }
 
-fn options(local: &Local) -> ConnectOptions {
+fn options(url: &NatsUrl, local: &Local) -> ConnectOptions {
     let local = local.clone();
-    ConnectOptions::new()
+    let options = match url.credentials.clone() {
+        None => ConnectOptions::new(),
+        Some(Credentials::User(user, password)) => ConnectOptions::with_user_and_password(user, password),
+        Some(Credentials::Token(token)) => ConnectOptions::with_token(token),
+    };
+    options
         .name("countersign")
+        // Servers that a server speaks of, before anybody knows who it is, are none of ours.
+        .ignore_discovered_servers()
+        .require_tls(url.servers.iter().any(ServerAddr::tls_required))
         // Our own watchers have been woken already.
         .no_echo()
         .subscription_capacity(WAITING_FOR_ONE)
@@ -206,14 +248,23 @@ async fn keep_hearing(client: &Client, local: &Local, watches: &Watches) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::LoginId, random};
+    use crate::{
+        events::{Events, Transport},
+        model::LoginId,
+        random,
+        storage::{Store, StoreSettings},
+    };
 
     #[test]
     fn a_url_names_servers_and_hides_passwords() {
-        for right in ["nats://localhost", "nats://me:secret@a:4222,tls://b:4222"] {
+        for right in ["nats://localhost", "nats://me:secret@a:4222,nats://b:4222", "tls://a,tls://b"] {
             assert_eq!(format!("{:?}", right.parse::<NatsUrl>().unwrap()), "nats:…");
         }
-        for wrong in ["", "localhost:4222", "ws://a", "nats://a,", "http://a", "nats://"] {
+        let different =
+            ["nats://a,tls://b", "nats://me:one@a,nats://me:two@b", "nats://me:one@a,nats://me@b"];
+        for wrong in
+            ["", "localhost:4222", "ws://a", "nats://a,", "http://a", "nats://"].iter().chain(&different)
+        {
             assert!(wrong.parse::<NatsUrl>().is_err(), "{wrong}");
         }
     }
@@ -230,5 +281,37 @@ mod tests {
         watches.note(long, Change::Unsubscribe);
         watches.note(long, Change::Subscribe);
         assert!(watches.changed().await.is_empty());
+    }
+
+    #[test]
+    fn credentials_are_those_of_the_url_decoded() {
+        let credentials = |url: &str| url.parse::<NatsUrl>().unwrap().credentials;
+        assert!(credentials("nats://a").is_none());
+        let user = Credentials::User("me".to_owned(), "p@ss:word".to_owned());
+        assert!(credentials("nats://me:p%40ss%3Aword@a") == Some(user.clone()));
+        assert!(credentials("nats://a,nats://me:p%40ss%3Aword@b") == Some(user));
+        assert!(credentials("nats://s3cret@a") == Some(Credentials::Token("s3cret".to_owned())));
+    }
+
+    #[tokio::test]
+    async fn a_hint_reaches_another_instance_through_a_server_that_asks_for_a_password() {
+        let Some(server) = throwaway::require("nats", throwaway::Nats::start().await) else { return };
+        let topic = Topic::Login(LoginId::new(random::id(chrono::DateTime::UNIX_EPOCH)));
+        let store = Store::open("sqlite:unused.db", &StoreSettings::default()).unwrap();
+        let instance = || Events::over(Transport::Nats(server.url().parse().unwrap()), &store);
+        let ((here, telling), (there, hearing)) = (instance(), instance());
+        let mut watcher = there.watch(topic);
+        let told = async {
+            tokio::select! {
+                () = watcher.changed() => {}
+                // Which of the two is connected first is not known, so it is told until it is heard.
+                () = async { loop { here.publish(topic); tokio::task::yield_now().await; } } => {}
+            }
+        };
+        let carried = async { tokio::join!(telling.run(), hearing.run()) };
+        let in_time = tokio::time::timeout(Duration::from_secs(20), async {
+            tokio::select! { () = told => {}, _ = carried => {} }
+        });
+        Box::pin(in_time).await.expect("no hint came");
     }
 }

@@ -13,7 +13,7 @@ use tokio::{sync::mpsc, time::Instant};
 
 use super::{AWAY, Logins};
 use crate::{
-    model::Decision,
+    model::{Decision, LoginId},
     provider::{Callback, CallbackReport},
     storage::StoreError,
 };
@@ -65,7 +65,7 @@ impl Logins {
             }
         };
         match tokio::time::timeout(PATIENCE, self.act_on(&report)).await {
-            Ok(Ok(())) => return Hearing::Accepted,
+            Ok(Ok(_)) => return Hearing::Accepted,
             Ok(Err(error)) => tracing::warn!(%error, "a callback could not be stored and is tried again"),
             Err(_) => tracing::warn!("a callback was not stored in time and is tried again"),
         }
@@ -81,19 +81,27 @@ impl Logins {
         let Some(mut waiting) = waiting else { return };
         while let Some(Heard { report, at }) = waiting.recv().await {
             // Acting on a report twice does nothing twice.
-            while let Err(error) = self.act_on(&report).await {
-                if at.elapsed() > TRIED_FOR {
-                    tracing::error!(%error, "a callback was given up; the provider will be asked instead");
-                    break;
+            loop {
+                match self.act_on(&report).await {
+                    Ok(login) => {
+                        // The first attempt may have changed it after all, when nobody waited for it any longer.
+                        login.inspect(|login| self.publish(*login));
+                        break;
+                    }
+                    Err(error) if at.elapsed() > TRIED_FOR => {
+                        tracing::error!(%error, "a callback was given up; the provider will be asked instead");
+                        break;
+                    }
+                    Err(_) => tokio::time::sleep(AWAY).await,
                 }
-                tokio::time::sleep(AWAY).await;
             }
         }
     }
 
-    async fn act_on(&self, report: &CallbackReport) -> Result<(), StoreError> {
+    /// Settles the login that a report speaks of, and says which it is; none where it is none of ours.
+    async fn act_on(&self, report: &CallbackReport) -> Result<Option<LoginId>, StoreError> {
         let CallbackReport::Answered { id: push, user, login_id, verdict } = report else {
-            return Ok(());
+            return Ok(None);
         };
         let found = self.store.find_login_of_push(self.provider.name(), push, *login_id, user).await?;
         if let Some(login) = found {
@@ -101,6 +109,6 @@ impl Logins {
         } else {
             tracing::info!("a callback speaks of no login of ours");
         }
-        Ok(())
+        Ok(found)
     }
 }

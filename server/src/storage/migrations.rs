@@ -1,34 +1,42 @@
 //! The `migrations/` folder, embedded: what is pending, and running it.
 
-use diesel::{backend::Backend, migration::MigrationSource, sqlite::Sqlite};
+use diesel::{
+    QueryableByName,
+    backend::Backend,
+    migration::MigrationSource,
+    sql_query,
+    sql_types::{Bool, Text},
+    sqlite::Sqlite,
+};
 use diesel_async::{AsyncMigrationHarness, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, on};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
-
-/// Runs `$work` with the migration harness of either database.
-macro_rules! harness {
-    ($store:expr, |$harness:ident| $work:expr) => {
-        match $store {
-            Store::Sqlite(pool) => {
-                let mut $harness = AsyncMigrationHarness::new(pool.get().await?);
-                $work
-            }
-            Store::Postgres(pool) => {
-                let mut $harness = AsyncMigrationHarness::new(pool.get().await?);
-                $work
-            }
-        }
-        .map_err(|error| StoreError::Migration(error.to_string()))
-    };
-}
 
 /// Whoever migrates a PostgreSQL database holds this advisory lock ("countersign", cut to 63 bits).
 const LOCK: i64 = 0x636f_756e_7465_7273;
 
-/// Runs pending migrations, and adds the name of each as soon as it has run.
+/// Whether there is a list of the migrations that have run, asked without making one: whoever serves may not be allowed to.
+const IS_LISTED_SQLITE: &str =
+    "select exists (select 1 from sqlite_master where name = '__diesel_schema_migrations') as is_listed";
+const IS_LISTED_POSTGRES: &str = "select to_regclass('__diesel_schema_migrations') is not null as is_listed";
+
+#[derive(QueryableByName)]
+struct Listed {
+    #[diesel(sql_type = Bool)]
+    is_listed: bool,
+}
+
+#[derive(QueryableByName)]
+struct Applied {
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+/// Runs pending migrations, and adds the name of each as soon as it has run. Runs none where the database has one that
+/// this binary does not know.
 fn run<DB, Harness>(harness: &mut Harness, ran: &mut Vec<String>) -> Result<(), StoreError>
 where
     DB: Backend,
@@ -36,10 +44,28 @@ where
     EmbeddedMigrations: MigrationSource<DB>,
 {
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| StoreError::Migration(error.to_string());
+    let applied = harness.applied_migrations().map_err(failed)?;
+    let unknown = unknown(applied.iter().map(ToString::to_string))?;
+    if !unknown.is_empty() {
+        return Err(StoreError::Newer(unknown));
+    }
     while let Some(migration) = harness.pending_migrations(MIGRATIONS).map_err(failed)?.first() {
         ran.push(harness.run_migration(migration).map_err(failed)?.to_string());
     }
     Ok(())
+}
+
+/// The versions of this binary's migrations, in their order.
+fn known() -> Result<Vec<String>, StoreError> {
+    let migrations = MigrationSource::<Sqlite>::migrations(&MIGRATIONS)
+        .map_err(|error| StoreError::Migration(error.to_string()))?;
+    Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
+}
+
+/// Those of the versions that this binary does not know.
+fn unknown(applied: impl Iterator<Item = String>) -> Result<Vec<String>, StoreError> {
+    let known = known()?;
+    Ok(applied.filter(|version| !known.contains(version)).collect())
 }
 
 impl Store {
@@ -69,25 +95,33 @@ impl Store {
         Ok(ran)
     }
 
-    /// The names of the migrations that have not run.
-    ///
-    /// Needs a multi-thread runtime.
+    /// The versions of the migrations that have not run.
     pub async fn pending_migrations(&self) -> Result<Vec<String>, StoreError> {
-        harness!(self, |harness| harness
-            .pending_migrations(MIGRATIONS)
-            .map(|pending| pending.iter().map(|migration| migration.name().version().to_string()).collect()))
+        let applied = self.applied_migrations().await?;
+        Ok(known()?.into_iter().filter(|version| !applied.contains(version)).collect())
     }
 
-    /// The migrations that the database has and this binary has not: a newer one has been here.
-    ///
-    /// Needs a multi-thread runtime.
+    /// The versions that the database has and this binary has not: a newer one has been here.
     pub async fn unknown_migrations(&self) -> Result<Vec<String>, StoreError> {
-        let known = MigrationSource::<Sqlite>::migrations(&MIGRATIONS)
-            .map_err(|error| StoreError::Migration(error.to_string()))?
-            .iter()
-            .map(|migration| migration.name().version().to_string())
-            .collect::<Vec<_>>();
-        let applied = harness!(self, |harness| harness.applied_migrations())?;
-        Ok(applied.iter().map(ToString::to_string).filter(|version| !known.contains(version)).collect())
+        unknown(self.applied_migrations().await?.into_iter())
+    }
+
+    async fn applied_migrations(&self) -> Result<Vec<String>, StoreError> {
+        let is_listed = match self {
+            Self::Sqlite(_) => IS_LISTED_SQLITE,
+            Self::Postgres(_) => IS_LISTED_POSTGRES,
+        };
+        on!(self, |conn| {
+            use diesel_async::RunQueryDsl;
+            let listed: Listed = sql_query(is_listed).get_result(conn).await?;
+            if !listed.is_listed {
+                return Ok(Vec::new());
+            }
+            let applied: Vec<Applied> =
+                sql_query("select version from __diesel_schema_migrations order by version")
+                    .load(conn)
+                    .await?;
+            Ok(applied.into_iter().map(|applied| applied.version).collect())
+        })
     }
 }

@@ -161,6 +161,12 @@ pub enum StoreError {
     /// Nobody sends messages through this database.
     #[error("SQLite carries no messages between processes")]
     NoNotifications,
+    /// The database has migrations that this binary does not know: their versions.
+    #[error(
+        "the database is newer than this binary, which does not know these migrations: {}",
+        .0.join(", ")
+    )]
+    Newer(Vec<String>),
     /// The migrations did not run, or cannot be read.
     #[error("the migrations failed: {0}")]
     Migration(String),
@@ -205,7 +211,14 @@ impl Store {
 
     async fn answers(&self) -> Result<(), StoreError> {
         let query = diesel::select(1_i32.into_sql::<diesel::sql_types::Integer>());
-        let _: i32 = on!(self, |conn| diesel_async::RunQueryDsl::get_result(query, conn).await?);
+        let _: i32 = match self {
+            Self::Sqlite(pool) => {
+                diesel_async::RunQueryDsl::get_result(query, &mut *pool.get().await?).await?
+            }
+            Self::Postgres(postgres) => {
+                diesel_async::RunQueryDsl::get_result(query, &mut *postgres.get_to_probe().await?).await?
+            }
+        };
         Ok(())
     }
 }

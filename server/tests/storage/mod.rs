@@ -242,6 +242,11 @@ async fn of_those_who_open_a_new_file_at_once_none_is_refused() {
 async fn of_those_who_migrate_postgresql_at_once_each_waits_for_the_others() {
     let Some(database) = Database::postgres().await else { return };
     revert_all(&database.store).await;
+    // As on the first day: nothing is there, not even the list of what has run.
+    database.home.execute("drop table __diesel_schema_migrations").await.unwrap();
+    assert_eq!(database.store.pending_migrations().await.unwrap().len(), MIGRATION_COUNT);
+    let listed = database.home.execute("select 1 from __diesel_schema_migrations").await;
+    assert!(listed.is_err(), "asking what is pending has made a table");
     let migrating = (0..4).map(|_| {
         let store = Store::open(&database.url, &settings()).unwrap();
         #[expect(clippy::disallowed_methods, reason = "it is waited for")]
@@ -251,6 +256,16 @@ async fn of_those_who_migrate_postgresql_at_once_each_waits_for_the_others() {
         futures_util::future::join_all(migrating).await.into_iter().flat_map(Result::unwrap).collect();
     let different: HashSet<_> = ran.iter().collect();
     assert_eq!((ran.len(), different.len()), (MIGRATION_COUNT, MIGRATION_COUNT), "{ran:?}");
+}
+
+async fn a_database_whose_connections_are_all_in_use_is_reachable(database: &Database) {
+    let mut held = Vec::new();
+    if let Store::Postgres(pool) = &database.store {
+        for _ in 0..settings().pool_size {
+            held.push(pool.get().await.unwrap());
+        }
+    }
+    assert!(database.store.is_reachable().await);
 }
 
 async fn migrations_run_up_down_and_up_again(database: &Database) {
@@ -292,6 +307,7 @@ async fn a_transaction_that_is_cancelled_leaves_nothing_behind(database: &Databa
 on_both_databases! {
     afterwards nothing_is_checked:
     migrations_run_once_and_are_known,
+    a_database_whose_connections_are_all_in_use_is_reachable,
     migrations_run_up_down_and_up_again,
     a_transaction_that_is_cancelled_leaves_nothing_behind,
 }

@@ -1,5 +1,7 @@
 //! `graphql-transport-ws`, message by message: what is answered, and with which code a socket is closed.
 
+use std::time::Duration;
+
 use reqwest::header::UPGRADE;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -221,6 +223,24 @@ async fn shutdown_closes_sockets_with_1001() {
     assert_eq!(ready.closing().await.0, 1001);
     drop((fresh, ready));
     super::harness::in_time(server.serving).await.unwrap();
+}
+
+#[tokio::test]
+async fn shutdown_lets_a_mutation_over_a_socket_end_as_long_as_one_over_http() {
+    let server = Server::with(|settings| {
+        settings.websocket.closing_timeout = Duration::from_millis(50);
+        settings.listener.drain_timeout = Duration::from_secs(20);
+    })
+    .await;
+    let (mut socket, mut deaf) = (server.ready_socket(json!({})).await, Raw::socket(&server).await);
+    socket.subscribe("1", "mutation { held }").await;
+    server.probes.started.wait().await;
+    server.shutdown.cancel();
+    // One that does not answer has had the whole time of a farewell, and is gone.
+    deaf.rest().await;
+    server.probes.release.give();
+    assert_eq!(socket.hear().await["type"], "next");
+    assert_eq!(socket.closing().await.0, 1001);
 }
 
 #[tokio::test]

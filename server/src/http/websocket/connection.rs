@@ -4,7 +4,7 @@
 //! to be written, so that a peer which does not read stops its own operations and nothing piles up; and while
 //! nothing happens it does nothing but ping.
 
-use std::{pin::Pin, sync::Arc};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use async_graphql::Data;
 use axum::extract::ws::{Message, WebSocket};
@@ -112,8 +112,15 @@ impl Connection {
             }
         };
         let End::Closed(close) = end else { return };
-        if matches!(close, Close::ShuttingDown | Close::SessionEnded) {
-            self.finish_mutations().await;
+        let settings = &self.state.settings;
+        match close {
+            // What runs may take as long as everything else that is to finish, but for the farewell.
+            Close::ShuttingDown => {
+                let farewell = settings.websocket.closing_timeout;
+                self.finish_mutations(settings.listener.drain_timeout.saturating_sub(farewell)).await;
+            }
+            Close::SessionEnded => self.finish_mutations(settings.websocket.closing_timeout).await,
+            _ => {}
         }
         self.say_farewell(&close).await;
     }
@@ -278,9 +285,8 @@ impl Connection {
 
     /// Lets mutations that have begun end and tells what came of them: a `logout` ends the session of its own
     /// socket, and still wants its answer.
-    async fn finish_mutations(&mut self) {
+    async fn finish_mutations(&mut self, limit: Duration) {
         self.operations.stop_all_but_mutations();
-        let limit = self.state.settings.websocket.closing_timeout;
         let finished = async {
             while !self.operations.is_empty() {
                 let (id, progress) = self.operations.next().await;

@@ -41,18 +41,27 @@ impl Address {
     /// `sslmode` is `disable` (the default), `require`, `verify-ca` or `verify-full`. Stricter than libpq, the last three are
     /// the same: encryption without knowing to whom protects from nobody who can be in between.
     pub(in crate::storage) fn read(url: &str) -> Result<Self, &'static str> {
-        let (base, query) = url.split_once('?').unwrap_or((url, ""));
+        // As tokio-postgres reads it: a password may hold a question mark.
+        let host = url.find('@').map_or(0, |at| at + 1);
+        let query = url[host..].find('?').map_or(url.len(), |question_mark| host + question_mark);
+        let (base, query) = (&url[..query], url[query..].trim_start_matches('?'));
         let (mut mode, mut authorities, mut others) = (None, None, Vec::new());
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-            match parameter.split_once('=') {
-                Some(("sslmode", value)) => mode = Some(value),
-                Some(("sslrootcert", value)) => {
+            let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let key = percent_decode_str(key).decode_utf8().map_err(|_| "has a parameter that is no text")?;
+            match key.as_ref() {
+                "sslmode" => mode = Some(value),
+                "sslrootcert" => {
                     let path =
                         percent_decode_str(value).decode_utf8().map_err(|_| "has a path that is no text")?;
                     authorities = Some(PathBuf::from(path.as_ref()));
                 }
                 _ => others.push(parameter),
             }
+        }
+        // Where both readers of a URL see another place than whoever wrote it, TLS would be asked for in vain.
+        if mode.is_none() && percent_decode_str(url).decode_utf8_lossy().contains("sslmode") {
+            return Err("has an sslmode in the wrong place: encode what is special before it");
         }
         let tls = match (mode, authorities) {
             (None | Some("disable"), None) => Tls::No,
@@ -73,6 +82,11 @@ impl Address {
         if config.get_hosts().is_empty() {
             return Err("must name a host");
         }
+        if config.get_ssl_mode() != Config::new().get_ssl_mode() {
+            return Err(
+                "has an sslmode in a place where it is easily overlooked: encode what is special in it",
+            );
+        }
         config.ssl_mode(if tls == Tls::No { SslMode::Disable } else { SslMode::Require });
         Ok(Self { config, tls })
     }
@@ -86,7 +100,12 @@ impl Address {
             }
             Host::Unix(_) => true,
         };
-        self.tls == Tls::No && !self.config.get_hosts().iter().all(stays_here)
+        // Where there are addresses, names are not looked up.
+        let stays = match self.config.get_hostaddrs() {
+            [] => self.config.get_hosts().iter().all(stays_here),
+            addresses => addresses.iter().all(std::net::IpAddr::is_loopback),
+        };
+        self.tls == Tls::No && !stays
     }
 }
 
@@ -141,6 +160,22 @@ mod tests {
     }
 
     #[test]
+    fn tls_that_is_asked_for_is_never_overlooked() {
+        for asks in [
+            "postgres://me:p?ss@db.example.com/c?sslmode=require",
+            "postgres://db.example.com/c?%73slmode=require",
+            "postgres://db.example.com/c?application_name=a?b&sslmode=require",
+        ] {
+            assert_eq!(tls(asks), Ok(Tls::Platform), "{asks}");
+        }
+        // Whatever stands where, what the URL says is heeded or refused.
+        for odd in ["postgres://a@b/c?sslmode=disable?&sslmode=require", "postgres://b/c?x=@&sslmode=require"]
+        {
+            assert_ne!(tls(odd), Ok(Tls::No), "{odd}");
+        }
+    }
+
+    #[test]
     fn every_form_of_a_url_is_read() {
         for url in [
             "postgres://me:p%40ss%3Fword@[::1]:5433/login",
@@ -162,9 +197,13 @@ mod tests {
     fn what_leaves_this_machine_unencrypted_is_known() {
         let is_open = |url| Address::read(url).unwrap().is_open_to_eavesdroppers();
         assert!(is_open("postgres://a@db.example.com/c") && is_open("postgres://a@localhost,10.0.0.1/c"));
-        for safe in
-            ["postgres://a@db/c?sslmode=require", "postgres://a@127.0.0.1/c", "postgres:///c?host=/run"]
-        {
+        assert!(is_open("postgres://a@localhost/c?hostaddr=10.0.0.5"));
+        for safe in [
+            "postgres://a@db/c?sslmode=require",
+            "postgres://a@db/c?hostaddr=127.0.0.1",
+            "postgres://a@127.0.0.1/c",
+            "postgres:///c?host=/run",
+        ] {
             assert!(!is_open(safe), "{safe}");
         }
     }
@@ -176,5 +215,18 @@ mod tests {
         let options = address.config.get_options().unwrap();
         assert!(options.starts_with("-c statement_timeout=5000 "), "{options}");
         assert!(options.ends_with(" -c statement_timeout=1"), "{options}");
+    }
+
+    #[test]
+    fn each_host_of_a_url_has_its_time() {
+        let timeouts = |url: &str| {
+            let settings = crate::storage::StoreSettings::default();
+            let postgres = super::super::Postgres::open(url, &settings).unwrap();
+            (postgres.connector.config.get_connect_timeout().copied().unwrap(), postgres.connector.timeout)
+        };
+        let seconds = std::time::Duration::from_secs;
+        assert_eq!(timeouts("postgres://a/c"), (seconds(3), seconds(3)));
+        assert_eq!(timeouts("postgres://a,b/c"), (seconds(3), seconds(6)));
+        assert_eq!(timeouts("postgres://a,b/c?connect_timeout=7"), (seconds(7), seconds(14)));
     }
 }

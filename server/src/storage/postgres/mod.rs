@@ -33,6 +33,9 @@ const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(15), Duration:
 #[derive(Clone)]
 pub struct Postgres {
     pool: Pool<AsyncPgConnection>,
+    /// One connection, for whoever asks whether the database is there: that all others are in use does not mean that it is
+    /// away.
+    probe: Pool<AsyncPgConnection>,
     connector: Arc<Connector>,
 }
 
@@ -48,29 +51,37 @@ impl Postgres {
     pub(super) fn open(url: &str, settings: &StoreSettings) -> Result<Self, StoreError> {
         let Address { mut config, tls } = Address::read(url).map_err(StoreError::Url)?;
         prepare(&mut config, settings);
-        let connector =
-            Arc::new(Connector { config, tls: tls.connector()?, timeout: settings.connect_timeout });
-        let mut manager = ManagerConfig::default();
-        manager.recycling_method = RecyclingMethod::Fast;
-        let pooled = connector.clone();
-        manager.custom_setup = Box::new(move |_| {
-            let connector = pooled.clone();
-            async move { connector.connect().await }.boxed()
-        });
-        let manager = AsyncDieselConnectionManager::new_with_config("postgres", manager);
-        let pool = Pool::builder(manager)
-            .max_size(settings.pool_size)
-            .wait_timeout(Some(settings.pool_wait))
-            .create_timeout(Some(settings.connect_timeout))
-            .recycle_timeout(Some(RECYCLE_TIMEOUT))
-            .runtime(deadpool::Runtime::Tokio1)
-            .build()?;
-        Ok(Self { pool, connector })
+        // Each host has its time: one that is silent does not take that of the next.
+        let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1);
+        let timeout = config.get_connect_timeout().copied().unwrap_or(settings.connect_timeout) * hosts;
+        let connector = Arc::new(Connector { config, tls: tls.connector()?, timeout });
+        let pool = |size| {
+            let mut manager = ManagerConfig::default();
+            manager.recycling_method = RecyclingMethod::Fast;
+            let connector = connector.clone();
+            manager.custom_setup = Box::new(move |_| {
+                let connector = connector.clone();
+                async move { connector.connect().await }.boxed()
+            });
+            Pool::builder(AsyncDieselConnectionManager::new_with_config("postgres", manager))
+                .max_size(size)
+                .wait_timeout(Some(settings.pool_wait))
+                .create_timeout(Some(timeout))
+                .recycle_timeout(Some(RECYCLE_TIMEOUT))
+                .runtime(deadpool::Runtime::Tokio1)
+                .build()
+        };
+        Ok(Self { pool: pool(settings.pool_size)?, probe: pool(1)?, connector })
     }
 
     /// A pooled connection. One that has died meanwhile is not handed out.
     pub async fn get(&self) -> Result<Object<AsyncPgConnection>, PoolError> {
         self.pool.get().await
+    }
+
+    /// A connection to ask whether the database is there.
+    pub(super) async fn get_to_probe(&self) -> Result<Object<AsyncPgConnection>, PoolError> {
+        self.probe.get().await
     }
 
     /// A connection outside the pool, for those who keep it.
@@ -115,12 +126,15 @@ fn prepare(config: &mut Config, settings: &StoreSettings) {
     if config.get_application_name().is_none() {
         config.application_name("countersign");
     }
-    let (idle, interval, retries) = KEEPALIVE;
-    config
-        .connect_timeout(settings.connect_timeout)
-        .keepalives_idle(idle)
-        .keepalives_interval(interval)
-        .keepalives_retries(retries)
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(settings.connect_timeout);
+    }
+    if config.get_tcp_user_timeout().is_none() {
         // A server that has vanished is noticed not long after the statement should have ended.
-        .tcp_user_timeout(settings.statement_timeout + settings.connect_timeout);
+        config.tcp_user_timeout(settings.statement_timeout + settings.connect_timeout);
+    }
+    let (idle, interval, retries) = KEEPALIVE;
+    if config.get_keepalives_interval().is_none() && config.get_keepalives_retries().is_none() {
+        config.keepalives_idle(idle).keepalives_interval(interval).keepalives_retries(retries);
+    }
 }
