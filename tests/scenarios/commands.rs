@@ -234,7 +234,7 @@ async fn help_is_given_to_those_who_ask_and_to_those_who_ask_for_nothing() {
         assert!(!help.output.contains(KEY), "{}", help.output);
     }
     assert_eq!(server(&["--version"], &[], &folder).await.output, "countersign 0.1.0\n");
-    assert_refused(&server(&["sreve"], &[], &folder).await, "sreve");
+    assert_refused(&server(&["sreve"], &[], &folder).await, "no such command");
     assert_refused(&server(&["serve", "--lissten=x"], &[], &folder).await, "--lissten");
     assert_refused(&server(&["serve", "--listen"], &[], &folder).await, "--listen <LISTEN>");
 }

@@ -17,6 +17,8 @@ use crate::{
     storage::{Store, StoreError, StoreSettings, is_open_to_eavesdroppers},
 };
 
+const UNREADABLE: &str = "the database of DATABASE_URL cannot be read";
+
 /// Runs one command until it is done, or until the process is asked to end.
 pub(crate) async fn run(task: Task) -> anyhow::Result<()> {
     match task {
@@ -74,10 +76,10 @@ async fn serve(settings: Settings, ending: Ending) -> anyhow::Result<()> {
             "DATABASE_URL asks for no TLS (sslmode): others on the way can read and change what is said"
         );
     }
-    open_files::allow(settings.http.listener.max_connections);
     let store = open(&settings.database_url, &settings.store)?;
     refuse_another_schema(&store).await?;
     let listener = bind(settings.listen).await?;
+    open_files::allow(settings.http.listener.max_connections);
     let app = App::build(settings, store, Clock::system()).context("the service cannot be built")?;
     print(&format!("service http://{}\n", listener.local_addr()?))?;
     app.serve(listener, ending).await
@@ -85,12 +87,11 @@ async fn serve(settings: Settings, ending: Ending) -> anyhow::Result<()> {
 
 /// A binary and a schema that do not fit ruin data quietly, so they do not start together.
 async fn refuse_another_schema(store: &Store) -> anyhow::Result<()> {
-    let unreadable = "the database of DATABASE_URL cannot be read";
-    let unknown = store.unknown_migrations().await.context(unreadable)?;
+    let unknown = store.unknown_migrations().await.context(UNREADABLE)?;
     if !unknown.is_empty() {
         return Err(StoreError::Newer(unknown).into());
     }
-    let pending = store.pending_migrations().await.context(unreadable)?;
+    let pending = store.pending_migrations().await.context(UNREADABLE)?;
     if !pending.is_empty() {
         bail!("the database is older than this binary; run `countersign migrate`: {}", pending.join(", "));
     }
@@ -109,7 +110,8 @@ async fn migrate(url: &DatabaseUrl) -> anyhow::Result<()> {
 async fn migrated(store: &Store) -> anyhow::Result<Vec<String>> {
     store.migrate().await.map_err(|error| match error {
         StoreError::Newer(_) => error.into(),
-        other => anyhow::Error::new(other).context("the migrations failed"),
+        StoreError::Migration(_) => anyhow::Error::new(error).context("the migrations failed"),
+        other => anyhow::Error::new(other).context(UNREADABLE),
     })
 }
 

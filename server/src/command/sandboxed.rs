@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{App, Clock, Context, Ending, Settings, bind, migrated, open, open_files, print};
+use super::{App, Clock, Context, Ending, Settings, bind, migrated, open, print};
 use crate::{
     config::{AuthySettings, DatabaseUrl, DevSettings, SandboxSettings},
     provider::authy::ApiKey,
@@ -15,7 +15,6 @@ use crate::{
 
 pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> {
     let clock = Clock::system();
-    open_files::allow(dev.http.listener.max_connections);
     let store = open(&dev.database_url, &dev.store)?;
     migrated(&store).await?;
     let (listener, sandbox_listener) = (bind(dev.listen).await?, bind(dev.sandbox_listen).await?);
