@@ -130,3 +130,20 @@ fn no_generated_document_costs_much_or_breaks_anything() {
         worst.allocations
     ));
 }
+
+#[test]
+fn names_are_suggested_only_where_the_schema_is_told() {
+    let ask = |introspection| {
+        let service = Service::start(introspection);
+        let answer = async {
+            let mut connection = Connection::open(&service).await;
+            connection.post(r#"{"query":"{ me { emaill } }"}"#).await
+        };
+        let (status, body) = service.runtime.block_on(answer);
+        assert_eq!(status, 400);
+        String::from_utf8(body).unwrap()
+    };
+    let (told, kept) = (ask(true), ask(false));
+    assert!(told.contains("Did you mean") && told.contains("\\\"email\\\""), "{told}");
+    assert!(!kept.contains("Did you mean") && !kept.contains("\\\"email\\\""), "{kept}");
+}

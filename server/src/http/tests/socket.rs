@@ -244,6 +244,21 @@ async fn shutdown_lets_a_mutation_over_a_socket_end_as_long_as_one_over_http() {
 }
 
 #[tokio::test]
+async fn a_message_is_one_guess_as_a_request_is() {
+    let server = Server::with(|settings| settings.graphql.costly_fields = &["held"]).await;
+    let mut socket = server.ready_socket(json!({})).await;
+    socket.subscribe("1", "mutation { a: held b: held }").await;
+    let error = socket.hear().await;
+    assert_eq!(
+        (&error["type"], &error["payload"][0]["extensions"]["code"]),
+        (&json!("error"), &json!("BAD_REQUEST"))
+    );
+    server.probes.release.give();
+    socket.subscribe("1", "mutation { held }").await;
+    assert_eq!(socket.hear().await["type"], "next");
+}
+
+#[tokio::test]
 async fn what_breaks_the_protocol_is_closed_with_its_code() {
     let server = Server::start().await;
     let init = json!({"type": "connection_init"});
