@@ -1,4 +1,4 @@
-//! The database is away for ten seconds: callbacks are answered all the same, and what they said takes effect.
+//! The database is away: callbacks are answered all the same, and what they said takes effect, and so does a right code.
 
 use std::time::Duration;
 
@@ -64,4 +64,58 @@ async fn while_the_database_refuses_connections_callbacks_are_answered_and_take_
 #[tokio::test]
 async fn while_the_database_says_nothing_callbacks_are_answered_and_take_effect_later() {
     verdicts_during_an_outage(Line::Silent).await;
+}
+
+#[tokio::test]
+async fn an_approval_that_was_heard_in_time_counts_although_the_database_was_away_past_the_deadline() {
+    let Some(database) = Database::postgres().await else { return };
+    let line = database.line().await;
+    let world = World::builder(database).set("DATABASE_URL", line.url()).start().await;
+    let people: Vec<_> = (0..6).map(|_| Person::new()).collect();
+    let begun = join_all(people.iter().map(|person| world.begin_signup(person))).await;
+    let pushes =
+        join_all(people.iter().zip(&begun).map(|(person, begun)| world.push(person, &begun.status))).await;
+    let mute = ApiFault::new(ApiFaultKind::Status).in_paths(["approval_requests"]);
+    world.phone.set_faults(&Faults::api(mute)).await.unwrap();
+    line.set(Line::Cut);
+    for push in &pushes {
+        world.phone.approve(&push.uuid).await.unwrap();
+        assert_eq!(in_time(world.answer_to_callback(&push.uuid)).await, 200);
+    }
+    // Past the deadline, and past the grace.
+    world.advance(Duration::from_mins(11)).await;
+    line.set(Line::Whole);
+    let mut watches: Vec<_> = begun.iter().map(|begun| world.watch(&begun.login_token)).collect();
+    for watch in &mut watches {
+        let mut last = LoginState::Pending;
+        while let Some(status) = in_time(watch.next()).await {
+            last = status.unwrap().state;
+        }
+        assert_eq!(last, LoginState::Approved);
+    }
+}
+
+#[tokio::test]
+async fn a_right_code_is_not_lost_with_the_database() {
+    let Some(database) = Database::postgres().await else { return };
+    let line = database.line().await;
+    let world = World::builder(database).split().set("DATABASE_URL", line.url()).start().await;
+    let person = Person::new();
+    let begun = world.begin_signup(&person).await;
+    world.client.resend_token(&begun.login_token, None).await.unwrap().into_result().unwrap();
+    let code = world.sms_code(&person).await;
+    let mut watch = world.watch(&begun.login_token);
+    assert_eq!(watch.next().await.unwrap().unwrap().state, LoginState::Pending);
+    // The provider takes its time to judge; meanwhile the database goes.
+    let slow = ApiFault { delay_ms: 1_500, ..ApiFault::new(ApiFaultKind::Delay).in_paths(["verify"]) };
+    world.phone.set_faults(&Faults::api(slow)).await.unwrap();
+    let verifying = world.client.verify_token(&begun.login_token, &code);
+    let (verified, ()) = tokio::join!(verifying, async {
+        in_time(async { while world.phone.calls().await.unwrap().count("verify") == 0 {} }).await;
+        line.set(Line::Cut);
+    });
+    assert!(verified.is_err(), "the database was there when the code was judged");
+    line.set(Line::Whole);
+    let status = in_time(watch.next()).await.unwrap().unwrap();
+    assert_eq!((status.state, status.session.is_some()), (LoginState::Approved, true));
 }

@@ -12,8 +12,8 @@ const EVERY: Duration = Duration::from_secs(3);
 /// How soon it looks again where hints may have been lost: others reconnect at the same moment.
 const SOONEST: Duration = Duration::from_millis(200);
 /// By how much one look overlaps the one before: a change is dated when it begins, by the clock of the instance that
-/// makes it, and seen when it is committed.
-const OVERLAP: TimeDelta = TimeDelta::seconds(15);
+/// makes it, and seen when it is committed; in between it may wait for a connection and for locks.
+const OVERLAP: TimeDelta = TimeDelta::seconds(30);
 
 /// Something that changes, and can be asked what changed.
 pub trait Changed: Send + Sync {

@@ -22,6 +22,8 @@ const INTERVALS: [u32; 4] = [5, 10, 20, 40];
 const LONGEST_WITHOUT_CROWD: u32 = 10;
 /// From one asking to the next past the deadline.
 const PAST_DEADLINE: TimeDelta = TimeDelta::seconds(5);
+/// From one asking to the next where a code has approved the login, and the phone can only object.
+const SETTLED: TimeDelta = TimeDelta::minutes(1);
 /// Pushes that are due for longer are a crowd: more than the pace allows.
 const CROWDED_AFTER: TimeDelta = TimeDelta::seconds(5);
 /// From one request to the next, at the fastest: ten a second.
@@ -73,6 +75,8 @@ fn next(
     again_after: TimeDelta,
 ) -> Next {
     let is_overdue = asked_at >= login.expires_at;
+    // Those who wait come before those who are in.
+    let again_after = if login.is_settled { SETTLED } else { again_after };
     let end_of_grace = login.expires_at + GRACE;
     match standing {
         Some(ApprovalStanding::Answered(verdict)) => Next::Decide(Decision::Verdict(verdict)),
@@ -107,6 +111,8 @@ impl Logins {
                 Err(error) => {
                     tracing::warn!(%error, "open pushes cannot be read");
                     tokio::time::sleep(AWAY).await;
+                    // A database that was restored may lack it.
+                    let _ = self.store.ensure_turn(&self.turn(), self.clock.now(), FASTEST).await;
                     continue;
                 }
             }
@@ -172,6 +178,10 @@ impl Logins {
             None => Some(ApprovalStanding::Gone),
         };
         match next(standing, login, asked_at, interval(login.asks, is_crowded)) {
+            // What was heard in time and is not stored yet may be of this login.
+            Next::Decide(Decision::Deadline) if !self.unstored.is_empty() => {
+                self.store.plan_asking(login.id, Some(asked_at + PAST_DEADLINE)).await?;
+            }
             Next::Decide(decision) => {
                 self.decide(login.id, decision, login.open_push.clone()).await?;
             }
@@ -279,7 +289,12 @@ mod tests {
     #[test]
     fn a_login_that_a_code_approved_is_asked_about_up_to_its_deadline_for_the_phone_may_object() {
         let login = login(true);
-        let early = login.expires_at - TimeDelta::seconds(3);
+        let (earlier, early) =
+            (login.expires_at - TimeDelta::minutes(5), login.expires_at - TimeDelta::seconds(3));
+        assert_eq!(
+            next(Some(ApprovalStanding::Pending), &login, earlier, AGAIN),
+            Next::AskAgain(earlier + SETTLED)
+        );
         assert_eq!(
             next(Some(ApprovalStanding::Pending), &login, early, AGAIN),
             Next::AskAgain(login.expires_at)

@@ -5,11 +5,15 @@
 //! it is answered.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use tokio::{sync::mpsc, time::Instant};
+use tracing::Instrument;
 
 use super::{AWAY, Logins};
 use crate::{
@@ -20,9 +24,9 @@ use crate::{
 
 /// How long a callback waits for its effect to be stored, before it is answered and its effect follows.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How many reports are kept while the database is away; the provider is asked about the rest.
+/// How much is kept while the database is away; the provider is asked about the rest.
 const KEPT: usize = 10_000;
-/// For how long a report is tried again.
+/// For how long it is tried again.
 const TRIED_FOR: Duration = Duration::from_mins(10);
 
 /// What to answer to a callback.
@@ -34,23 +38,48 @@ pub enum Hearing {
     Refused,
 }
 
-/// Reports whose effect could not be stored yet.
+/// What was heard and could not be stored yet.
 #[derive(Clone)]
 pub(super) struct Unstored {
-    kept: mpsc::Sender<Heard>,
+    kept: mpsc::Sender<Kept>,
     /// Taken by the one task that tries them again.
-    waiting: Arc<Mutex<Option<mpsc::Receiver<Heard>>>>,
+    waiting: Arc<Mutex<Option<mpsc::Receiver<Kept>>>>,
+    /// How many there are, the one that is being tried included.
+    count: Arc<AtomicUsize>,
 }
 
-struct Heard {
-    report: CallbackReport,
+struct Kept {
+    heard: Heard,
     at: Instant,
+}
+
+/// What says how a login ends, and cannot be asked for again as soon.
+#[derive(Clone, Debug)]
+pub(super) enum Heard {
+    /// The provider's own report.
+    Report(CallbackReport),
+    /// The provider has judged a code right, and does not do so twice.
+    RightCode(LoginId),
 }
 
 impl Default for Unstored {
     fn default() -> Self {
         let (kept, waiting) = mpsc::channel(KEPT);
-        Self { kept, waiting: Arc::new(Mutex::new(Some(waiting))) }
+        Self { kept, waiting: Arc::new(Mutex::new(Some(waiting))), count: Arc::default() }
+    }
+}
+
+impl Unstored {
+    pub(super) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::Acquire) == 0
+    }
+
+    fn keep(&self, heard: Heard) {
+        self.count.fetch_add(1, Ordering::AcqRel);
+        if self.kept.try_send(Kept { heard, at: Instant::now() }).is_err() {
+            self.count.fetch_sub(1, Ordering::AcqRel);
+            tracing::error!("what the provider said was given up; it will be asked instead");
+        }
     }
 }
 
@@ -64,48 +93,65 @@ impl Logins {
                 return Hearing::Refused;
             }
         };
-        match tokio::time::timeout(PATIENCE, self.act_on(&report)).await {
-            Ok(Ok(_)) => return Hearing::Accepted,
-            Ok(Err(error)) => tracing::warn!(%error, "a callback could not be stored and is tried again"),
-            Err(_) => tracing::warn!("a callback was not stored in time and is tried again"),
-        }
-        if self.unstored.kept.try_send(Heard { report, at: Instant::now() }).is_err() {
-            tracing::error!("a callback was given up; the provider will be asked instead");
+        // In a task of its own: a transaction that is abandoned half-way holds its locks until somebody finds it.
+        let (this, heard) = (self.clone(), Heard::Report(report));
+        let acting = self.tasks.spawn(async move { this.act_or_keep(heard).await }.in_current_span());
+        if tokio::time::timeout(PATIENCE, acting).await.is_err() {
+            tracing::warn!("a callback was not stored in time and is still tried");
         }
         Hearing::Accepted
+    }
+
+    async fn act_or_keep(&self, heard: Heard) {
+        if let Err(error) = self.act_on(&heard).await {
+            tracing::warn!(%error, "a callback could not be stored and is tried again");
+            self.unstored.keep(heard);
+        }
+    }
+
+    /// Keeps a right code whose effect could not be stored: its person cannot type it again.
+    pub(super) fn keep_right_code(&self, login: LoginId) {
+        tracing::warn!(login.id = %login, "a right code could not be stored and is tried again");
+        self.unstored.keep(Heard::RightCode(login));
     }
 
     /// Stores what could not be stored when it was heard, in the same order, until it is dropped.
     pub(super) async fn keep_storing(self) {
         let waiting = self.unstored.waiting.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(mut waiting) = waiting else { return };
-        while let Some(Heard { report, at }) = waiting.recv().await {
-            // Acting on a report twice does nothing twice.
+        while let Some(Kept { heard, at }) = waiting.recv().await {
+            // Acting on it twice does nothing twice.
             loop {
-                match self.act_on(&report).await {
+                match self.act_on(&heard).await {
                     Ok(login) => {
-                        // The first attempt may have changed it after all, when nobody waited for it any longer.
+                        // The first attempt may have changed it after all, without being told so.
                         login.inspect(|login| self.publish(*login));
                         break;
                     }
                     Err(error) if at.elapsed() > TRIED_FOR => {
-                        tracing::error!(%error, "a callback was given up; the provider will be asked instead");
+                        tracing::error!(%error, "what the provider said was given up; it will be asked instead");
                         break;
                     }
                     Err(_) => tokio::time::sleep(AWAY).await,
                 }
             }
+            self.unstored.count.fetch_sub(1, Ordering::AcqRel);
         }
     }
 
-    /// Settles the login that a report speaks of, and says which it is; none where it is none of ours.
-    async fn act_on(&self, report: &CallbackReport) -> Result<Option<LoginId>, StoreError> {
-        let CallbackReport::Answered { id: push, user, login_id, verdict } = report else {
-            return Ok(None);
+    /// Settles the login that is meant, and says which it is; none where it is none of ours.
+    async fn act_on(&self, heard: &Heard) -> Result<Option<LoginId>, StoreError> {
+        let (found, decision, push) = match heard {
+            Heard::RightCode(login) => (Some(*login), Decision::RightCode, None),
+            Heard::Report(CallbackReport::Answered { id: push, user, login_id, verdict }) => {
+                let found =
+                    self.store.find_login_of_push(self.provider.name(), push, *login_id, user).await?;
+                (found, Decision::Verdict(*verdict), Some(push.clone()))
+            }
+            Heard::Report(_) => return Ok(None),
         };
-        let found = self.store.find_login_of_push(self.provider.name(), push, *login_id, user).await?;
         if let Some(login) = found {
-            self.decide(login, Decision::Verdict(*verdict), Some(push.clone())).await?;
+            self.decide(login, decision, push).await?;
         } else {
             tracing::info!("a callback speaks of no login of ours");
         }

@@ -102,7 +102,8 @@ impl Logins {
         let judged =
             self.patience().with(self.provider.check_code(&status.login.provider_user_id, &code)).await;
         if let Ok(CodeJudgement::Right) = judged {
-            let settled = self.decide(id, Decision::RightCode, None).await?;
+            let settled =
+                self.decide(id, Decision::RightCode, None).await.inspect_err(|_| self.keep_right_code(id))?;
             let was_first = settled.is_some_and(|settled| settled.effect.ends_the_login());
             let status = self.find_status(token).await?.ok_or(VerifyError::LoginNotFound)?;
             // Ours, whatever it came to; or somebody else's, a push approved at the same moment.

@@ -30,12 +30,16 @@ const BREATH: Duration = Duration::from_millis(50);
 impl Logins {
     /// Ends logins at their deadline, until it is dropped.
     pub(super) async fn keep_expiring(self) {
+        // Since when the database has answered without a break: before, nobody could ask or be heard.
+        let mut answering_since = None;
         loop {
-            match self.expire_overdue().await {
+            let now = self.clock.now();
+            match self.expire_overdue(now, *answering_since.get_or_insert(now)).await {
                 Ok(Some(next)) => self.deadline.set(next),
                 Ok(None) => {}
                 Err(error) => {
                     tracing::warn!(%error, "deadlines cannot be read");
+                    answering_since = None;
                     tokio::time::sleep(AWAY).await;
                     continue;
                 }
@@ -46,14 +50,24 @@ impl Logins {
     }
 
     /// Ends what is overdue. Returns when to look again.
-    async fn expire_overdue(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let now = self.clock.now();
-        let claim = OverdueClaim { now, grace: GRACE, leased_until: now + LEASE, limit: BATCH };
+    async fn expire_overdue(
+        &self,
+        now: DateTime<Utc>,
+        answering_since: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let had_time = answering_since + GRACE <= now && self.unstored.is_empty();
+        let unheard_before = had_time.then(|| now - GRACE);
+        let claim = OverdueClaim { now, unheard_before, leased_until: now + LEASE, limit: BATCH };
         let overdue = self.store.claim_overdue(&claim).await?;
-        let there_may_be_more = i64::try_from(overdue.len()).is_ok_and(|claimed| claimed >= BATCH);
+        let ended = overdue.len();
         stream::iter(overdue).for_each_concurrent(AT_ONCE, async |id: LoginId| self.expire(id).await).await;
-        self.store.erase_salts(now, BATCH).await?;
-        if there_may_be_more {
+        let stopped = match unheard_before {
+            Some(before) => self.store.stop_asking(now, before, BATCH).await?,
+            None => 0,
+        };
+        let erased = self.store.erase_salts(now, BATCH).await?;
+        let is_whole_batch = |count: usize| i64::try_from(count).is_ok_and(|count| count >= BATCH);
+        if [ended, stopped, erased].into_iter().any(is_whole_batch) {
             return Ok(Some(now));
         }
         let next = self.store.next_deadline(GRACE).await?;

@@ -62,6 +62,8 @@ pub struct Logins {
     clock: Clock,
     events: Events,
     settings: LoginSettings,
+    /// What must not be abandoned half-way runs here.
+    tasks: TaskTracker,
     /// Rings at the next deadline.
     deadline: Arc<Alarm>,
     /// Rings when the next push is to be asked about.
@@ -79,8 +81,8 @@ impl Logins {
         events: Events,
         settings: LoginSettings,
     ) -> Self {
-        let (deadline, asking, unstored) = <_>::default();
-        Self { store, provider, clock, events, settings, deadline, asking, unstored }
+        let (tasks, deadline, asking, unstored) = <_>::default();
+        Self { store, provider, clock, events, settings, tasks, deadline, asking, unstored }
     }
 
     /// Starts what goes on by itself: asking about pushes, ending overdue logins, waking watchers whose event was lost.
@@ -92,6 +94,12 @@ impl Logins {
         until_shutdown(Box::pin(self.clone().keep_expiring()));
         until_shutdown(Box::pin(self.clone().keep_following()));
         until_shutdown(Box::pin(self.clone().keep_storing()));
+        let (shutdown, own) = (shutdown.clone(), self.tasks.clone());
+        tasks.spawn(async move {
+            shutdown.cancelled().await;
+            own.close();
+            own.wait().await;
+        });
     }
 
     /// Whether the database answers.

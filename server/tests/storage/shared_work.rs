@@ -6,7 +6,12 @@ async fn an_overdue_login_is_claimed_at_its_deadline_by_one_of_many(database: &D
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let (deadline, grace) = (database.now + TimeDelta::minutes(10), TimeDelta::seconds(30));
     assert_eq!(database.store.next_deadline(grace).await.unwrap(), Some(deadline));
-    let claim = |now| OverdueClaim { now, grace, leased_until: now + TimeDelta::seconds(10), limit: 10 };
+    let claim = |now| OverdueClaim {
+        now,
+        unheard_before: Some(now - grace),
+        leased_until: now + TimeDelta::seconds(10),
+        limit: 10,
+    };
     let just_before = claim(deadline - TimeDelta::microseconds(1));
     assert!(database.store.claim_overdue(&just_before).await.unwrap().is_empty());
     let now = claim(deadline);
@@ -23,12 +28,31 @@ async fn an_overdue_login_is_claimed_at_its_deadline_by_one_of_many(database: &D
 async fn a_login_with_an_open_push_is_overdue_only_when_its_grace_is_over(database: &Database) {
     let begun = database.begin_with_push("push-1").await;
     let (deadline, grace) = (database.now + TimeDelta::minutes(10), TimeDelta::seconds(30));
-    let claim = |now| OverdueClaim { now, grace, leased_until: now + TimeDelta::seconds(10), limit: 10 };
+    let claim = |now| OverdueClaim {
+        now,
+        unheard_before: Some(now - grace),
+        leased_until: now + TimeDelta::seconds(10),
+        limit: 10,
+    };
     assert_eq!(database.store.next_deadline(grace).await.unwrap(), Some(deadline + grace));
     assert!(database.store.claim_overdue(&claim(deadline)).await.unwrap().is_empty());
     let just_before = claim(deadline + grace - TimeDelta::microseconds(1));
     assert!(database.store.claim_overdue(&just_before).await.unwrap().is_empty());
+    let nobody_could_ask = OverdueClaim { unheard_before: None, ..claim(deadline + grace) };
+    assert!(database.store.claim_overdue(&nobody_could_ask).await.unwrap().is_empty());
     assert_eq!(database.store.claim_overdue(&claim(deadline + grace)).await.unwrap(), [begun.id]);
+}
+
+async fn a_login_that_is_over_is_asked_about_until_it_has_waited_long_enough(database: &Database) {
+    let begun = database.begin_with_push("push-1").await;
+    assert_eq!(database.settle(begun.id, Decision::RightCode).await, approved());
+    let due = database.now + TimeDelta::seconds(5);
+    assert_eq!(database.store.next_asking().await.unwrap(), Some(due));
+    let (deadline, now) = (database.now + TimeDelta::minutes(10), database.now + TimeDelta::minutes(11));
+    let before = deadline - TimeDelta::microseconds(1);
+    assert_eq!(database.store.stop_asking(now, before, 10).await.unwrap(), 0);
+    assert_eq!(database.store.stop_asking(now, deadline, 10).await.unwrap(), 1);
+    assert_eq!(database.store.next_asking().await.unwrap(), None);
 }
 
 async fn an_asking_is_claimed_by_one_of_many_and_comes_back_when_its_lease_runs_out(database: &Database) {
@@ -141,6 +165,7 @@ on_both_databases! {
     afterwards every_query_used_an_index:
     an_overdue_login_is_claimed_at_its_deadline_by_one_of_many,
     a_login_with_an_open_push_is_overdue_only_when_its_grace_is_over,
+    a_login_that_is_over_is_asked_about_until_it_has_waited_long_enough,
     an_asking_is_claimed_by_one_of_many_and_comes_back_when_its_lease_runs_out,
     the_pace_of_asking_is_one_for_all_who_ask,
     after_a_restart_open_pushes_are_asked_about_at_once,

@@ -151,6 +151,8 @@ impl Store {
     pub async fn ask_about_open_pushes(&self, now: DateTime<Utc>, limit: i64) -> Result<usize, StoreError> {
         let soonest = logins::table
             .filter(logins::ask_at.gt(At(now)))
+            // Past the deadline others may be at it, and soon ask again.
+            .filter(logins::expires_at.gt(At(now)))
             .order(logins::ask_at)
             .limit(limit)
             .select(logins::id);

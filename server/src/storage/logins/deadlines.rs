@@ -20,8 +20,9 @@ use crate::{
 pub struct OverdueClaim {
     /// Now.
     pub now: DateTime<Utc>,
-    /// How long past its deadline a login waits for the provider to say how its push stands.
-    pub grace: TimeDelta,
+    /// Logins whose deadline was before this have waited long enough for the provider to say how their push stands. `None`:
+    /// none has, since nobody could ask.
+    pub unheard_before: Option<DateTime<Utc>>,
     /// When the claimed logins are anybody's again, should they not have ended by then.
     pub leased_until: DateTime<Utc>,
     /// How many at most.
@@ -30,7 +31,7 @@ pub struct OverdueClaim {
 
 impl Store {
     /// Claims open logins to be ended, the oldest first: those past their deadline with no push to be asked about, and
-    /// those past their grace.
+    /// those that have waited long enough.
     pub async fn claim_overdue(&self, claim: &OverdueClaim) -> Result<Vec<LoginId>, StoreError> {
         let unasked = logins::table
             .filter(logins::settled_at.is_null())
@@ -40,14 +41,16 @@ impl Store {
             .limit(claim.limit)
             .select(logins::id);
         let mut ids: Vec<String> = on!(self, |conn| unasked.load(conn).await?);
-        let unheard = logins::table
-            .filter(logins::settled_at.is_null())
-            .filter(logins::ask_at.le(At(claim.now)))
-            .filter(logins::expires_at.le(At(claim.now - claim.grace)))
-            .order(logins::expires_at)
-            .limit(claim.limit)
-            .select(logins::id);
-        ids.extend::<Vec<String>>(on!(self, |conn| unheard.load(conn).await?));
+        if let Some(before) = claim.unheard_before {
+            let unheard = logins::table
+                .filter(logins::settled_at.is_null())
+                .filter(logins::ask_at.le(At(claim.now)))
+                .filter(logins::expires_at.le(At(before)))
+                .order(logins::expires_at)
+                .limit(claim.limit)
+                .select(logins::id);
+            ids.extend::<Vec<String>>(on!(self, |conn| unheard.load(conn).await?));
+        }
         if ids.is_empty() {
             return Ok(Vec::new());
         }
@@ -74,6 +77,27 @@ impl Store {
         let any = logins::table.filter(logins::settled_at.is_null()).select(min(logins::expires_at));
         let any: Option<At> = on!(self, |conn| any.get_result(conn).await?);
         Ok([unasked.map(|at| at.0), any.map(|at| at.0 + grace)].into_iter().flatten().min())
+    }
+
+    /// Lets logins alone that are over, whose phone was to be heard until their deadline, and which have waited long enough
+    /// since. Returns how many.
+    pub async fn stop_asking(
+        &self,
+        now: DateTime<Utc>,
+        unheard_before: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<usize, StoreError> {
+        let over = logins::table
+            .filter(logins::ask_at.le(At(now)))
+            .filter(logins::settled_at.is_not_null())
+            .filter(logins::expires_at.le(At(unheard_before)))
+            .order(logins::ask_at)
+            .limit(limit)
+            .select(logins::id);
+        let ids: Vec<String> = on!(self, |conn| over.load(conn).await?);
+        let waiting = logins::table.filter(logins::id.eq_any(&ids)).filter(logins::settled_at.is_not_null());
+        let update = diesel::update(waiting).set(logins::ask_at.eq(None::<At>));
+        Ok(if ids.is_empty() { 0 } else { on!(self, |conn| update.execute(conn).await?) })
     }
 
     /// Erases the salts of logins that are over and whose token is not known any longer. Returns how many.
