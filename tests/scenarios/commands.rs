@@ -112,6 +112,14 @@ async fn a_wrong_value_is_refused_by_the_name_of_its_setting() {
         ("HASH_QUEUE", "-1"),
         ("HASH_MEMORY_KIB", "7"),
         ("HASH_PASSES", "0"),
+        ("LOGIN_RETENTION", "12m"),
+        ("DATABASE_STATEMENT_TIMEOUT", "30d"),
+        ("EVENTS_URL", "nats://me:one@a,nats://me:two@b"),
+        ("ALLOWED_ORIGINS", "*"),
+        ("ALLOWED_ORIGINS", "https://app.example.com,https://app.example.com/path"),
+        ("TRUSTED_PROXIES", "10.0.0.0/33"),
+        ("SOCKETS_PER_ADDRESS", "0"),
+        ("INTROSPECTION", "perhaps"),
     ] {
         assert_refused(&server(&["serve"], &but(variable, value), &folder).await, variable);
     }

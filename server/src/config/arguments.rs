@@ -24,6 +24,9 @@ use crate::{
     users::PasswordSettings,
 };
 
+/// For how long a login may be needed past its deadline: to be read, and by a phone that objects.
+const READ_AFTER_THE_END: Duration = Duration::from_mins(3);
+
 /// A login service with two factors behind one GraphQL schema.
 #[derive(Debug, Parser)]
 #[command(name = "countersign", version, max_term_width = 110)]
@@ -135,7 +138,7 @@ pub(super) struct DatabaseArguments {
 pub(super) struct LoginArguments {
     /// From the beginning of a login to its deadline.
     #[arg(long, env = "LOGIN_TTL", default_value = "10m", value_parser = duration)]
-    login_ttl: Duration,
+    pub(super) login_ttl: Duration,
     /// How long a session lasts.
     #[arg(long, env = "SESSION_TTL", default_value = "12h", value_parser = duration)]
     session_ttl: Duration,
@@ -183,9 +186,15 @@ impl DatabaseArguments {
 }
 
 impl FleetArguments {
-    pub(super) fn check(self) -> (Transport, Retention) {
+    /// `login_ttl`: how long a login waits, and then can still be read and objected to.
+    pub(super) fn check(self, login_ttl: Duration) -> Result<(Transport, Retention), SettingError> {
+        if self.login_retention < login_ttl + READ_AFTER_THE_END {
+            let problem =
+                "must be LOGIN_TTL and three minutes at least: until then the login is still needed";
+            return Err(SettingError::new("LOGIN_RETENTION", problem));
+        }
         let transport = self.events_url.map_or(Transport::Database, Transport::Nats);
-        (transport, Retention { logins: self.login_retention, sessions: self.session_retention })
+        Ok((transport, Retention { logins: self.login_retention, sessions: self.session_retention }))
     }
 }
 
@@ -233,7 +242,7 @@ impl ServeArguments {
             }
             None => format!("{}/authy/callback", public_url.as_str().trim_end_matches('/')),
         };
-        let (events, retention) = self.fleet.check();
+        let (events, retention) = self.fleet.check(self.logins.login_ttl)?;
         Ok(Settings {
             listen: self.listen,
             database_url,

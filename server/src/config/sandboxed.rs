@@ -107,7 +107,7 @@ pub struct SandboxSettings {
 impl DevArguments {
     pub(super) fn check(self) -> Result<DevSettings, SettingError> {
         let why = "`dev` is for this machine alone";
-        let (events, retention) = self.fleet.check();
+        let (events, retention) = self.fleet.check(self.logins.login_ttl)?;
         Ok(DevSettings {
             listen: loopback("LISTEN", self.listen, why)?,
             sandbox_listen: loopback("SANDBOX_LISTEN", self.sandbox_listen, why)?,
