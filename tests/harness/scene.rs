@@ -31,7 +31,7 @@ pub struct Scene {
     callback_url: String,
     is_key_known: bool,
     /// It ends after the processes, which its owner holds.
-    _database: Database,
+    database: Database,
 }
 
 impl Scene {
@@ -52,7 +52,7 @@ impl Scene {
             service_address: service,
             sandbox_address: sandbox,
             is_key_known: false,
-            _database: database,
+            database,
         }
     }
 
@@ -65,6 +65,14 @@ impl Scene {
     /// The sandbox calls back somewhere else than at the service's address.
     pub(crate) fn call_back_at(&mut self, url: String) {
         self.callback_url = url;
+    }
+
+    /// Begins a transaction in its database with this statement, and holds its locks until it is dropped.
+    pub async fn hold(&self, statement: &str) -> throwaway::Held {
+        match &self.database {
+            Database::Sqlite => panic!("SQLite has no locks of rows"),
+            Database::Postgres(database) => database.hold(statement).await,
+        }
     }
 
     /// Where the service is: `http://127.0.0.1:…`.

@@ -71,12 +71,18 @@ async fn an_approval_that_was_heard_in_time_counts_although_the_database_was_awa
     let Some(database) = Database::postgres().await else { return };
     let line = database.line().await;
     let world = World::builder(database).set("DATABASE_URL", line.url()).start().await;
+    // A login without a push: its end tells that deadlines are met again.
+    world.phone.set_default_onetouch(false).await.unwrap();
+    let without_push = world.begin_signup(&Person::new()).await;
+    world.phone.set_default_onetouch(true).await.unwrap();
     let people: Vec<_> = (0..6).map(|_| Person::new()).collect();
     let begun = join_all(people.iter().map(|person| world.begin_signup(person))).await;
     let pushes =
         join_all(people.iter().zip(&begun).map(|(person, begun)| world.push(person, &begun.status))).await;
     let mute = ApiFault::new(ApiFaultKind::Status).in_paths(["approval_requests"]);
     world.phone.set_faults(&Faults::api(mute)).await.unwrap();
+    // Nothing that is heard can be stored before deadlines are met.
+    let held = world.hold("select 1 from logins where approval_request_id is not null for update").await;
     line.set(Line::Cut);
     for push in &pushes {
         world.phone.approve(&push.uuid).await.unwrap();
@@ -85,6 +91,8 @@ async fn an_approval_that_was_heard_in_time_counts_although_the_database_was_awa
     // Past the deadline, and past the grace.
     world.advance(Duration::from_mins(11)).await;
     line.set(Line::Whole);
+    in_time(world.wait_for_state(&without_push.login_token, LoginState::Expired)).await;
+    drop(held);
     let mut watches: Vec<_> = begun.iter().map(|begun| world.watch(&begun.login_token)).collect();
     for watch in &mut watches {
         let mut last = LoginState::Pending;

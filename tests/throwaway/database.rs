@@ -42,6 +42,18 @@ impl Database {
     }
 }
 
+/// A transaction that is held open, with the locks that it took. Dropping it gives them back.
+pub struct Held(#[expect(dead_code, reason = "it is held")] AsyncPgConnection);
+
+impl Database {
+    /// Begins a transaction with this statement, on a connection of its own.
+    pub async fn hold(&self, statement: &str) -> Held {
+        let mut connection = AsyncPgConnection::establish(self.url.as_str()).await.unwrap();
+        connection.batch_execute(&format!("begin; {statement}")).await.unwrap();
+        Held(connection)
+    }
+}
+
 impl Drop for Database {
     fn drop(&mut self) {
         let name = self.url.path().trim_start_matches('/').to_owned();

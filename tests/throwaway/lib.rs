@@ -15,7 +15,7 @@ mod report;
 mod require;
 mod watchdog;
 
-pub use database::Database;
+pub use database::{Database, Held};
 pub use nats::Nats;
 pub use postgres::Cluster;
 pub use programs::free_port;
