@@ -127,6 +127,46 @@ async fn tools_find_the_schema_and_browsers_a_page(database: Database) {
     assert!(page.text().await.unwrap().contains("GraphiQL"));
 }
 
+/// Opens a socket, or does not, for a page of an origin behind a proxy. It is open as long as the answer is held.
+async fn open_socket(world: &World, origin: &str, client: &str) -> Response {
+    let request = request(world, Method::GET, "/graphql")
+        .header(header::CONNECTION, "upgrade")
+        .header(header::UPGRADE, "websocket")
+        .header(header::SEC_WEBSOCKET_VERSION, "13")
+        .header(header::SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ==")
+        .header(header::SEC_WEBSOCKET_PROTOCOL, "graphql-transport-ws")
+        .header(header::ORIGIN, origin)
+        .header("x-forwarded-for", client);
+    request.send().await.unwrap()
+}
+
+async fn a_service_tells_nothing_of_its_schema_and_heeds_who_may_talk_to_it(database: Database) {
+    let app = "https://app.example.com";
+    let world = World::builder(database)
+        .split()
+        .set("ALLOWED_ORIGINS", app)
+        .set("TRUSTED_PROXIES", "127.0.0.0/8")
+        .set("SOCKETS_PER_ADDRESS", "1")
+        .start()
+        .await;
+    let schema = post(&world, &json!({ "query": "{ __schema { types { name } } }" })).await;
+    assert_eq!(code(schema).await, "INTROSPECTION_DISABLED");
+    let page =
+        request(&world, Method::GET, "/graphql").header(header::ACCEPT, "text/html").send().await.unwrap();
+    assert_eq!(page.status(), 404);
+    let preflight = request(&world, Method::OPTIONS, "/graphql")
+        .header(header::ORIGIN, app)
+        .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST");
+    let allowed = preflight.send().await.unwrap();
+    assert_eq!(allowed.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], app);
+    let foreign = open_socket(&world, "https://attacker.example.net", "192.0.2.1").await;
+    let first = open_socket(&world, app, "192.0.2.1").await;
+    let second = open_socket(&world, app, "192.0.2.1").await;
+    let of_another = open_socket(&world, world.service_address(), "192.0.2.2").await;
+    let statuses = [foreign, first, second, of_another].each_ref().map(|answer| answer.status().as_u16());
+    assert_eq!(statuses, [403, 101, 429, 101]);
+}
+
 async fn whoever_runs_it_is_told_how_it_is(database: Database) {
     let world = World::new(database).await;
     for path in ["/health/live", "/health/ready"] {
@@ -142,5 +182,6 @@ on_both_databases! {
     a_small_document_that_grows_without_end_is_refused,
     the_media_type_is_what_the_client_prefers,
     tools_find_the_schema_and_browsers_a_page,
+    a_service_tells_nothing_of_its_schema_and_heeds_who_may_talk_to_it,
     whoever_runs_it_is_told_how_it_is,
 }

@@ -39,6 +39,14 @@ async fn a_connection_is_kept_for_the_next_request_but_not_idle_for_ever() {
 }
 
 #[tokio::test]
+async fn a_body_that_does_not_come_in_time_is_408() {
+    let server = Server::with(|settings| settings.body.read_timeout = Duration::from_millis(200)).await;
+    let mut raw = Raw::connect(&server).await;
+    raw.send(&HELD.as_bytes()[..HELD.len() - 1]).await;
+    assert!(raw.head().await.starts_with("HTTP/1.1 408"));
+}
+
+#[tokio::test]
 async fn a_head_past_the_limit_is_431() {
     let server = Server::with(|settings| settings.listener.head_limit_bytes = 8_192).await;
     let mut raw = Raw::connect(&server).await;
