@@ -17,6 +17,7 @@ use super::{
     accept::{AnswerMedia, wants_page},
     answer::{self, Outcome},
     body::{self, BodyError},
+    browser,
     client_address::ClientAddress,
     execution::Transport,
     operation::{Operation, Parameters},
@@ -28,12 +29,6 @@ use super::{
 
 const WRONG_PARAMETERS: &str = "Send `query` as a string, and where they are needed `operationName` as a string, \
                                 `variables` and `extensions` as maps.";
-
-/// What GraphiQL's page may load: itself from its CDN; and it may talk to this service alone.
-const GRAPHIQL_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline' https://unpkg.com; \
-                               style-src 'unsafe-inline' https://unpkg.com; font-src data: https://unpkg.com; \
-                               img-src data: https://unpkg.com; connect-src 'self'; worker-src blob:; \
-                               frame-ancestors 'none'";
 
 /// `POST /graphql`.
 pub(super) async fn post(
@@ -193,7 +188,7 @@ fn map<Map: DeserializeOwned>(json: Option<String>) -> serde_json::Result<Option
 
 fn page(is_on: bool) -> Response {
     if is_on {
-        let policy = [(header::CONTENT_SECURITY_POLICY, GRAPHIQL_POLICY)];
+        let policy = [(header::CONTENT_SECURITY_POLICY, browser::GRAPHIQL_POLICY)];
         (policy, Html(include_str!("graphiql.html"))).into_response()
     } else {
         (StatusCode::NOT_FOUND, "There is no page here: send GraphQL by POST.\n").into_response()

@@ -7,6 +7,7 @@
 mod accept;
 mod answer;
 mod body;
+mod browser;
 mod callback;
 mod client_address;
 mod document;

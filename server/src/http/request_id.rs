@@ -7,14 +7,14 @@ use std::panic::AssertUnwindSafe;
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, header},
+    http::{HeaderName, HeaderValue, Method},
     middleware::Next,
     response::Response,
 };
 use futures_util::FutureExt as _;
 use tracing::Instrument as _;
 
-use super::{answer, client_address::ClientAddress, listener::PeerAddress, state::HttpState};
+use super::{answer, browser, client_address::ClientAddress, listener::PeerAddress, state::HttpState};
 pub use crate::graphql::RequestId;
 
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -37,26 +37,11 @@ pub(super) async fn identify(State(state): State<HttpState>, mut request: Reques
     });
 
     let headers = response.headers_mut();
-    protect(headers, state.settings.strict_transport);
+    browser::protect(headers, state.settings.strict_transport);
     if let Ok(id) = HeaderValue::from_str(id.as_str()) {
         headers.insert(X_REQUEST_ID, id);
     }
     response
-}
-
-/// What an answer tells a browser: to keep nothing, guess nothing, frame nothing and run nothing; a page brings a policy of
-/// its own (OWASP, HTTP Headers and REST Security cheat sheets).
-fn protect(headers: &mut HeaderMap, strict_transport: bool) {
-    const TWO_YEARS: HeaderValue = HeaderValue::from_static("max-age=63072000");
-    const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NOTHING);
-    if strict_transport {
-        headers.insert(header::STRICT_TRANSPORT_SECURITY, TWO_YEARS);
-    }
 }
 
 /// A method of HTTP's own; a peer may make up any other word.

@@ -1,0 +1,24 @@
+//! What answers tell browsers: the headers that keep a page from doing with an answer what it was not meant for.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+
+/// What GraphiQL's page may load: itself from its CDN; and it may talk to this service alone.
+pub(super) const GRAPHIQL_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline' https://unpkg.com; \
+                                          style-src 'unsafe-inline' https://unpkg.com; \
+                                          font-src data: https://unpkg.com; img-src data: https://unpkg.com; \
+                                          connect-src 'self'; worker-src blob:; frame-ancestors 'none'";
+
+/// Tells a browser to keep nothing, guess nothing, frame nothing and run nothing; a page brings a policy of its own (OWASP,
+/// HTTP Headers and REST Security cheat sheets).
+pub(super) fn protect(headers: &mut HeaderMap, strict_transport: bool) {
+    const TWO_YEARS: HeaderValue = HeaderValue::from_static("max-age=63072000");
+    const NOTHING: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(NOTHING);
+    if strict_transport {
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, TWO_YEARS);
+    }
+}
