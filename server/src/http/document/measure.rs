@@ -1,9 +1,6 @@
 //! Measuring what a parsed document expands to, each fragment once.
 
-use std::{
-    collections::HashMap,
-    ops::{Add, AddAssign},
-};
+use std::{collections::HashMap, ops::AddAssign};
 
 use async_graphql::{
     Name, Positioned,
@@ -63,21 +60,11 @@ impl Weight {
     }
 }
 
-impl Add for Weight {
-    type Output = Self;
-
-    fn add(self, other: Self) -> Self {
-        Self {
-            selections: self.selections + other.selections,
-            aliases: self.aliases + other.aliases,
-            directives: self.directives + other.directives,
-        }
-    }
-}
-
 impl AddAssign for Weight {
     fn add_assign(&mut self, other: Self) {
-        *self = *self + other;
+        self.selections += other.selections;
+        self.aliases += other.aliases;
+        self.directives += other.directives;
     }
 }
 
@@ -116,7 +103,8 @@ impl<'a> Measuring<'a> {
                 }
             };
             whole.depth = whole.depth.max(inner.depth + 1);
-            whole.weight += Weight::of(&selection.node) + inner.weight;
+            whole.weight += Weight::of(&selection.node);
+            whole.weight += inner.weight;
             whole.weight.check(self.limits)?;
         }
         Ok(whole)
