@@ -29,17 +29,7 @@ impl Raw {
     /// A socket of `graphql-transport-ws`, on which nothing has been said.
     pub async fn socket(address: &str) -> Self {
         let mut raw = Self::connect(address).await;
-        raw.send(
-            b"GET /graphql HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-              sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-              sec-websocket-protocol: graphql-transport-ws\r\n\r\n",
-        )
-        .await;
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(raw.0.read_u8().await.unwrap());
-        }
-        assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+        throwaway::open_socket(&mut raw.0).await;
         raw
     }
 

@@ -2,12 +2,14 @@
 //!
 //! Nothing outlives the test process, however that ends: a small shell script beside each server kills it and removes
 //! its folder when a pipe that the test process holds is closed. Where a program is missing, [`require`] says so in one
-//! line, or fails the test that `TESTS_REQUIRE` insists on. [`report`] is how tests tell what they have measured.
+//! line, or fails the test that `TESTS_REQUIRE` insists on. [`report`] is how tests tell what they have measured,
+//! [`open_socket`] how those begin that speak to a socket by hand.
 
 #![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod certificate;
 mod database;
+mod handshake;
 mod nats;
 mod postgres;
 mod programs;
@@ -16,6 +18,7 @@ mod require;
 mod watchdog;
 
 pub use database::{Database, Held};
+pub use handshake::{open_socket, read_head};
 pub use nats::Nats;
 pub use postgres::Cluster;
 pub use programs::free_port;

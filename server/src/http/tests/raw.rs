@@ -17,13 +17,7 @@ impl Raw {
     /// A connection that was upgraded to a WebSocket.
     pub(super) async fn socket(server: &Server) -> Self {
         let mut raw = Self::connect(server).await;
-        raw.send(
-            b"GET /graphql HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
-              sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-              sec-websocket-protocol: graphql-transport-ws\r\n\r\n",
-        )
-        .await;
-        assert!(raw.head().await.starts_with("HTTP/1.1 101"));
+        in_time(throwaway::open_socket(&mut raw.0)).await;
         raw
     }
 
@@ -33,11 +27,7 @@ impl Raw {
 
     /// The head of an answer.
     pub(super) async fn head(&mut self) -> String {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(in_time(self.0.read_u8()).await.unwrap());
-        }
-        String::from_utf8(head).unwrap()
+        in_time(throwaway::read_head(&mut self.0)).await
     }
 
     /// Everything until the server ends the connection.
