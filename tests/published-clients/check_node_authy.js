@@ -5,22 +5,13 @@
 'use strict';
 
 const authy = require('authy');
+const { check, tell } = require('./check');
 
 const SANDBOX = process.env.SANDBOX_URL.replace(/\/$/, '');
 const KEY = process.env.SANDBOX_KEY;
 const EMAIL = 'node@example.com';
 const PHONE = '405-342-5602';
 const COUNTRY = '1';
-
-let passed = 0;
-
-function check(name, holds, seen) {
-  if (!holds) {
-    console.error(`wrong: ${name}: ${seen instanceof Error ? seen.message : JSON.stringify(seen)}`);
-    process.exit(1);
-  }
-  passed += 1;
-}
 
 // Calls a function of the library; gives what its callback was given.
 function ask(client, name, ...args) {
@@ -117,7 +108,7 @@ async function main() {
   check('a deleted user is unknown', gone.error && gone.error.error_code === '60026', gone);
   const refused = await ask(authy('wrong', SANDBOX), 'register_user', EMAIL, PHONE, COUNTRY);
   check('a wrong key', refused.error && refused.error.error_code === '60001', refused);
-  console.log(`${passed} checks passed`);
+  tell();
 }
 
 main().catch((error) => check('an answer for each call', false, error));

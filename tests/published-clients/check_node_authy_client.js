@@ -11,20 +11,11 @@
 const http = require('http');
 const { once } = require('events');
 const { Client } = require('authy-client');
+const { check, tell } = require('./check');
 
 const SANDBOX = process.env.SANDBOX_URL.replace(/\/$/, '');
 const KEY = process.env.SANDBOX_KEY;
 const USER = { email: 'client@example.com', phone: '405-342-5603', countryCode: '1' };
-
-let passed = 0;
-
-function check(name, holds, seen) {
-  if (!holds) {
-    console.error(`wrong: ${name}: ${seen instanceof Error ? `${seen.message} ${JSON.stringify(seen)}` : JSON.stringify(seen)}`);
-    process.exit(1);
-  }
-  passed += 1;
-}
 
 // What the library says no with.
 async function refusal(promise) {
@@ -160,7 +151,7 @@ async function main() {
   check('a deleted user is unknown', gone.code === 404, gone);
   const refused = await refusal(new Client({ key: 'wrong' }, { host: SANDBOX }).registerUser(USER));
   check('a wrong key', refused.code === 401 && refused.body.error_code === '60001', refused);
-  console.log(`${passed} checks passed`);
+  tell();
 }
 
 main().catch((error) => check('an answer that the library takes', false, error));
