@@ -60,10 +60,12 @@ impl Housekeeping {
 
     async fn keep_house(&self) {
         loop {
+            // However long it takes, and whatever the clock does meanwhile.
+            let next = self.clock.now() + EVERY;
             if let Err(error) = self.clean_up_in_turn().await {
                 tracing::warn!(%error, "housekeeping was not finished");
             }
-            self.clock.sleep_until(self.clock.now() + EVERY).await;
+            self.clock.sleep_until(next).await;
         }
     }
 
