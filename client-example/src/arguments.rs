@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Me(SessionHolder),
     /// End a session.
     Logout(SessionHolder),
+    /// Forget every browser in which somebody has signed in.
+    ForgetDevices(SessionHolder),
     /// Play the whole story against a running `countersign dev`, the phone's finger included.
     Demo(Demo),
 }
@@ -61,6 +63,9 @@ pub(crate) struct Login {
     /// The address given at signup.
     #[arg(long)]
     pub(crate) email: String,
+    /// What the last session from here came with.
+    #[arg(long, env = "COUNTERSIGN_DEVICE_TOKEN", hide_env_values = true)]
+    pub(crate) device_token: Option<String>,
     #[command(flatten)]
     pub(crate) waiting: Waiting,
 }

@@ -14,8 +14,8 @@ use crate::{
     error::{ClientError, Misfit},
     login::{CodeChannel, LoginStatus, Outcome, User},
     operations::{
-        CancelLogin, Login, Logout, Me, ReadLogin, ResendToken, Signup, VerifyToken, cancel_login, login,
-        logout, me, read_login, resend_token, signup, verify_token,
+        CancelLogin, ForgetDevices, Login, Logout, Me, ReadLogin, ResendToken, Signup, VerifyToken,
+        cancel_login, forget_devices, login, logout, me, read_login, resend_token, signup, verify_token,
     },
     reply::{LoginInput, LoginReply, ResendTokenReply, SignupInput, SignupReply, VerifyTokenReply},
     token::{LoginToken, SessionToken},
@@ -74,8 +74,9 @@ impl Client {
 
     /// Begins a login.
     pub async fn login(&self, input: LoginInput) -> Result<LoginReply, ClientError> {
-        let LoginInput { email, password } = input;
-        let input = login::LoginInput { email, password };
+        let LoginInput { email, password, device_token } = input;
+        let device_token = device_token.map(|token| token.reveal().to_owned());
+        let input = login::LoginInput { email, password, device_token };
         self.ask::<Login>(login::Variables { input }).await.map(LoginReply::from)
     }
 
@@ -123,6 +124,13 @@ impl Client {
     /// Ends the session. `false`: there was none.
     pub async fn logout(&self) -> Result<bool, ClientError> {
         Ok(self.ask::<Logout>(logout::Variables).await?.logout.logged_out)
+    }
+
+    /// Forgets every browser in which the holder of the session has signed in: their device tokens are worth nothing from
+    /// now on. Returns how many there were.
+    pub async fn forget_devices(&self) -> Result<u64, ClientError> {
+        let forgotten = self.ask::<ForgetDevices>(forget_devices::Variables).await?.forget_devices.forgotten;
+        Ok(forgotten.try_into().unwrap_or_default())
     }
 
     /// Follows a login until it is over, through lost connections. Begins at once, whether or not the stream is

@@ -5,7 +5,8 @@ use std::fmt;
 
 use anyhow::{anyhow, bail};
 use client_example::{
-    BeginReply, Begun, Client, ClientError, LoginInput, LoginToken, Refused, SessionToken, SignupInput,
+    BeginReply, Begun, Client, ClientError, DeviceToken, LoginInput, LoginToken, Refused, SessionToken,
+    SignupInput,
 };
 use futures_util::StreamExt;
 use serde_json::json;
@@ -28,6 +29,7 @@ pub(crate) async fn run(arguments: Arguments, terminal: &Terminal) -> anyhow::Re
         Command::Watch(holder) => watch(&client, *terminal, holder).await,
         Command::Me(holder) => me(&client, *terminal, holder).await,
         Command::Logout(holder) => logout(&client, *terminal, holder).await,
+        Command::ForgetDevices(holder) => forget_devices(&client, *terminal, holder).await,
         Command::Demo(arguments) => return demo::play(&client, &url, &arguments.phone_url, *terminal).await,
     };
     done.map_err(|error| match error.downcast_ref::<ClientError>() {
@@ -47,9 +49,9 @@ async fn signup(client: &Client, terminal: Terminal, arguments: Signup) -> anyho
 }
 
 async fn login(client: &Client, terminal: Terminal, arguments: Login) -> anyhow::Result<()> {
-    let Login { email, waiting } = arguments;
-    let password = read_password()?;
-    let begun = begun(client.login(LoginInput { email, password }).await?)?;
+    let Login { email, device_token, waiting } = arguments;
+    let (password, device_token) = (read_password()?, device_token.map(DeviceToken::new));
+    let begun = begun(client.login(LoginInput { email, password, device_token }).await?)?;
     settle(client, terminal, begun, waiting.no_wait).await
 }
 
@@ -106,6 +108,11 @@ async fn logout(client: &Client, terminal: Terminal, holder: SessionHolder) -> a
     let logged_out = client.with_bearer(holder.read()?).logout().await?;
     let text = if logged_out { "Logged out." } else { "Nobody was logged in." };
     Ok(terminal.show(text, &json!({ "loggedOut": logged_out }))?)
+}
+
+async fn forget_devices(client: &Client, terminal: Terminal, holder: SessionHolder) -> anyhow::Result<()> {
+    let forgotten = client.with_bearer(holder.read()?).forget_devices().await?;
+    Ok(terminal.show(format!("Forgotten: {forgotten}."), &json!({ "forgotten": forgotten }))?)
 }
 
 impl LoginHolder {

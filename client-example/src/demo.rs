@@ -139,7 +139,11 @@ impl Story<'_> {
     /// A login that the phone denies and a code saves.
     async fn log_in_with_a_code(&mut self) -> anyhow::Result<Session> {
         self.tell("Logging in again, with the password.")?;
-        let input = LoginInput { email: self.person.email.clone(), password: self.person.password.clone() };
+        let input = LoginInput {
+            email: self.person.email.clone(),
+            password: self.person.password.clone(),
+            device_token: None,
+        };
         let begun = begun(self.client.login(input).await?)?;
         let mut watch = self.subscribe(&begun).await?;
         let request = self.push(&begun.status).await?;

@@ -29,5 +29,5 @@ pub use reply::{
     ResendTokenError, ResendTokenErrorCode, ResendTokenReply, SignupError, SignupErrorCode, SignupInput,
     SignupReply, StatusReply, VerifyTokenError, VerifyTokenErrorCode, VerifyTokenReply,
 };
-pub use token::{LoginToken, SessionToken};
+pub use token::{DeviceToken, LoginToken, SessionToken};
 pub use watch::{Interruption, Watch, WatchError};

@@ -5,7 +5,10 @@ use std::fmt;
 
 use chrono::{DateTime, Utc};
 
-use crate::{open_enum::open_enum, token::SessionToken};
+use crate::{
+    open_enum::open_enum,
+    token::{DeviceToken, SessionToken},
+};
 
 /// How a login stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +72,9 @@ pub enum Outcome {
 pub struct Session {
     /// The bearer of this session.
     pub token: SessionToken,
+    /// What to present at the next login from here, as [`LoginInput::device_token`](crate::LoginInput::device_token), in
+    /// place of an older one.
+    pub device_token: DeviceToken,
     /// When the session ends by itself, by the service's clock.
     pub expires_at: DateTime<Utc>,
     /// Whose session it is.
@@ -190,7 +196,8 @@ pub(crate) mod tests {
             masked_phone: "•••99".to_owned(),
             created_at: DateTime::UNIX_EPOCH,
         };
-        Session { token: SessionToken::new("planted"), expires_at: DateTime::UNIX_EPOCH, user }
+        let (token, device_token) = (SessionToken::new("planted"), DeviceToken::new("planted"));
+        Session { token, device_token, expires_at: DateTime::UNIX_EPOCH, user }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::{
         BeginReply, LoginErrorCode, PayloadError, ResendTokenErrorCode, SignupErrorCode, StatusReply,
         VerifyTokenErrorCode,
     },
-    token::{LoginToken, SessionToken},
+    token::{DeviceToken, LoginToken, SessionToken},
 };
 
 // The generated modules look for the schema's scalar, as for its enums, in their parent.
@@ -51,6 +51,7 @@ operation!(ReadLogin, "operations/logins.graphql");
 operation!(WatchLogin, "operations/logins.graphql");
 operation!(Me, "operations/users.graphql");
 operation!(Logout, "operations/sessions.graphql");
+operation!(ForgetDevices, "operations/sessions.graphql");
 
 /// Ways from what one operation's module generated for the three shared fragments into the public types.
 macro_rules! fragments_of {
@@ -76,6 +77,7 @@ macro_rules! fragments_of {
             fn from(fields: $module::SessionFields) -> Self {
                 Self {
                     token: SessionToken::new(fields.token),
+                    device_token: DeviceToken::new(fields.device_token),
                     expires_at: fields.expires_at,
                     user: fields.user.into(),
                 }
@@ -224,7 +226,8 @@ mod tests {
     fn an_approved_login_is_read_with_its_session_and_user() {
         let user = json!({"id": "u1", "fullName": "Ada", "email": "ada@example.com", "countryCode": "44",
             "maskedPhone": "•••07", "createdAt": "2026-11-22T09:00:00Z"});
-        let session = json!({"token": "t", "expiresAt": "2026-11-22T22:00:00Z", "user": user});
+        let session =
+            json!({"token": "t", "deviceToken": "d", "expiresAt": "2026-11-22T22:00:00Z", "user": user});
         let data: read_login::ResponseData =
             serde_json::from_value(json!({"loginStatus": status_json("APPROVED", &session)})).unwrap();
         let status = LoginStatus::from(data.login_status.unwrap());
@@ -232,6 +235,7 @@ mod tests {
         assert_eq!(status.code_channel, Some(CodeChannel::Sms));
         let session = status.session.unwrap();
         assert_eq!(session.token, SessionToken::new("t"));
+        assert_eq!(session.device_token, DeviceToken::new("d"));
         assert_eq!(session.user.full_name, "Ada");
     }
 

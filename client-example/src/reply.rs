@@ -8,7 +8,7 @@ use crate::{
     error::Listed,
     login::{CodeChannel, LoginStatus},
     open_enum::open_enum,
-    token::LoginToken,
+    token::{DeviceToken, LoginToken},
 };
 
 /// A new account.
@@ -33,6 +33,8 @@ pub struct LoginInput {
     pub email: String,
     /// The password given at signup.
     pub password: String,
+    /// What the last session from here came with. It spares its holder the pauses that others' guesses cause.
+    pub device_token: Option<DeviceToken>,
 }
 
 /// The answer of `signup`.

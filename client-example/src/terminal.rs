@@ -39,11 +39,12 @@ impl Terminal {
 
     /// Prints a session with its token: the one time that anybody sees it.
     pub(crate) fn show_session(self, session: &Session) -> io::Result<()> {
-        let Session { token, expires_at, user } = session;
+        let Session { token, device_token, expires_at, user } = session;
         let text = format!(
-            "Signed in as {}, until {}.\nexport COUNTERSIGN_SESSION_TOKEN={}",
+            "Signed in as {}, until {}.\nexport COUNTERSIGN_DEVICE_TOKEN={}\nexport COUNTERSIGN_SESSION_TOKEN={}",
             user_text(user),
             expires_at.trunc_subsecs(0),
+            device_token.reveal(),
             token.reveal()
         );
         self.show(text, &json!({ "session": session_value(session) }))
@@ -135,8 +136,8 @@ fn status_value(status: &LoginStatus) -> Value {
 }
 
 fn session_value(session: &Session) -> Value {
-    let Session { token, expires_at, user } = session;
-    json!({ "token": token.reveal(), "expiresAt": expires_at, "user": user_value(user) })
+    let Session { token, device_token, expires_at, user } = session;
+    json!({ "token": token.reveal(), "deviceToken": device_token.reveal(), "expiresAt": expires_at, "user": user_value(user) })
 }
 
 fn user_value(user: &User) -> Value {

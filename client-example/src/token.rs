@@ -1,5 +1,5 @@
-//! The two secrets that the service hands out. Neither shows itself in a `Debug` text; whoever wants the text asks
-//! for it by name. Nothing here says what a token is worth: that is the service's affair.
+//! The secrets that the service hands out. None shows itself in a `Debug` text; whoever wants the text asks for it by
+//! name. Nothing here says what a token is worth: that is the service's affair.
 
 use std::fmt;
 
@@ -12,6 +12,10 @@ pub struct LoginToken(String);
 /// The bearer of a session: whoever holds it is signed in.
 #[derive(Clone)]
 pub struct SessionToken(String);
+
+/// What a browser is known by in which somebody has signed in before. It signs nobody in.
+#[derive(Clone)]
+pub struct DeviceToken(String);
 
 macro_rules! secret_text {
     ($name:ident) => {
@@ -47,6 +51,7 @@ macro_rules! secret_text {
 
 secret_text!(LoginToken);
 secret_text!(SessionToken);
+secret_text!(DeviceToken);
 
 #[cfg(test)]
 mod tests {
@@ -56,6 +61,7 @@ mod tests {
     fn a_token_does_not_show_itself() {
         assert_eq!(format!("{:?}", LoginToken::new("planted")), "LoginToken(hidden)");
         assert_eq!(format!("{:?}", SessionToken::new("planted")), "SessionToken(hidden)");
+        assert_eq!(format!("{:?}", DeviceToken::new("planted")), "DeviceToken(hidden)");
     }
 
     #[test]

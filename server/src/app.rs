@@ -16,7 +16,8 @@ use crate::{
         Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, HttpSettings, HttpState, Listener,
         PerAddress, Readiness, Unavailable, router,
     },
-    logins::{Hearing, IncomingCallback, Logins},
+    limits::Limits,
+    logins::{Foundations, Hearing, IncomingCallback, Logins},
     provider::authy::{Authy, AuthyConfig},
     random,
     sessions::Sessions,
@@ -54,10 +55,13 @@ impl App {
             timeout: settings.logins.provider_timeout,
             logos: settings.authy.logos,
         })?;
-        let users = Users::new(store.clone(), Passwords::new(settings.passwords)?, tasks.clone());
+        let limits = Limits::new(store.clone(), clock.clone(), settings.limits);
+        let passwords = Passwords::new(settings.passwords)?;
+        let users = Users::new(store.clone(), passwords, limits.clone(), clock.clone(), tasks.clone());
         let sessions = Sessions::new(store.clone(), clock.clone(), events.clone());
         let housekeeping = Housekeeping::new(store.clone(), clock.clone(), settings.retention);
-        let logins = Logins::new(store, Arc::new(authy), clock, events, settings.logins);
+        let provider = Arc::new(authy);
+        let logins = Logins::new(Foundations { store, provider, clock, events, limits }, settings.logins);
         let mut http = settings.http;
         http.listener.drain_timeout = settings.shutdown_timeout;
         http.graphql.costly_fields = graphql::COSTLY_FIELDS;

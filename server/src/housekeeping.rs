@@ -1,4 +1,5 @@
-//! Removing what is over: finished logins with their signups, and sessions past their end.
+//! Removing what is over: finished logins with their signups, sessions past their end, devices nobody has signed in in for
+//! long, and budgets of which nothing is used up.
 //!
 //! In small batches with a rest between them, so that nobody waits for it, and by one instance at a time. What is removed
 //! has long had no meaning for anybody but whoever reads the tables; nothing here decides a login.
@@ -19,6 +20,8 @@ const TURN: &str = "housekeeping";
 const EVERY: Duration = Duration::from_mins(1);
 /// How many rows one statement removes.
 const BATCH: i64 = 500;
+/// For how long it is kept how many codes came back; a day is asked for.
+const COUNTED_FOR: TimeDelta = TimeDelta::hours(48);
 /// The rest between two statements.
 const REST: Duration = Duration::from_millis(50);
 
@@ -44,6 +47,8 @@ pub struct Housekeeping {
 enum Kind {
     Logins,
     Sessions,
+    Devices,
+    Budgets,
 }
 
 impl Housekeeping {
@@ -76,6 +81,9 @@ impl Housekeeping {
         if self.store.take_turn(TURN, now, now + every).await? {
             self.clean_up(Kind::Sessions, now, self.retention.sessions).await?;
             self.clean_up(Kind::Logins, now, self.retention.logins).await?;
+            self.clean_up(Kind::Devices, now, Duration::ZERO).await?;
+            self.clean_up(Kind::Budgets, now, Duration::ZERO).await?;
+            self.store.remove_code_returns(now - COUNTED_FOR).await?;
         }
         Ok(())
     }
@@ -89,6 +97,8 @@ impl Housekeeping {
             let batch = match kind {
                 Kind::Logins => self.store.remove_logins(before, BATCH).await?,
                 Kind::Sessions => self.store.remove_sessions(before, BATCH).await?,
+                Kind::Devices => self.store.remove_devices(before, BATCH).await?,
+                Kind::Budgets => self.store.remove_full_budgets(before, BATCH).await?,
             };
             removed += batch;
             if i64::try_from(batch).unwrap_or(i64::MAX) < BATCH {

@@ -22,6 +22,7 @@ pub mod events;
 pub mod graphql;
 pub mod housekeeping;
 pub mod http;
+pub mod limits;
 pub mod logins;
 pub mod model;
 pub mod provider;

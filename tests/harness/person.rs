@@ -1,6 +1,6 @@
 //! Somebody with a name, an email, a phone and a password that nobody else has.
 
-use client_example::{LoginInput, SignupInput, random};
+use client_example::{DeviceToken, LoginInput, SignupInput, random};
 
 /// A person, before anybody knows them.
 #[derive(Clone)]
@@ -53,7 +53,13 @@ impl Person {
     /// What they type to log in.
     #[must_use]
     pub fn login(&self) -> LoginInput {
-        LoginInput { email: self.email.clone(), password: self.password.clone() }
+        LoginInput { email: self.email.clone(), password: self.password.clone(), device_token: None }
+    }
+
+    /// What they type to log in where they have signed in before.
+    #[must_use]
+    pub fn login_from(&self, device_token: &DeviceToken) -> LoginInput {
+        LoginInput { device_token: Some(device_token.clone()), ..self.login() }
     }
 }
 

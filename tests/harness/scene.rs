@@ -3,16 +3,20 @@
 //! A [`World`](crate::World) and a [`Fleet`](crate::Fleet) are scenes with processes. When a scene ends, everything
 //! secret that it has seen is searched for in what its processes have logged.
 
-use std::{fs, io::Write, path::Path, time::Duration};
+use std::{fs, io::Write, net::IpAddr, path::Path, time::Duration};
 
 use client_example::{
     Begun, Client, LoginState, LoginStatus, LoginToken, Session, Watch,
     phone::{ApprovalRequest, Device, Phone},
 };
 use futures_util::StreamExt;
+use reqwest::header::HeaderName;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::{Database, Person, Planted, settings::API_KEY};
+
+const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// A service and a sandbox as people see them.
 #[derive(Debug)]
@@ -73,6 +77,28 @@ impl Scene {
             Database::Sqlite => panic!("SQLite has no locks of rows"),
             Database::Postgres(database) => database.hold(statement).await,
         }
+    }
+
+    /// A client whose HTTP requests come from this address, as a proxy on this machine tells it: `TRUSTED_PROXIES` has to
+    /// name that.
+    pub fn client_from(&self, address: IpAddr) -> Client {
+        let told = address.to_string().parse().unwrap();
+        let headers = [(HeaderName::from_static(FORWARDED_FOR), told)].into_iter().collect();
+        let http = reqwest::Client::builder().no_proxy().default_headers(headers).build().unwrap();
+        Client::builder(&self.service_address).timeout(Duration::from_mins(1)).http(http).build().unwrap()
+    }
+
+    /// What the service answers to an operation that comes from this address, and the id of the request. For crowds: all
+    /// come over the same few connections.
+    pub async fn ask_from(&self, address: IpAddr, query: &str, variables: &Value) -> (Value, String) {
+        let request = self
+            .http
+            .post(format!("{}/graphql", self.service_address))
+            .header(FORWARDED_FOR, address.to_string())
+            .json(&json!({ "query": query, "variables": variables }));
+        let answer = request.send().await.unwrap();
+        let request_id = answer.headers()["x-request-id"].to_str().unwrap().to_owned();
+        (answer.json().await.unwrap(), request_id)
     }
 
     /// Where the service is: `http://127.0.0.1:…`.
@@ -160,6 +186,7 @@ impl Scene {
         let status = self.wait_for_state(token, LoginState::Approved).await;
         let session = status.session.unwrap();
         self.planted.plant("session token", session.token.reveal());
+        self.planted.plant("device token", session.device_token.reveal());
         session
     }
 

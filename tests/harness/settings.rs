@@ -7,6 +7,30 @@ use crate::{Database, Process, run};
 /// The key that a sandbox signs with where it is a process of its own.
 pub(crate) const API_KEY: &str = "key-of-the-sandbox-0123456789abcdef";
 
+/// What stories use up that are not about it: in their course one person does in a minute what takes others a month. Stories
+/// about a budget say what it is.
+const BUDGETS: [&str; 19] = [
+    "WRONG_PASSWORDS_PER_EMAIL_AND_NETWORK",
+    "WRONG_PASSWORDS_PER_ADDRESS",
+    "WRONG_PASSWORDS_PER_EMAIL",
+    "WRONG_PASSWORDS_PER_DEVICE",
+    "WRONG_CODES_PER_PHONE",
+    "WRONG_CODES_PER_UNPROVEN_PHONE",
+    "CODES_PER_LOGIN",
+    "CODES_PER_PHONE",
+    "CODES_PER_PHONE_DAILY",
+    "CODES_PER_UNPROVEN_PHONE",
+    "CODES_PER_UNPROVEN_PHONE_DAILY",
+    "CODES_PER_CALLING_CODE",
+    "CODES_FOR_ALL",
+    "SIGNUPS_PER_ADDRESS",
+    "SIGNUPS_PER_PHONE",
+    "PUSHES_PER_PHONE",
+    "PUSHES_PER_UNPROVEN_PHONE",
+    "DENIALS_PER_PHONE_AND_NETWORK",
+    "DENIALS_PER_PHONE",
+];
+
 /// Environment variables, and nothing of whoever runs the tests.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings(Vec<(String, String)>);
@@ -14,7 +38,14 @@ pub(crate) struct Settings(Vec<(String, String)>);
 impl Default for Settings {
     fn default() -> Self {
         let settings = [("LOG_LEVEL", "trace"), ("HASH_THREADS", "2"), ("SHUTDOWN_DELAY", "0s")];
-        Self(settings.map(|(variable, value)| (variable.to_owned(), value.to_owned())).into())
+        let mut settings =
+            Self(settings.map(|(variable, value)| (variable.to_owned(), value.to_owned())).into());
+        for budget in BUDGETS {
+            settings.set(budget, "100000/1h");
+        }
+        settings.set("OPEN_PUSHES_PER_PHONE", "100");
+        settings.set("RETURNED_CODES_SAMPLE", "1000000");
+        settings
     }
 }
 

@@ -93,7 +93,8 @@ async fn a_wrong_password_and_an_unknown_email_get_the_same_answer(database: Dat
     world.phone.forget_calls().await.unwrap();
     let wrong = LoginInput { password: "not my password".to_owned(), ..person.login() };
     let unknown = Person::new();
-    let absurd = LoginInput { email: "no address".to_owned(), password: "x".repeat(5_000) };
+    let absurd =
+        LoginInput { email: "no address".to_owned(), password: "x".repeat(5_000), device_token: None };
     let mut replies = Vec::new();
     for input in [wrong, unknown.login(), absurd] {
         replies.push(world.client.login(input).await.unwrap());
@@ -110,6 +111,7 @@ async fn an_email_is_the_same_in_capitals_and_a_password_however_it_is_composed(
     let typed = LoginInput {
         email: format!(" {} ", person.email.to_uppercase()),
         password: "caf\u{e9} au lait e\u{301}te\u{301}".to_owned(),
+        device_token: None,
     };
     assert!(world.client.login(typed).await.unwrap().login_token.is_some());
 }

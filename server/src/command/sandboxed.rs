@@ -41,6 +41,7 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
         },
         logins: dev.logins,
         passwords: dev.passwords,
+        limits: dev.limits,
         events: dev.events,
         retention: dev.retention,
         shutdown_delay: Duration::ZERO,

@@ -10,6 +10,7 @@ use url::Url;
 use super::sandboxed;
 use super::{
     AuthySettings, SettingError, Settings,
+    limits::LimitArguments,
     values::{
         DatabaseUrl, Logos, duration, duration_or_none, http_url, is_loopback, required, short_duration,
     },
@@ -98,6 +99,8 @@ pub struct ServeArguments {
     #[command(flatten)]
     passwords: PasswordArguments,
     #[command(flatten)]
+    limits: LimitArguments,
+    #[command(flatten)]
     wire: WireArguments,
 }
 
@@ -151,6 +154,12 @@ pub(super) struct LoginArguments {
     /// Whether a denial on the phone ends the login, instead of leaving a code to be typed.
     #[arg(long, env = "DENIED_IS_FINAL", default_value_t = false, action = clap::ArgAction::Set)]
     denied_is_final: bool,
+    /// Codes that one login may have judged; when all were wrong, it is over.
+    #[arg(long, env = "WRONG_CODES_PER_LOGIN", default_value_t = 5, value_parser = clap::value_parser!(i32).range(1..=100))]
+    wrong_codes_per_login: i32,
+    /// How long a browser is known after somebody has signed in in it.
+    #[arg(long, env = "DEVICE_TTL", default_value = "180d", value_parser = duration)]
+    device_ttl: Duration,
     /// The logos of the push: `default=https://…,low=https://…`.
     #[arg(long, env = "APPROVAL_LOGOS", default_value = "")]
     pub(super) approval_logos: Logos,
@@ -206,6 +215,8 @@ impl LoginArguments {
             provider_timeout: self.provider_timeout,
             resend_pause: self.resend_pause,
             denied_is_final: self.denied_is_final,
+            tries: self.wrong_codes_per_login,
+            device_ttl: self.device_ttl,
         }
     }
 }
@@ -255,6 +266,7 @@ impl ServeArguments {
             },
             logins: self.logins.check(),
             passwords: self.passwords.check(),
+            limits: self.limits.check_public(),
             events,
             retention,
             shutdown_delay: self.shutdown_delay,

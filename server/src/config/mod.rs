@@ -4,6 +4,7 @@
 //! what the environment says wins.
 
 mod arguments;
+mod limits;
 #[cfg(feature = "sandbox")]
 mod sandboxed;
 mod values;
@@ -24,6 +25,7 @@ use crate::{
     events::Transport,
     housekeeping::Retention,
     http::HttpSettings,
+    limits::LimitSettings,
     logins::LoginSettings,
     provider::authy::{ApiKey, Logo},
     storage::StoreSettings,
@@ -142,6 +144,8 @@ pub struct Settings {
     pub logins: LoginSettings,
     /// How passwords are hashed.
     pub passwords: PasswordSettings,
+    /// How often what may be done.
+    pub limits: LimitSettings,
     /// How hints reach other instances.
     pub events: Transport,
     /// For how long what is over is kept.

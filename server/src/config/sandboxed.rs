@@ -7,6 +7,7 @@ use clap::Args;
 use super::{
     SettingError,
     arguments::{DatabaseArguments, FleetArguments, LoginArguments, PasswordArguments},
+    limits::LimitArguments,
     values::{DatabaseUrl, http_url, required},
     wire::WireArguments,
 };
@@ -14,6 +15,7 @@ use crate::{
     events::Transport,
     housekeeping::Retention,
     http::HttpSettings,
+    limits::LimitSettings,
     logins::LoginSettings,
     provider::authy::{ApiKey, Logo},
     storage::{Durability, StoreSettings},
@@ -40,6 +42,8 @@ pub struct DevArguments {
     logins: LoginArguments,
     #[command(flatten)]
     passwords: PasswordArguments,
+    #[command(flatten)]
+    limits: LimitArguments,
     #[command(flatten)]
     wire: WireArguments,
 }
@@ -83,6 +87,8 @@ pub struct DevSettings {
     pub logins: LoginSettings,
     /// How passwords are hashed.
     pub passwords: PasswordSettings,
+    /// How often what may be done.
+    pub limits: LimitSettings,
     /// The logos of the push.
     pub logos: Vec<Logo>,
     /// Who may talk to it, and how much.
@@ -117,6 +123,7 @@ impl DevArguments {
             retention,
             logins: self.logins.check(),
             passwords: self.passwords.check(),
+            limits: self.limits.check_local(),
             logos: self.logins.approval_logos.0,
             http: self.wire.check_local(),
         })

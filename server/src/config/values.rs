@@ -5,7 +5,14 @@ use std::{fmt, str::FromStr, time::Duration};
 use url::{Host, Url};
 
 use super::SettingError;
-use crate::{provider::authy::Logo, storage::check_url};
+use crate::{
+    model::{CountryCode, Rate},
+    provider::authy::Logo,
+    storage::check_url,
+};
+
+/// More than this is as good as no budget at all.
+const LARGEST_BUDGET: u32 = 1_000_000;
 
 /// Authy takes no longer ones, in bytes.
 const LONGEST_LOGO_URL: usize = 500;
@@ -109,6 +116,21 @@ pub(super) fn duration_or_none(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// Reads a budget such as `5/1h`. There is none that nobody could use up.
+pub(super) fn rate(text: &str) -> Result<Rate, String> {
+    let (count, per) = text.split_once('/').ok_or("must be like `5/1h`: how many, and in which time")?;
+    match count.parse() {
+        Ok(count @ 1..=LARGEST_BUDGET) => Ok(Rate { count, per: duration(per)? }),
+        _ => Err("must begin with a number from 1 to 1000000".to_owned()),
+    }
+}
+
+/// Reads a calling code: digits, with or without a plus.
+pub(super) fn calling_code(text: &str) -> Result<String, String> {
+    let code = CountryCode::parse(text).map_err(|error| error.to_string())?;
+    Ok(code.digits().to_owned())
+}
+
 /// Reads an `http` or `https` URL: the place of something, so that a path can follow.
 pub(super) fn http_url(text: &str) -> Result<Url, &'static str> {
     let url = Url::parse(text).map_err(|_| "must be a URL")?;
@@ -182,6 +204,22 @@ mod tests {
         for wrong in ["", "login.example.com", "ftp://a", "https://a/?b=c", "https://a/#b"] {
             assert!(http_url(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_budget_says_how_many_in_which_time() {
+        assert_eq!(rate("5/1h"), Ok(Rate { count: 5, per: Duration::from_hours(1) }));
+        assert_eq!(rate("1000000/1ms").map(|rate| rate.count), Ok(1_000_000));
+        for wrong in ["", "5", "5/", "/1h", "0/1h", "-1/1h", "1000001/1h", "5/0s", "5/2000d", "off", "5/1h/2"]
+        {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn calling_codes_are_those_that_some_country_has() {
+        assert_eq!(calling_code(" +44 "), Ok("44".to_owned()));
+        assert!(calling_code("999").is_err() && calling_code("GB").is_err() && calling_code("").is_err());
     }
 
     #[test]

@@ -76,7 +76,8 @@ impl CodeMutation {
         }
     }
 
-    /// Sends another code, at most one in 30 seconds for one login. An open push stays open.
+    /// Sends another code: at most one in 30 seconds and five in all for one login, and not without end to one phone. An
+    /// open push stays open.
     async fn resend_token(
         &self,
         context: &Context<'_>,
@@ -116,7 +117,7 @@ impl From<VerifyError> for VerifyTokenPayload {
         let field =
             matches!(code, Code::InvalidCode | Code::CodeAlreadyUsed).then(|| "input.code".to_owned());
         let (status, retry_after) = error.into_status();
-        let tries_left = status.as_ref().map(|status| status.login.tries_left());
+        let tries_left = status.as_ref().map(|status| status.tries_left);
         let error = VerifyTokenError {
             code,
             message: message.to_owned(),

@@ -89,12 +89,14 @@ pub enum SignupErrorCode {
     InvalidPassword,
     /// The password is on the list of common ones.
     CommonPassword,
-    /// The provider of the second factor will not serve this phone.
+    /// This phone cannot be used: the provider of the second factor will not serve it, or (with `input.countryCode` as the
+    /// field) this service does not serve its country.
     ProviderRefused,
     /// The provider of the second factor cannot be asked just now. With a `loginToken`: ask for a code by
     /// `resendToken` later. Without: sign up again later.
     ProviderUnavailable,
-    /// Too often. Wait for `retryAfterSeconds`.
+    /// Too often. With a `loginToken`: no more codes are sent just now, and `resendToken` sends one after
+    /// `retryAfterSeconds`. Without: sign up again after them.
     RateLimited,
     /// Too many people at once. Wait for `retryAfterSeconds`.
     Busy,
@@ -108,7 +110,8 @@ pub enum LoginErrorCode {
     /// The provider of the second factor cannot be asked just now. With a `loginToken`: ask for a code by
     /// `resendToken` later. Without: log in again later.
     ProviderUnavailable,
-    /// Too often. Wait for `retryAfterSeconds`.
+    /// Too often. With a `loginToken`: no more codes are sent just now, and `resendToken` sends one after
+    /// `retryAfterSeconds`; the code that an app shows is taken all the while. Without: log in again after them.
     RateLimited,
     /// Too many people at once. Wait for `retryAfterSeconds`.
     Busy,
@@ -127,7 +130,8 @@ pub enum VerifyTokenErrorCode {
     LoginOver,
     /// The provider of the second factor cannot be asked just now.
     ProviderUnavailable,
-    /// Too often. Wait for `retryAfterSeconds`.
+    /// Too many wrong codes, for this login or for others of the same phone. The code was not judged: wait for
+    /// `retryAfterSeconds`, or approve the push.
     RateLimited,
 }
 

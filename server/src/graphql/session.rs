@@ -11,6 +11,9 @@ use crate::logins::OpenSession;
 pub struct Session {
     /// The secret that signs the person in: `Authorization: Bearer …`, over HTTP and in `connection_init`.
     token: String,
+    /// What this browser is known by from now on: keep it, in place of an older one, beyond the session, and present it as
+    /// `LoginInput.deviceToken`. It signs nobody in. A secret all the same.
+    device_token: String,
     /// When the session ends by itself.
     expires_at: DateTime<Utc>,
     /// Who is signed in.
@@ -21,6 +24,7 @@ impl From<OpenSession> for Session {
     fn from(session: OpenSession) -> Self {
         Self {
             token: session.token.reveal(),
+            device_token: session.device_token.reveal(),
             expires_at: session.expires_at,
             user: User::from(&session.user),
         }
@@ -34,7 +38,14 @@ pub struct LogoutPayload {
     logged_out: bool,
 }
 
-/// Logging out.
+/// What became of `forgetDevices`.
+#[derive(Debug, SimpleObject)]
+pub struct ForgetDevicesPayload {
+    /// How many devices are no longer known. Zero where nobody was signed in.
+    forgotten: i32,
+}
+
+/// Logging out, and being forgotten.
 #[derive(Default)]
 pub struct SessionMutation;
 
@@ -48,5 +59,16 @@ impl SessionMutation {
         };
         let revoked = api(context)?.sessions.revoke(signed_in.session.id).await;
         Ok(LogoutPayload { logged_out: revoked.map_err(|error| internal(context, &error))? })
+    }
+
+    /// Forgets all browsers in which the user has signed in, this one included: their device tokens say nothing any more.
+    /// For somebody who has lost one. Sessions go on.
+    async fn forget_devices(&self, context: &Context<'_>) -> Result<ForgetDevicesPayload> {
+        let Some(signed_in) = signed_in(context) else {
+            return Ok(ForgetDevicesPayload { forgotten: 0 });
+        };
+        let forgotten = api(context)?.users.forget_devices(signed_in.user.id).await;
+        let forgotten = forgotten.map_err(|error| internal(context, &error))?;
+        Ok(ForgetDevicesPayload { forgotten: i32::try_from(forgotten).unwrap_or(i32::MAX) })
     }
 }

@@ -10,6 +10,7 @@ use super::{
     origin, signed_in,
 };
 use crate::{
+    limits::LimitError,
     logins::{BeginError, Begun, CodeTrouble, Whom},
     model::{self, InvalidPassword},
     users::{FieldFault, PasswordError, SignupForm, SignupRejection},
@@ -96,24 +97,31 @@ impl SignupMutation {
     /// `FAILED` with `EMAIL_TAKEN`.
     async fn signup(&self, context: &Context<'_>, input: SignupInput) -> Result<SignupPayload> {
         let api = api(context)?;
+        let origin = origin(context);
         let form = SignupForm {
             full_name: &input.full_name,
             email: &input.email,
             country_code: &input.country_code,
             phone: &input.phone,
             password: &input.password,
+            from: origin.address,
         };
         let signup = match api.users.prepare_signup(&form).await {
             Ok(signup) => signup,
             Err(SignupRejection::Invalid(faults)) => {
                 return Ok(SignupPayload::rejected(faults.into_iter().map(Into::into).collect()));
             }
+            Err(SignupRejection::Limit(LimitError::UsedUp { retry_after })) => {
+                return Ok(SignupPayload::rejected(vec![SignupError::rate_limited(Some(seconds(
+                    retry_after,
+                )))]));
+            }
             Err(SignupRejection::Password(PasswordError::Busy { retry_after })) => {
                 return Ok(SignupPayload::rejected(vec![SignupError::busy(seconds(retry_after))]));
             }
             Err(error) => return Err(internal(context, &error)),
         };
-        match api.logins.begin(Whom::Newcomer(&signup), origin(context)).await {
+        match api.logins.begin(Whom::Newcomer(&signup), origin).await {
             Ok(begun) => Ok(begun.into()),
             Err(BeginError::Store(error)) => Err(internal(context, &error)),
             Err(error) => Ok(SignupPayload::rejected(vec![error.into()])),
@@ -177,6 +185,9 @@ impl From<FieldFault> for SignupError {
             FieldFault::Email => (Code::InvalidEmail, "email", "This is not an email address."),
             FieldFault::CountryCode => {
                 (Code::InvalidCountryCode, "countryCode", "There is no such calling code.")
+            }
+            FieldFault::CountryNotServed => {
+                (Code::ProviderRefused, "countryCode", "Phones of this country cannot be used here.")
             }
             FieldFault::Phone => (Code::InvalidPhone, "phone", "This is not a phone number of that country."),
             FieldFault::Password(InvalidPassword::TooShort) => {

@@ -4,9 +4,10 @@ use std::{net::IpAddr, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use super::{CodeTrouble, LoginStatus, Logins, Patience, ask, delta};
+use super::{CodeTrouble, LoginStatus, Logins, Patience, ask, code::Recipient, delta};
 use crate::{
-    model::{Email, LoginId, LoginToken, PendingSignup, Phone, ProviderUserId, SessionSalt, User},
+    limits::{self, LimitError, PhoneUse, PushPlace, Standing},
+    model::{DeviceId, Email, LoginId, LoginToken, PendingSignup, Phone, ProviderUserId, SessionSalt, User},
     provider::{ApprovalRequest, ProviderError, Sending},
     random,
     storage::{NewLogin, StoreError},
@@ -18,8 +19,8 @@ const DRAWS: usize = 8;
 /// Who wants to get in.
 #[derive(Clone, Copy, Debug)]
 pub enum Whom<'a> {
-    /// A user whose password was right.
-    User(&'a User),
+    /// A user whose password was right, and the known device that they presented.
+    User(&'a User, Option<DeviceId>),
     /// Somebody who becomes one when the phone is proven.
     Newcomer(&'a PendingSignup),
 }
@@ -66,6 +67,8 @@ pub enum BeginError {
 struct Draft {
     id: LoginId,
     token: LoginToken,
+    /// Where it may push.
+    place: Option<PushPlace>,
     match_number: Option<String>,
     provider_user_id: ProviderUserId,
     created_at: DateTime<Utc>,
@@ -75,21 +78,37 @@ struct Draft {
 impl Whom<'_> {
     fn email(&self) -> &Email {
         match self {
-            Self::User(user) => &user.email,
+            Self::User(user, _) => &user.email,
             Self::Newcomer(signup) => &signup.email,
         }
     }
 
     fn phone(&self) -> &Phone {
         match self {
-            Self::User(user) => &user.phone,
+            Self::User(user, _) => &user.phone,
             Self::Newcomer(signup) => &signup.phone,
         }
     }
 
+    fn device(&self) -> Option<DeviceId> {
+        match self {
+            Self::User(_, device) => *device,
+            Self::Newcomer(_) => None,
+        }
+    }
+
+    fn phone_use(&self) -> PhoneUse<'_> {
+        let standing = match self {
+            Self::User(_, None) => Standing::Proven,
+            Self::User(_, Some(device)) => Standing::KnownDevice(*device),
+            Self::Newcomer(_) => Standing::Unproven,
+        };
+        PhoneUse { phone: self.phone(), standing }
+    }
+
     fn message(&self) -> String {
         match self {
-            Self::User(user) => format!("Log in as {}", user.email.as_str()),
+            Self::User(user, _) => format!("Log in as {}", user.email.as_str()),
             Self::Newcomer(signup) => format!("Create an account for {}", signup.email.as_str()),
         }
     }
@@ -100,7 +119,7 @@ impl Logins {
     pub async fn begin(&self, whom: Whom<'_>, origin: Origin) -> Result<Begun, BeginError> {
         let patience = self.patience();
         let provider_user_id = self.known_at_provider(whom, patience).await?;
-        let mut draft = self.store_draft(whom, provider_user_id).await?;
+        let mut draft = self.store_draft(whom, origin, provider_user_id).await?;
         // At once: whatever becomes of the rest, it ends in time.
         self.deadline.set(draft.expires_at);
         tracing::info!(login.id = %draft.id, "login begun");
@@ -108,7 +127,7 @@ impl Logins {
             Ok(()) => None,
             Err(error) => {
                 tracing::info!(login.id = %draft.id, %error, "no push was sent, so a code is");
-                self.send_first_code(&draft, patience).await?
+                self.send_first_code(&draft, whom, patience).await?
             }
         };
         let status = self.find_status(&draft.token).await?.ok_or(BeginError::Unavailable)?;
@@ -122,7 +141,7 @@ impl Logins {
         patience: Patience,
     ) -> Result<ProviderUserId, BeginError> {
         let name = self.provider.name();
-        if let Whom::User(user) = whom
+        if let Whom::User(user, _) = whom
             && let Some(known) = self.store.find_enrollment(user.id, name).await?
         {
             return Ok(known);
@@ -137,7 +156,7 @@ impl Logins {
         patience: Patience,
     ) -> Result<Result<ProviderUserId, ProviderError>, StoreError> {
         let enrolled = patience.with(self.provider.enrol(whom.email(), whom.phone())).await;
-        if let (Whom::User(user), Ok(known)) = (whom, &enrolled) {
+        if let (Whom::User(user, _), Ok(known)) = (whom, &enrolled) {
             self.store.save_enrollment(user.id, self.provider.name(), known, self.clock.now()).await?;
         }
         Ok(enrolled)
@@ -146,20 +165,31 @@ impl Logins {
     async fn store_draft(
         &self,
         whom: Whom<'_>,
+        origin: Origin,
         provider_user_id: ProviderUserId,
     ) -> Result<Draft, StoreError> {
         let created_at = self.clock.now();
         let expires_at = created_at + delta(self.settings.ttl);
+        let network = origin.address.map(limits::network);
+        let place = match self.limits.take_push(whom.phone_use(), network.as_deref(), expires_at).await {
+            Ok(place) => Some(place),
+            Err(LimitError::UsedUp { .. }) => None,
+            Err(LimitError::Store(error)) => return Err(error),
+        };
         let (token, salt) =
             (LoginToken::from_bytes(random::bytes()), SessionSalt::from_bytes(random::bytes()));
         let id = LoginId::new(random::id(created_at));
         let (user_id, signup) = match whom {
-            Whom::User(user) => (Some(user.id), None),
+            Whom::User(user, _) => (Some(user.id), None),
             Whom::Newcomer(signup) => (None, Some(signup)),
         };
         for draw in 0..=DRAWS {
-            // Where all numbers are taken, or somebody always takes the same one, the login has none, and no push.
-            let match_number = if draw < DRAWS { self.free_match_number(whom.phone()).await? } else { None };
+            // Without a push there is nothing to compare. Where all numbers are taken, or somebody always takes the same
+            // one, there is no push.
+            let match_number = match place {
+                Some(_) if draw < DRAWS => self.free_match_number(whom.phone()).await?,
+                _ => None,
+            };
             let new = NewLogin {
                 id,
                 user_id,
@@ -167,15 +197,27 @@ impl Logins {
                 phone: whom.phone(),
                 login_token: token.hash(),
                 session_token: token.derive_session_token(&salt).hash(),
+                device_token: token.derive_device_token(&salt).hash(),
                 session_salt: &salt,
                 match_number: match_number.as_deref(),
+                push_place: place.as_ref().map(|place| &place.key),
+                device_id: whom.device(),
+                network: network.as_deref(),
                 provider: self.provider.name(),
                 provider_user_id: &provider_user_id,
                 created_at,
                 expires_at,
             };
             if self.store.begin_login(&new).await? {
-                return Ok(Draft { id, token, match_number, provider_user_id, created_at, expires_at });
+                return Ok(Draft {
+                    id,
+                    token,
+                    place,
+                    match_number,
+                    provider_user_id,
+                    created_at,
+                    expires_at,
+                });
             }
         }
         Err(StoreError::Corrupt { table: "logins", column: "id" })
@@ -189,7 +231,8 @@ impl Logins {
         Ok(free.get(random::below(free.len())).cloned())
     }
 
-    /// Sends the push. A person whom the provider has forgotten is registered again, once.
+    /// Sends the push, where there is a place for it on the phone. A person whom the provider has forgotten is registered
+    /// again, once.
     async fn push(
         &self,
         draft: &mut Draft,
@@ -197,16 +240,19 @@ impl Logins {
         origin: Origin,
         patience: Patience,
     ) -> Result<Result<(), ProviderError>, StoreError> {
+        let Some(place) = draft.place.take() else {
+            return Ok(Err(ProviderError::NotAsked));
+        };
         let mut sent = self.request_approval(draft, whom, origin, patience).await;
         if matches!(sent, Err(ProviderError::NotEnrolled)) {
-            match self.enrol(whom, patience).await? {
+            sent = match self.enrol(whom, patience).await? {
                 Ok(known) => {
                     self.store.record_provider_user(draft.id, &known).await?;
                     draft.provider_user_id = known;
+                    self.request_approval(draft, whom, origin, patience).await
                 }
-                Err(error) => return Ok(Err(error)),
-            }
-            sent = self.request_approval(draft, whom, origin, patience).await;
+                Err(error) => Err(error),
+            };
         }
         match sent {
             Ok(push) => {
@@ -215,7 +261,12 @@ impl Logins {
                 self.asking.set(ask_at);
                 Ok(Ok(()))
             }
-            Err(error) => Ok(Err(error)),
+            Err(error) => {
+                if !error.may_have_taken_effect() {
+                    self.limits.give_back(place.grant).await;
+                }
+                Ok(Err(error))
+            }
         }
     }
 
@@ -249,9 +300,11 @@ impl Logins {
     async fn send_first_code(
         &self,
         draft: &Draft,
+        whom: Whom<'_>,
         patience: Patience,
     ) -> Result<Option<CodeTrouble>, StoreError> {
-        match self.send_code(draft.id, &draft.provider_user_id, Sending::Preferred, patience).await? {
+        let to = Recipient { login: draft.id, user: &draft.provider_user_id, phone: whom.phone_use() };
+        match self.send_code(&to, Sending::Preferred, patience).await? {
             Ok(()) => Ok(None),
             Err(trouble) => {
                 tracing::warn!(login.id = %draft.id, %trouble, "neither a push nor a code was sent");

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use super::{LoginStatus, Logins, Patience, delta};
 use crate::{
-    model::{Code, CodeChannel, Decision, LoginId, LoginState, LoginToken, MAX_TRIES, ProviderUserId},
+    limits::{LimitError, PhoneUse, Standing},
+    model::{
+        Code, CodeChannel, Decision, Login, LoginId, LoginPurpose, LoginState, LoginToken, ProviderUserId,
+    },
     provider::{CodeJudgement, ProviderError, Sending},
     storage::StoreError,
 };
@@ -24,10 +27,10 @@ pub enum CodeTrouble {
     /// Codes cannot travel this way to this person.
     #[error("codes cannot travel this way")]
     ChannelUnavailable,
-    /// The provider asks for a pause.
-    #[error("the provider asks for a pause")]
+    /// The provider asks for a pause, or too many were sent.
+    #[error("a pause is due")]
     RateLimited {
-        /// How long, where it says so.
+        /// How long, where that is known.
         retry_after: Option<Duration>,
     },
     /// The provider cannot be asked, or will not.
@@ -53,8 +56,8 @@ pub enum VerifyError {
     /// All tries are in other hands just now.
     #[error("all tries are taken")]
     AllTriesTaken(Box<LoginStatus>, Duration),
-    /// The provider asks for a pause. The try is given back.
-    #[error("the provider asks for a pause")]
+    /// The provider asks for a pause, or too many codes were wrong for this phone. The try is given back.
+    #[error("a pause is due")]
     RateLimited(Box<LoginStatus>, Option<Duration>),
     /// The provider could not be asked, or gave no answer.
     #[error("the provider cannot judge the code")]
@@ -81,6 +84,38 @@ pub enum ResendError {
     Store(#[from] StoreError),
 }
 
+/// Whom a code is sent to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Recipient<'a> {
+    /// For which login.
+    pub(super) login: LoginId,
+    /// How the provider knows the person.
+    pub(super) user: &'a ProviderUserId,
+    /// Their phone, and what is known of them.
+    pub(super) phone: PhoneUse<'a>,
+}
+
+impl<'a> Recipient<'a> {
+    fn of(login: &'a Login) -> Self {
+        Self { login: login.id, user: &login.provider_user_id, phone: phone_use(login) }
+    }
+}
+
+/// Whose budgets a login takes from.
+pub(super) fn phone_use(login: &Login) -> PhoneUse<'_> {
+    let standing = match (login.purpose, login.device_id) {
+        (LoginPurpose::Signup, _) => Standing::Unproven,
+        (LoginPurpose::Login, None) => Standing::Proven,
+        (LoginPurpose::Login, Some(device)) => Standing::KnownDevice(device),
+    };
+    PhoneUse { phone: &login.phone, standing }
+}
+
+/// Whether the provider certainly did not judge a code.
+fn was_no_guess(judged: &Result<CodeJudgement, ProviderError>) -> bool {
+    judged.as_ref().is_err_and(ProviderError::was_certainly_not_judged)
+}
+
 impl Logins {
     /// Has a code judged, and signs the person in where it is right. On a login that is approved already, nobody is
     /// asked: the answer is the same again.
@@ -96,14 +131,28 @@ impl Logins {
             return Err(VerifyError::InvalidCode(Box::new(status)));
         };
         let id = status.login.id;
-        if self.store.take_try(id, self.clock.now()).await?.is_none() {
+        if !self.store.take_try(id, self.settings.tries, self.clock.now()).await? {
             return Err(self.no_try_left(token).await?);
         }
+        let grant = match self.limits.take_code_try(phone_use(&status.login)).await {
+            Ok(grant) => grant,
+            Err(error) => {
+                self.store.give_back_try(id).await?;
+                return match error {
+                    LimitError::UsedUp { retry_after } => {
+                        Err(VerifyError::RateLimited(Box::new(status), Some(retry_after)))
+                    }
+                    LimitError::Store(error) => Err(error.into()),
+                };
+            }
+        };
         let judged =
             self.patience().with(self.provider.check_code(&status.login.provider_user_id, &code)).await;
         if let Ok(CodeJudgement::Right) = judged {
             let settled =
-                self.decide(id, Decision::RightCode, None).await.inspect_err(|_| self.keep_right_code(id))?;
+                self.decide(id, Decision::RightCode, None).await.inspect_err(|_| self.keep_right_code(id));
+            self.limits.give_back(grant).await;
+            let settled = settled?;
             let was_first = settled.is_some_and(|settled| settled.effect.ends_the_login());
             let status = self.find_status(token).await?.ok_or(VerifyError::LoginNotFound)?;
             // Ours, whatever it came to; or somebody else's, a push approved at the same moment.
@@ -117,7 +166,12 @@ impl Logins {
         if let Err(error) = &judged {
             tracing::warn!(login.id = %id, %error, "a code was not judged");
         }
-        self.count(id, &judged).await?;
+        if was_no_guess(&judged) {
+            self.limits.give_back(grant).await;
+            self.store.give_back_try(id).await?;
+        } else if self.store.record_wrong_code(id).await? >= self.settings.tries {
+            self.decide(id, Decision::TooManyWrongCodes, None).await?;
+        }
         let status = Box::new(self.find_status(token).await?.ok_or(VerifyError::LoginNotFound)?);
         Err(match judged {
             Ok(CodeJudgement::AlreadyUsed) => VerifyError::CodeAlreadyUsed(status),
@@ -125,23 +179,6 @@ impl Logins {
             Err(ProviderError::RateLimited { retry_after }) => VerifyError::RateLimited(status, retry_after),
             Err(_) => VerifyError::Unavailable(status),
         })
-    }
-
-    /// Gives a try back, or counts it as wrong; the last one ends the login.
-    async fn count(
-        &self,
-        id: LoginId,
-        judged: &Result<CodeJudgement, ProviderError>,
-    ) -> Result<(), StoreError> {
-        match judged {
-            Err(error) if error.was_certainly_not_judged() => self.store.give_back_try(id).await,
-            _ => {
-                if self.store.record_wrong_code(id).await? >= MAX_TRIES {
-                    self.decide(id, Decision::TooManyWrongCodes, None).await?;
-                }
-                Ok(())
-            }
-        }
     }
 
     async fn no_try_left(&self, token: &LoginToken) -> Result<VerifyError, StoreError> {
@@ -173,8 +210,7 @@ impl Logins {
             Some(CodeChannel::Voice) => Sending::Voice,
             Some(CodeChannel::Sms) | None => Sending::Sms,
         };
-        let login = &status.login;
-        let sent = self.send_code(login.id, &login.provider_user_id, sending, self.patience()).await?;
+        let sent = self.send_code(&Recipient::of(&status.login), sending, self.patience()).await?;
         let status = self.find_status(token).await?.ok_or(ResendError::LoginNotFound)?;
         match sent {
             Ok(()) => Ok(status),
@@ -188,21 +224,45 @@ impl Logins {
         }
     }
 
-    /// Sends a code, unless another was sent a moment ago. The pause is taken first, and given back where certainly
-    /// nothing was sent.
+    /// Sends a code, unless another was sent a moment ago, or too many were. Pause and budgets are taken first, and given
+    /// back where certainly nothing was sent.
     pub(super) async fn send_code(
         &self,
-        id: LoginId,
-        user: &ProviderUserId,
+        to: &Recipient<'_>,
         sending: Sending,
         patience: Patience,
     ) -> Result<Result<(), CodeTrouble>, StoreError> {
+        let Recipient { login: id, user, phone } = *to;
         let now = self.clock.now();
         let next = now + delta(self.settings.resend_pause);
         if !self.store.take_sending(id, now, next).await? {
             return Ok(Err(CodeTrouble::TooSoon { retry_after: self.settings.resend_pause }));
         }
-        let error = match patience.with(self.provider.send_code(user, sending)).await {
+        let grant = match self.limits.take_code(id, phone).await {
+            Ok(grant) => grant,
+            Err(error) => {
+                self.store.give_back_sending(id, now, next).await?;
+                return match error {
+                    LimitError::UsedUp { retry_after } => {
+                        Ok(Err(CodeTrouble::RateLimited { retry_after: Some(retry_after) }))
+                    }
+                    LimitError::Store(error) => Err(error),
+                };
+            }
+        };
+        let sent = patience.with(self.provider.send_code(user, sending)).await;
+        let was_sent = match &sent {
+            // The app makes it.
+            Ok(CodeChannel::App) => false,
+            Ok(CodeChannel::Sms | CodeChannel::Voice) => true,
+            Err(error) => error.may_have_taken_effect(),
+        };
+        if !was_sent {
+            self.limits.give_back(grant).await;
+        } else if phone.standing == Standing::Unproven {
+            self.limits.record_code_sent(phone.phone).await?;
+        }
+        let error = match sent {
             Ok(channel) => {
                 self.store.record_code_sent(id, channel, self.clock.now()).await?;
                 self.publish(id);
@@ -211,7 +271,7 @@ impl Logins {
             Err(error) => error,
         };
         tracing::warn!(login.id = %id, %error, "a code was not sent");
-        if !matches!(error, ProviderError::TimedOut | ProviderError::Nonsense { .. }) {
+        if !was_sent {
             self.store.give_back_sending(id, now, next).await?;
         }
         Ok(Err(match error {

@@ -1,9 +1,12 @@
 //! The one way in which a login is settled; and cancelling, its shortest use.
 
-use super::{LoginStatus, Logins, delta};
+use super::{LoginStatus, Logins, code::phone_use, delta};
 use crate::{
     events::Topic,
-    model::{ApprovalRequestId, Decision, Effect, LoginId, LoginToken, SessionId, UserId, Verdict},
+    model::{
+        ApprovalRequestId, CodeChannel, Decision, DeviceId, Effect, LoginId, LoginPurpose, LoginToken,
+        SessionId, UserId, Verdict,
+    },
     random,
     storage::{Settled, Settlement, StoreError},
 };
@@ -25,12 +28,20 @@ impl Logins {
             session_id: SessionId::new(random::id(at)),
             session_expires_at: at + delta(self.settings.session_ttl),
             user_id: UserId::new(random::id(at)),
+            device_id: DeviceId::new(random::id(at)),
+            device_expires_at: at + delta(self.settings.device_ttl),
         };
         let decision = match decision {
             Decision::Verdict(Verdict::Denied) if self.settings.denied_is_final => Decision::FinalDenial,
             other => other,
         };
         let settled = self.store.settle(id, decision, &how).await?;
+        // Before anybody is told: who hears of it finds it counted.
+        if let Some(settled) = &settled
+            && let Err(error) = self.count(settled, decision).await
+        {
+            tracing::warn!(login.id = %id, %error, "what was decided was not counted");
+        }
         match &settled {
             Some(Settled { effect: Effect::Ignore | Effect::Record, .. }) | None => {
                 tracing::debug!(login.id = %id, ?decision, "nothing changed");
@@ -45,6 +56,23 @@ impl Logins {
             }
         }
         Ok(settled)
+    }
+
+    /// What budgets learn from a decision. The login does not depend on it.
+    async fn count(&self, settled: &Settled, decision: Decision) -> Result<(), StoreError> {
+        let Settled { login, effect, .. } = settled;
+        if *effect == Effect::Ignore {
+            return Ok(());
+        }
+        if decision.verdict() == Some(Verdict::Denied) {
+            self.limits.record_denial(phone_use(login), login.network.as_deref()).await?;
+        }
+        let was_sent = matches!(login.code_channel, Some(CodeChannel::Sms | CodeChannel::Voice));
+        let is_proven = effect.opens_a_session() || *effect == Effect::EMAIL_TAKEN;
+        if was_sent && is_proven && login.purpose == LoginPurpose::Signup {
+            self.limits.record_code_returned(&login.phone).await?;
+        }
+        Ok(())
     }
 
     /// Ends a login because its person gave up. One that is over stays as it is. `None`: nobody knows this token.

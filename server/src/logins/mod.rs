@@ -32,6 +32,7 @@ use self::{alarm::Alarm, callback::Unstored};
 use crate::{
     clock::Clock,
     events::Events,
+    limits::Limits,
     provider::{ProviderError, SecondFactor},
     storage::Store,
 };
@@ -52,6 +53,24 @@ pub struct LoginSettings {
     pub resend_pause: Duration,
     /// Whether a denial ends the login, instead of leaving a code to be typed.
     pub denied_is_final: bool,
+    /// How many codes one login may have judged.
+    pub tries: i32,
+    /// How long a device is known after somebody has signed in in it.
+    pub device_ttl: Duration,
+}
+
+/// What logins stand on.
+pub struct Foundations {
+    /// Where they are kept.
+    pub store: Store,
+    /// Who runs the second factor.
+    pub provider: Arc<dyn SecondFactor>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Who watches them.
+    pub events: Events,
+    /// How often what may be done.
+    pub limits: Limits,
 }
 
 /// What can be done with logins. Clones share everything.
@@ -61,6 +80,7 @@ pub struct Logins {
     provider: Arc<dyn SecondFactor>,
     clock: Clock,
     events: Events,
+    limits: Limits,
     settings: LoginSettings,
     /// What must not be abandoned half-way runs here.
     tasks: TaskTracker,
@@ -74,15 +94,10 @@ pub struct Logins {
 impl Logins {
     /// Joins its parts.
     #[must_use]
-    pub fn new(
-        store: Store,
-        provider: Arc<dyn SecondFactor>,
-        clock: Clock,
-        events: Events,
-        settings: LoginSettings,
-    ) -> Self {
+    pub fn new(foundations: Foundations, settings: LoginSettings) -> Self {
+        let Foundations { store, provider, clock, events, limits } = foundations;
         let (tasks, deadline, asking, unstored) = <_>::default();
-        Self { store, provider, clock, events, settings, tasks, deadline, asking, unstored }
+        Self { store, provider, clock, events, limits, settings, tasks, deadline, asking, unstored }
     }
 
     /// Starts what goes on by itself: asking about pushes, ending overdue logins, waking watchers whose event was lost.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::Logins;
 use crate::{
-    model::{Login, LoginState, LoginToken, SessionToken, User},
+    model::{DeviceToken, Login, LoginState, LoginToken, SessionToken, User},
     storage::{OpenedLogin, StoreError},
 };
 
@@ -15,6 +15,8 @@ pub struct LoginStatus {
     pub login: Login,
     /// What it opened, with [`LoginState::Approved`] only.
     pub session: Option<OpenSession>,
+    /// Codes that may still be judged.
+    pub tries_left: i32,
 }
 
 /// A session that the holder of the login token may have.
@@ -22,6 +24,8 @@ pub struct LoginStatus {
 pub struct OpenSession {
     /// Its token: the same each time, derived again.
     pub token: SessionToken,
+    /// What its browser is known by from now on: the same each time.
+    pub device_token: DeviceToken,
     /// When it ends by itself.
     pub expires_at: DateTime<Utc>,
     /// Whose it is.
@@ -32,21 +36,23 @@ impl Logins {
     /// How a login stands. `None`: nobody knows this token (any more).
     pub async fn find_status(&self, token: &LoginToken) -> Result<Option<LoginStatus>, StoreError> {
         let found = self.store.find_login(&token.hash(), self.clock.now()).await?;
-        Ok(found.map(|opened| LoginStatus::derive(opened, token)))
+        Ok(found.map(|opened| LoginStatus::derive(opened, token, self.settings.tries)))
     }
 }
 
 impl LoginStatus {
-    fn derive(OpenedLogin { login, session }: OpenedLogin, token: &LoginToken) -> Self {
+    fn derive(OpenedLogin { login, session }: OpenedLogin, token: &LoginToken, tries: i32) -> Self {
         let session = match (login.state, session, &login.session_salt) {
             (LoginState::Approved, Some((session, user)), Some(salt)) => Some(OpenSession {
                 token: token.derive_session_token(salt),
+                device_token: token.derive_device_token(salt),
                 expires_at: session.expires_at,
                 user,
             }),
             _ => None,
         };
-        Self { login, session }
+        let tries_left = (tries - login.tries_taken).max(0);
+        Self { login, session, tries_left }
     }
 
     /// Whether nothing will change any more.

@@ -39,4 +39,6 @@ ids! {
     UserId;
     /// The id of a session.
     SessionId;
+    /// The id of a device: a browser in which somebody has signed in before.
+    DeviceId;
 }

@@ -5,10 +5,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{ApprovalRequestId, LoginId, ProviderUserId, SessionSalt, UserId};
-
-/// How many codes one login may have judged (DESIGN §9): five guesses of seven digits are one chance in two million.
-pub const MAX_TRIES: i32 = 5;
+use super::{ApprovalRequestId, BudgetKey, DeviceId, LoginId, Phone, ProviderUserId, SessionSalt, UserId};
 
 /// An enum that is stored and published as one word.
 macro_rules! words {
@@ -148,6 +145,14 @@ pub struct Login {
     pub sequence: i32,
     /// Whose it is; a signup's is known once the phone is proven.
     pub user_id: Option<UserId>,
+    /// The phone that is asked.
+    pub phone: Phone,
+    /// The known device that it came from.
+    pub device_id: Option<DeviceId>,
+    /// The network that it came from, where that is known.
+    pub network: Option<String>,
+    /// What holds its place among the phone's open pushes, until its deadline.
+    pub push_place: Option<BudgetKey>,
     /// Makes the session token from the login token; erased when the login token is to be forgotten.
     pub session_salt: Option<SessionSalt>,
     /// Shown to the person and on the phone; `None` where all numbers of this phone were taken.
@@ -174,14 +179,6 @@ pub struct Login {
     pub created_at: DateTime<Utc>,
     /// Its deadline.
     pub expires_at: DateTime<Utc>,
-}
-
-impl Login {
-    /// Codes that may still be judged.
-    #[must_use]
-    pub fn tries_left(&self) -> i32 {
-        (MAX_TRIES - self.tries_taken).max(0)
-    }
 }
 
 /// What there is to decide about a login.

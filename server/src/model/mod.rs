@@ -4,6 +4,7 @@
 //! Each type has private fields and one way in from the outside, so that whoever holds a value need not check it again.
 //! No `Debug` here shows what a person typed.
 
+mod budget;
 mod code;
 mod country_code;
 mod email;
@@ -17,17 +18,17 @@ mod text;
 mod token;
 mod user;
 
+pub use budget::{Budget, BudgetKey, Growth, Rate, Terms};
 pub use code::{Code, InvalidCode};
 pub use country_code::{CountryCode, InvalidCountryCode};
 pub use email::{Email, InvalidEmail};
 pub use full_name::{FullName, InvalidFullName};
-pub use id::{LoginId, SessionId, UserId};
+pub use id::{DeviceId, LoginId, SessionId, UserId};
 pub use login::{
-    CodeChannel, Decision, Effect, Login, LoginFailure, LoginPurpose, LoginState, LoginStep, MAX_TRIES,
-    Settler, Verdict,
+    CodeChannel, Decision, Effect, Login, LoginFailure, LoginPurpose, LoginState, LoginStep, Settler, Verdict,
 };
 pub use password::{InvalidPassword, Password};
 pub use phone::{InvalidPhone, Phone};
 pub use session::Session;
-pub use token::{LoginToken, NotAToken, SessionSalt, SessionToken, TokenHash};
+pub use token::{DeviceToken, LoginToken, NotAToken, SessionSalt, SessionToken, TokenHash};
 pub use user::{ApprovalRequestId, Credentials, PasswordHash, PendingSignup, ProviderUserId, User};

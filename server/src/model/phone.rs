@@ -62,6 +62,17 @@ impl Phone {
         Self { country_code: CountryCode::from_stored(country_code), e164 }
     }
 
+    /// Takes a number back from where it is kept without its calling code beside it; `None` where it has none.
+    #[must_use]
+    pub fn from_e164(e164: &str) -> Option<Self> {
+        let digits = e164.strip_prefix('+')?;
+        // Calling codes are prefix-free: at most one of these is one.
+        let country_code = (1..=3)
+            .filter_map(|length| digits.get(..length))
+            .find_map(|digits| CountryCode::parse(digits).ok())?;
+        Some(Self { country_code, e164: e164.to_owned() })
+    }
+
     /// The number in E.164: `+12025550123`.
     #[must_use]
     pub fn e164(&self) -> &str {
@@ -305,6 +316,7 @@ mod tests {
                 let phone = Phone::parse(&country, example)
                     .unwrap_or_else(|error| panic!("{number} {example}: {error}"));
                 assert_eq!(phone.national_digits(), example);
+                assert_eq!(Phone::from_e164(phone.e164()).as_ref(), Some(&phone));
                 assert_eq!(Phone::parse(&country, phone.e164()), Ok(phone));
             }
         }
@@ -327,6 +339,13 @@ mod tests {
         let phone = Phone::from_stored("39".to_owned(), "+390612345678".to_owned());
         assert_eq!(phone.national_digits(), "0612345678");
         assert_eq!(phone.country_code().digits(), "39");
+    }
+
+    #[test]
+    fn what_is_kept_without_its_calling_code_must_begin_with_one() {
+        for wrong in ["", "+", "12025550123", "+0", "+999123456"] {
+            assert_eq!(Phone::from_e164(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

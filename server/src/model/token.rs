@@ -1,8 +1,8 @@
-//! Login tokens, session tokens, and what of them may be stored.
+//! Login tokens, session tokens, device tokens, and what of them may be stored.
 //!
-//! Both are 256 bits. Only their SHA-256 is stored: they are random, so a slow hash would add nothing. The session
-//! token is *derived* from the login token with a stored salt, so that whoever holds the login token can be given the
-//! same session token again after a lost connection, and the database alone can give it to nobody.
+//! All are 256 bits. Only their SHA-256 is stored: they are random, so a slow hash would add nothing. Session and device
+//! token are *derived* from the login token with a stored salt, so that whoever holds the login token can be given the
+//! same ones again after a lost connection, and the database alone can give them to nobody.
 
 use std::fmt;
 
@@ -14,6 +14,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 const LENGTH: usize = 32;
 /// Binds the derivation to its purpose (RFC 5869 §3.2).
 const SESSION_LABEL: &[u8] = b"countersign session token v1";
+const DEVICE_LABEL: &[u8] = b"countersign device token v1";
 
 /// The secret handle of a login.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -22,6 +23,10 @@ pub struct LoginToken([u8; LENGTH]);
 /// The secret that a signed-in person presents.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct SessionToken([u8; LENGTH]);
+
+/// What a browser presents in which somebody has signed in before. It stands for neither factor.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct DeviceToken([u8; LENGTH]);
 
 /// The salt that makes a login token's session token; worthless without the login token.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
@@ -36,6 +41,31 @@ pub struct TokenHash(String);
 #[error("this is not a token")]
 pub struct NotAToken;
 
+/// What all tokens have in common.
+macro_rules! tokens {
+    ($($name:ident),*) => {$(
+        impl $name {
+            /// Reads a token as it was handed out: 43 characters of base64url.
+            pub fn parse(text: &str) -> Result<Self, NotAToken> {
+                decode(text).map(Self)
+            }
+
+            /// The text to hand out.
+            #[must_use]
+            pub fn reveal(&self) -> String {
+                URL_SAFE_NO_PAD.encode(self.0)
+            }
+
+            /// What may be stored.
+            #[must_use]
+            pub fn hash(&self) -> TokenHash {
+                hash(&self.0)
+            }
+        }
+    )*};
+}
+tokens!(LoginToken, SessionToken, DeviceToken);
+
 impl LoginToken {
     /// Makes a token of 32 random bytes.
     #[must_use]
@@ -43,55 +73,29 @@ impl LoginToken {
         Self(bytes)
     }
 
-    /// Reads a token as it was handed out: 43 characters of base64url.
-    pub fn parse(text: &str) -> Result<Self, NotAToken> {
-        decode(text).map(Self)
-    }
-
-    /// The text to hand out, once.
+    /// The session token that belongs to this login.
     #[must_use]
-    pub fn reveal(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
-    }
-
-    /// What may be stored.
-    #[must_use]
-    pub fn hash(&self) -> TokenHash {
-        hash(&self.0)
-    }
-
-    /// The session token that belongs to this login: HKDF-SHA256 (RFC 5869) over the login token with the login's salt.
-    #[must_use]
-    #[expect(clippy::missing_panics_doc, reason = "it cannot: see below")]
     pub fn derive_session_token(&self, salt: &SessionSalt) -> SessionToken {
-        let mut token = [0; LENGTH];
+        SessionToken(self.derive(salt, SESSION_LABEL))
+    }
+
+    /// The device token that belongs to this login.
+    #[must_use]
+    pub fn derive_device_token(&self, salt: &SessionSalt) -> DeviceToken {
+        DeviceToken(self.derive(salt, DEVICE_LABEL))
+    }
+
+    /// HKDF-SHA256 (RFC 5869) over the login token with the login's salt.
+    fn derive(&self, salt: &SessionSalt, label: &[u8]) -> [u8; LENGTH] {
+        let mut derived = [0; LENGTH];
         #[expect(
             clippy::expect_used,
             reason = "RFC 5869 §2.3: the output may have 255 * 32 bytes, this has 32"
         )]
         Hkdf::<Sha256>::new(Some(&salt.0), &self.0)
-            .expand(SESSION_LABEL, &mut token)
+            .expand(label, &mut derived)
             .expect("32 bytes are not too many");
-        SessionToken(token)
-    }
-}
-
-impl SessionToken {
-    /// Reads a token as it was handed out: 43 characters of base64url.
-    pub fn parse(text: &str) -> Result<Self, NotAToken> {
-        decode(text).map(Self)
-    }
-
-    /// The text to hand out.
-    #[must_use]
-    pub fn reveal(&self) -> String {
-        URL_SAFE_NO_PAD.encode(self.0)
-    }
-
-    /// What may be stored.
-    #[must_use]
-    pub fn hash(&self) -> TokenHash {
-        hash(&self.0)
+        derived
     }
 }
 
@@ -143,7 +147,7 @@ macro_rules! hide {
         }
     )*};
 }
-hide!(LoginToken, SessionToken, SessionSalt, TokenHash);
+hide!(LoginToken, SessionToken, DeviceToken, SessionSalt, TokenHash);
 
 #[cfg(test)]
 mod tests {
@@ -165,6 +169,7 @@ mod tests {
         assert_ne!(derived, one.derive_session_token(&pepper).reveal());
         assert_ne!(derived, other.derive_session_token(&salt).reveal());
         assert_ne!(derived, one.reveal());
+        assert_ne!(derived, one.derive_device_token(&salt).reveal());
     }
 
     #[test]
@@ -173,6 +178,8 @@ mod tests {
         let token = LoginToken::from_bytes([1; LENGTH]);
         let derived = token.derive_session_token(&SessionSalt::from_bytes([3; LENGTH]));
         assert_eq!(derived.reveal(), "9WBYH5QyiAVMvRkK236NRDJLZfm3N_x4OlfWKk1fGBk");
+        let derived = token.derive_device_token(&SessionSalt::from_bytes([3; LENGTH]));
+        assert_eq!(derived.reveal(), "sOPUVsbOuPf4TJXiG_CZ228ngPM1VCt7B2dCepaP0os");
     }
 
     #[test]

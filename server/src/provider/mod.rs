@@ -150,6 +150,12 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
+    /// Whether what was asked for may have been done although there is no answer that says so.
+    #[must_use]
+    pub fn may_have_taken_effect(&self) -> bool {
+        matches!(self, Self::TimedOut | Self::Nonsense { .. })
+    }
+
     /// Whether a code sent along was certainly not judged, so that the try can be given back.
     #[must_use]
     pub fn was_certainly_not_judged(&self) -> bool {

@@ -4,7 +4,10 @@
 //! one it is. Whatever must hold although two processes act at once is one guarded statement, or one transaction whose
 //! first statement writes. Storage never panics and decides nothing that [`crate::model`] can decide.
 
+mod budgets;
+mod code_returns;
 mod columns;
+mod devices;
 mod enrollments;
 mod logins;
 mod migrations;
@@ -30,6 +33,8 @@ use diesel_async::{
     sync_connection_wrapper::SyncConnectionWrapper,
 };
 
+pub use budgets::{Taken, Taking, UsedUp};
+pub use code_returns::CodeReturns;
 pub use logins::{
     AskingClaim, ClaimedAskings, DueLogin, NewLogin, OpenedLogin, OverdueClaim, Settled, Settlement,
 };
@@ -40,7 +45,8 @@ use self::postgres::Address;
 
 /// Runs one query on whichever database the store holds. The body is compiled once for each.
 macro_rules! on {
-    ($store:expr, |$conn:ident| $query:expr) => {
+    ($store:expr, |$conn:ident| $query:expr) => {{
+        tracing::trace!("a statement begins");
         match $store {
             crate::storage::Store::Sqlite(pool) => {
                 let $conn = &mut *pool.get().await?;
@@ -51,20 +57,21 @@ macro_rules! on {
                 $query
             }
         }
-    };
+    }};
 }
 
 /// Runs one transaction. SQLite takes its write lock at `begin`; PostgreSQL takes the row's with the first statement,
 /// which must therefore write.
 macro_rules! transact {
-    ($store:expr, $work:expr) => {
+    ($store:expr, $work:expr) => {{
+        tracing::trace!("a transaction begins");
         match $store {
             crate::storage::Store::Sqlite(pool) => pool.get().await?.immediate_transaction($work).await,
             crate::storage::Store::Postgres(pool) => {
                 diesel_async::AsyncConnection::transaction(&mut *pool.get().await?, $work).await
             }
         }
-    };
+    }};
 }
 
 pub(in crate::storage) use {on, transact};

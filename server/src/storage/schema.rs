@@ -51,6 +51,10 @@ diesel::table! {
         expires_at -> Timestamp,
         settled_at -> Nullable<Timestamp>,
         changed_at -> Timestamp,
+        device_id -> Nullable<Text>,
+        device_token_hash -> Nullable<Text>,
+        network -> Nullable<Text>,
+        push_place -> Nullable<Text>,
     }
 }
 
@@ -85,6 +89,46 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    budgets (key) {
+        key -> Text,
+        full_at -> BigInt,
+        free_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    devices (id) {
+        id -> Text,
+        user_id -> Text,
+        token_hash -> Text,
+        next_token_hash -> Nullable<Text>,
+        login_id -> Text,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    code_returns (calling_code, hour) {
+        calling_code -> Text,
+        hour -> Timestamp,
+        sent -> Integer,
+        confirmed -> Integer,
+    }
+}
+
+diesel::joinable!(devices -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(sessions -> logins (login_id));
-diesel::allow_tables_to_appear_in_same_query!(users, enrollments, logins, pending_signups, sessions, turns);
+diesel::allow_tables_to_appear_in_same_query!(
+    users,
+    enrollments,
+    logins,
+    pending_signups,
+    sessions,
+    turns,
+    budgets,
+    devices,
+    code_returns
+);

@@ -3,13 +3,17 @@
 mod passwords;
 mod sign_up;
 
+use std::net::IpAddr;
+
 use tokio_util::task::TaskTracker;
 
 pub use passwords::{PasswordError, PasswordSettings, Passwords};
 pub use sign_up::{FieldFault, SignupForm, SignupRejection};
 
 use crate::{
-    model::{Credentials, Email, Password, PasswordHash, User},
+    clock::Clock,
+    limits::{LimitError, Limits},
+    model::{Credentials, DeviceId, DeviceToken, Email, Password, PasswordHash, User, UserId},
     storage::{Store, StoreError},
 };
 
@@ -18,12 +22,39 @@ use crate::{
 pub struct Users {
     store: Store,
     passwords: Passwords,
+    limits: Limits,
+    clock: Clock,
     tasks: TaskTracker,
+}
+
+/// What somebody presents to log in. It has no `Debug`: it holds a password.
+#[derive(Clone, Copy)]
+pub struct Credential<'a> {
+    /// The email that they typed.
+    pub email: &'a str,
+    /// The password that they typed.
+    pub password: &'a str,
+    /// The device token that their browser holds.
+    pub device_token: Option<&'a str>,
+    /// The client's address, where it is known.
+    pub from: Option<IpAddr>,
+}
+
+/// Whose password was right.
+#[derive(Clone, Debug)]
+pub struct Recognised {
+    /// Who it is.
+    pub user: User,
+    /// The device in which they have signed in before, where they presented it.
+    pub device: Option<DeviceId>,
 }
 
 /// Why an email and a password could not be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
+    /// Too many were wrong.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// Passwords, or the threads that hash them.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -35,31 +66,65 @@ pub enum CheckError {
 impl Users {
     /// Joins its parts. What need not be waited for runs in `tasks`.
     #[must_use]
-    pub fn new(store: Store, passwords: Passwords, tasks: TaskTracker) -> Self {
-        Self { store, passwords, tasks }
+    pub fn new(store: Store, passwords: Passwords, limits: Limits, clock: Clock, tasks: TaskTracker) -> Self {
+        Self { store, passwords, limits, clock, tasks }
     }
 
     /// Whose email and password these are; `None` where they are nobody's.
     ///
-    /// An unknown email costs what a wrong password costs: one hash, of the same parameters.
-    pub async fn check_password(&self, email: &str, password: &str) -> Result<Option<User>, CheckError> {
-        let credentials = match Email::parse(email) {
-            Ok(email) => self.store.find_credentials(&email).await?,
-            Err(_) => None,
+    /// An unknown email costs what a wrong password costs: the same statements, and one hash of the same parameters. Its
+    /// budget is taken before all that, and given back where the password is right.
+    pub async fn check_password(
+        &self,
+        credential: &Credential<'_>,
+    ) -> Result<Option<Recognised>, CheckError> {
+        let email = Email::parse(credential.email).ok();
+        let device = self.find_device(email.as_ref(), credential.device_token).await?;
+        let typed = credential.email.trim().to_lowercase();
+        let whose = email.as_ref().map_or(typed.as_str(), Email::as_str);
+        let grant =
+            self.limits.take_password_try(whose, credential.from, device.as_ref().map(|(id, _)| *id)).await?;
+        let found = match &email {
+            Some(email) => self.store.find_credentials(email).await?,
+            None => None,
         };
-        let hash = credentials.as_ref().map(|found| &found.password_hash);
-        if !self.passwords.verify(Password::offered(password), hash).await? {
-            return Ok(None);
+        let hash = found.as_ref().map(|found| &found.password_hash);
+        let verified = self.passwords.verify(Password::offered(credential.password), hash).await;
+        // Otherwise it was a guess; without an answer it was none.
+        if !matches!(verified, Ok(false)) {
+            self.limits.give_back(grant).await;
         }
-        let Some(Credentials { user, password_hash }) = credentials else {
+        let (true, Some(Credentials { user, password_hash })) = (verified?, found) else {
             return Ok(None);
         };
         if self.passwords.is_outdated(&password_hash)
-            && let Some(password) = Password::offered(password)
+            && let Some(password) = Password::offered(credential.password)
         {
             self.rehash(&user, password_hash, password);
         }
-        Ok(Some(user))
+        if let Some((device, token)) = &device {
+            self.store.record_device_token_seen(*device, &token.hash()).await?;
+        }
+        Ok(Some(Recognised { user, device: device.map(|(id, _)| id) }))
+    }
+
+    /// The device that presents this token, where the user with this email has signed in in it. A token that says nothing
+    /// is as good as none.
+    async fn find_device(
+        &self,
+        email: Option<&Email>,
+        token: Option<&str>,
+    ) -> Result<Option<(DeviceId, DeviceToken)>, StoreError> {
+        let (Some(email), Some(Ok(token))) = (email, token.map(DeviceToken::parse)) else {
+            return Ok(None);
+        };
+        let found = self.store.find_device(&token.hash(), email, self.clock.now()).await?;
+        Ok(found.map(|id| (id, token)))
+    }
+
+    /// Forgets all devices in which a user has signed in. Returns how many.
+    pub async fn forget_devices(&self, user_id: UserId) -> Result<usize, StoreError> {
+        self.store.remove_devices_of(user_id).await
     }
 
     /// Hashes a password that was just right once more, with the parameters of today. Nobody waits for it.

@@ -1,7 +1,12 @@
 //! From what a person typed to a pending signup, or to everything that is wrong with it, all at once.
 
+use std::net::IpAddr;
+
 use super::{PasswordError, Users};
-use crate::model::{CountryCode, Email, FullName, InvalidPassword, PendingSignup, Phone};
+use crate::{
+    limits::LimitError,
+    model::{CountryCode, Email, FullName, InvalidPassword, PendingSignup, Phone},
+};
 
 /// What a person typed. It has no `Debug`: it holds a password.
 pub struct SignupForm<'a> {
@@ -15,6 +20,8 @@ pub struct SignupForm<'a> {
     pub phone: &'a str,
     /// Their password.
     pub password: &'a str,
+    /// The client's address, where it is known.
+    pub from: Option<IpAddr>,
 }
 
 /// What is wrong with one field.
@@ -26,6 +33,8 @@ pub enum FieldFault {
     Email,
     /// There is no such calling code.
     CountryCode,
+    /// Phones of this calling code are not served here.
+    CountryNotServed,
     /// This is no phone number of that country.
     Phone,
     /// The password breaks a rule of its form.
@@ -38,6 +47,9 @@ pub enum SignupRejection {
     /// These fields, in the order of the form.
     #[error("{} fields are wrong", .0.len())]
     Invalid(Vec<FieldFault>),
+    /// There were too many.
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     /// Passwords, or the threads that hash them.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -49,12 +61,20 @@ impl Users {
     pub async fn prepare_signup(&self, form: &SignupForm<'_>) -> Result<PendingSignup, SignupRejection> {
         let full_name = FullName::parse(form.full_name).map_err(|_| FieldFault::Name);
         let email = Email::parse(form.email).map_err(|_| FieldFault::Email);
-        let phone = form.phone();
+        let phone = form.phone().and_then(|phone| {
+            if self.limits.serves(&phone) { Ok(phone) } else { Err(FieldFault::CountryNotServed) }
+        });
         let password = self.passwords.parse(form.password).await?.map_err(FieldFault::Password);
         match (full_name, email, phone, password) {
             (Ok(full_name), Ok(email), Ok(phone), Ok(password)) => {
-                let password_hash = self.passwords.hash(password).await?;
-                Ok(PendingSignup { full_name, email, phone, password_hash })
+                let grant = self.limits.take_signup(&phone, form.from).await?;
+                match self.passwords.hash(password).await {
+                    Ok(password_hash) => Ok(PendingSignup { full_name, email, phone, password_hash }),
+                    Err(error) => {
+                        self.limits.give_back(grant).await;
+                        Err(error.into())
+                    }
+                }
             }
             (full_name, email, phone, password) => {
                 let faults = [full_name.err(), email.err(), phone.err(), password.err()];

@@ -2,6 +2,7 @@
 //!
 //! Each test is told a database and runs on both: see `on_both_databases!`.
 
+mod budgets;
 mod logins;
 mod people;
 mod shared_work;
@@ -11,9 +12,9 @@ use std::{collections::HashSet, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign::{
     model::{
-        ApprovalRequestId, CodeChannel, CountryCode, Decision, Effect, Email, FullName, LoginFailure,
-        LoginId, LoginState, LoginToken, PasswordHash, PendingSignup, Phone, ProviderUserId, SessionId,
-        SessionSalt, UserId, Verdict,
+        ApprovalRequestId, CodeChannel, CountryCode, Decision, DeviceId, Effect, Email, FullName,
+        LoginFailure, LoginId, LoginState, LoginToken, PasswordHash, PendingSignup, Phone, ProviderUserId,
+        SessionId, SessionSalt, UserId, Verdict,
     },
     random,
     storage::{AskingClaim, Durability, NewLogin, OverdueClaim, Settlement, Store, StoreSettings},
@@ -25,7 +26,7 @@ use throwaway::{Cluster, require};
 
 const PROVIDER: &str = "authy";
 /// The folders of `migrations/`.
-const MIGRATION_COUNT: usize = 4;
+const MIGRATION_COUNT: usize = 5;
 /// The turn that keeps the pace of asking.
 const PACE: &str = "asking authy";
 
@@ -128,8 +129,12 @@ impl Database {
             phone: &signup.phone,
             login_token: token.hash(),
             session_token: token.derive_session_token(&salt).hash(),
+            device_token: token.derive_device_token(&salt).hash(),
             session_salt: &salt,
             match_number: Some(match_number),
+            push_place: Some(&budgets::key(budgets::PLACE)),
+            device_id: None,
+            network: None,
             provider: PROVIDER,
             provider_user_id: &ProviderUserId::new("1000001"),
             created_at: self.now,
@@ -156,6 +161,8 @@ impl Database {
             session_id: SessionId::new(random::id(self.now)),
             session_expires_at: self.now + TimeDelta::hours(12),
             user_id: UserId::new(random::id(self.now)),
+            device_id: DeviceId::new(random::id(self.now)),
+            device_expires_at: self.now + TimeDelta::days(180),
         }
     }
 

@@ -7,13 +7,15 @@ mod sockets;
 
 use std::{net::SocketAddr, time::Duration};
 
+use clap::Parser;
 use countersign::{
     app::{App, Ending},
     clock::Clock,
-    config::{AuthySettings, DatabaseUrl, Settings},
+    config::{Arguments, AuthySettings, DatabaseUrl, Settings, Task},
     events::Transport,
     housekeeping::Retention,
     http::HttpSettings,
+    limits::LimitSettings,
     logins::LoginSettings,
     provider::authy::ApiKey,
     storage::{Durability, Store, StoreSettings},
@@ -80,13 +82,26 @@ fn settings(url: &str, store: StoreSettings, listen: SocketAddr, introspection: 
             provider_timeout: Duration::from_secs(3),
             resend_pause: Duration::from_secs(30),
             denied_is_final: false,
+            tries: 5,
+            device_ttl: Duration::from_hours(24),
         },
+        limits: limits(),
         passwords: PasswordSettings { threads: 1, queue: 16, memory_kib: 8, passes: 1 },
         events: Transport::Database,
         retention: Retention { logins: Duration::from_hours(24), sessions: Duration::from_hours(24) },
         shutdown_delay: Duration::ZERO,
         shutdown_timeout: Duration::from_secs(1),
         http,
+    }
+}
+
+/// Those of `serve` that nobody has set.
+fn limits() -> LimitSettings {
+    let line = "countersign serve --database-url sqlite:x --public-url https://x.example --authy-api-key key-0123456789";
+    let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
+    match arguments.into_task().unwrap().0 {
+        Task::Serve(settings) => settings.limits,
+        other => panic!("{other:?}"),
     }
 }
 

@@ -6,8 +6,8 @@ use diesel_async::RunQueryDsl;
 
 use crate::{
     model::{
-        LoginId, LoginPurpose, LoginState, LoginStep, PendingSignup, Phone, ProviderUserId, SessionSalt,
-        TokenHash, UserId,
+        BudgetKey, DeviceId, LoginId, LoginPurpose, LoginState, LoginStep, PendingSignup, Phone,
+        ProviderUserId, SessionSalt, TokenHash, UserId,
     },
     storage::{
         Store, StoreError,
@@ -33,10 +33,18 @@ pub struct NewLogin<'a> {
     pub login_token: TokenHash,
     /// The hash of the session token that is derived from it.
     pub session_token: TokenHash,
-    /// What derives it.
+    /// The hash of the device token that is derived from it too.
+    pub device_token: TokenHash,
+    /// What derives them.
     pub session_salt: &'a SessionSalt,
     /// Shown here and on the phone; differs from those of the phone's other open logins.
     pub match_number: Option<&'a str>,
+    /// What holds its place among the phone's open pushes.
+    pub push_place: Option<&'a BudgetKey>,
+    /// The known device that it comes from.
+    pub device_id: Option<DeviceId>,
+    /// The network that it comes from, where that is known.
+    pub network: Option<&'a str>,
     /// Who runs the second factor.
     pub provider: &'a str,
     /// How they know the person.
@@ -71,6 +79,10 @@ struct NewLoginRow<'a> {
     created_at: At,
     expires_at: At,
     changed_at: At,
+    device_id: Option<String>,
+    device_token_hash: &'a str,
+    network: Option<&'a str>,
+    push_place: Option<&'a str>,
 }
 
 #[derive(Insertable)]
@@ -110,6 +122,10 @@ impl<'a> NewLogin<'a> {
             created_at: At(self.created_at),
             expires_at: At(self.expires_at),
             changed_at: At(self.created_at),
+            device_id: self.device_id.map(|id| id.to_string()),
+            device_token_hash: self.device_token.as_str(),
+            network: self.network,
+            push_place: self.push_place.map(BudgetKey::as_str),
         }
     }
 

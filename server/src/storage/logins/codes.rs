@@ -8,24 +8,20 @@ use diesel_async::RunQueryDsl;
 
 use super::OPEN;
 use crate::{
-    model::{CodeChannel, LoginId, LoginStep, MAX_TRIES},
+    model::{CodeChannel, LoginId, LoginStep},
     storage::{Store, StoreError, columns::At, on, schema::logins},
 };
 
 impl Store {
-    /// Takes one try. Returns the tries that are left, or `None` where there was none to take: they are spent, or the
-    /// login is over.
-    pub async fn take_try(&self, id: LoginId, now: DateTime<Utc>) -> Result<Option<i32>, StoreError> {
+    /// Takes one of so many tries. Returns false where there was none to take: they are spent, or the login is over.
+    pub async fn take_try(&self, id: LoginId, tries: i32, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let available = logins::table
             .find(id.to_string())
             .filter(logins::state.eq_any(OPEN))
             .filter(logins::expires_at.gt(At(now)))
-            .filter(logins::tries_taken.lt(MAX_TRIES));
-        let update = diesel::update(available)
-            .set(logins::tries_taken.eq(logins::tries_taken + 1))
-            .returning(logins::tries_taken);
-        let taken: Option<i32> = on!(self, |conn| update.get_result(conn).await.optional()?);
-        Ok(taken.map(|taken| MAX_TRIES - taken))
+            .filter(logins::tries_taken.lt(tries));
+        let update = diesel::update(available).set(logins::tries_taken.eq(logins::tries_taken + 1));
+        Ok(on!(self, |conn| update.execute(conn).await?) == 1)
     }
 
     /// Gives back a try whose code was certainly not judged.

@@ -25,8 +25,9 @@ use super::{
     users::UserRow,
 };
 use crate::model::{
-    ApprovalRequestId, CodeChannel, Login, LoginFailure, LoginId, LoginPurpose, LoginState, LoginStep,
-    ProviderUserId, Session, SessionSalt, Settler, TokenHash, User, UserId, Verdict,
+    ApprovalRequestId, BudgetKey, CodeChannel, DeviceId, Login, LoginFailure, LoginId, LoginPurpose,
+    LoginState, LoginStep, Phone, ProviderUserId, Session, SessionSalt, Settler, TokenHash, User, UserId,
+    Verdict,
 };
 
 /// The states in which a login can still be settled, as they are stored.
@@ -52,6 +53,10 @@ struct LoginRow {
     settled_by: Option<String>,
     sequence: i32,
     user_id: Option<String>,
+    phone: String,
+    device_id: Option<String>,
+    network: Option<String>,
+    push_place: Option<String>,
     session_salt: Option<String>,
     match_number: Option<String>,
     provider_user_id: String,
@@ -81,6 +86,10 @@ impl TryFrom<LoginRow> for Login {
             settled_by: read_optional(row.settled_by.as_deref(), Settler::parse, TABLE, "settled_by")?,
             sequence: row.sequence,
             user_id: read_optional(row.user_id.as_deref(), UserId::parse, TABLE, "user_id")?,
+            phone: read(Phone::from_e164(&row.phone), TABLE, "phone")?,
+            device_id: read_optional(row.device_id.as_deref(), DeviceId::parse, TABLE, "device_id")?,
+            network: row.network,
+            push_place: row.push_place.map(BudgetKey::from_stored),
             session_salt: read_optional(
                 row.session_salt.as_deref(),
                 |salt| SessionSalt::from_stored(salt).ok(),

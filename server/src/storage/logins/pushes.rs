@@ -9,9 +9,10 @@ use crate::{
     model::{ApprovalRequestId, LoginId, LoginState, LoginStep, ProviderUserId},
     storage::{
         Store, StoreError,
+        budgets::{AT_ONCE, end_hold},
         columns::{At, read},
         on,
-        schema::logins,
+        schema::{budgets, logins},
         transact,
     },
 };
@@ -80,10 +81,15 @@ impl Store {
     pub async fn record_push_gone(&self, id: LoginId, now: DateTime<Utc>) -> Result<bool, StoreError> {
         let this = id.to_string();
         transact!(self, async |conn| {
-            diesel::update(logins::table.find(&this))
-                .set(logins::ask_at.eq(None::<At>))
-                .execute(conn)
-                .await?;
+            let update = diesel::update(logins::table.find(&this)).set(logins::ask_at.eq(None::<At>));
+            let held: Option<(Option<String>, At)> = update
+                .returning((logins::push_place, logins::expires_at))
+                .get_result(conn)
+                .await
+                .optional()?;
+            if let Some((Some(place), At(until))) = held {
+                end_hold!(conn, place, until, now);
+            }
             let waiting = logins::table
                 .find(&this)
                 .filter(logins::state.eq_any(OPEN))

@@ -12,13 +12,15 @@ use diesel_async::RunQueryDsl;
 use super::LoginRow;
 use crate::{
     model::{
-        ApprovalRequestId, Decision, Effect, Login, LoginFailure, LoginId, LoginPurpose, LoginStep,
+        ApprovalRequestId, Decision, DeviceId, Effect, Login, LoginFailure, LoginId, LoginPurpose, LoginStep,
         SessionId, SessionSalt, Settler, UserId, Verdict,
     },
     storage::{
         Store, StoreError,
+        budgets::{AT_ONCE, end_hold},
         columns::{At, read_optional},
-        schema::{enrollments, logins, pending_signups, sessions, users},
+        devices::know_device,
+        schema::{budgets, devices, enrollments, logins, pending_signups, sessions, users},
         transact,
     },
 };
@@ -39,6 +41,10 @@ pub struct Settlement {
     pub session_expires_at: DateTime<Utc>,
     /// The id of the user, where a signup becomes one.
     pub user_id: UserId,
+    /// The id of the device, where it was not known before.
+    pub device_id: DeviceId,
+    /// Until when the device is known.
+    pub device_expires_at: DateTime<Utc>,
 }
 
 /// What settling came to.
@@ -52,6 +58,20 @@ pub struct Settled {
     pub ended_session: Option<SessionId>,
 }
 
+/// Ends the session that a login opened, and forgets the device: whoever was in it is not its user.
+macro_rules! end_session {
+    ($conn:expr, $login_id:expr, $how:expr) => {{
+        let live =
+            sessions::table.filter(sessions::login_id.eq($login_id)).filter(sessions::revoked_at.is_null());
+        let revoke =
+            diesel::update(live).set(sessions::revoked_at.eq(Some(At($how.at)))).returning(sessions::id);
+        let revoked: Option<String> = revoke.get_result($conn).await.optional()?;
+        let device = devices::table.filter(devices::login_id.eq($login_id));
+        diesel::delete(device).execute($conn).await?;
+        read_optional(revoked.as_deref(), SessionId::parse, "sessions", "id")?
+    }};
+}
+
 impl Store {
     /// Decides a login, exactly once. `None`: there is no such login.
     pub async fn settle(
@@ -63,14 +83,23 @@ impl Store {
         let this = id.to_string();
         transact!(self, async |conn| {
             // A write, although nothing changes: it takes the row before anything is read.
-            let taken = diesel::update(logins::table.find(&this))
-                .set(logins::asks.eq(logins::asks))
-                .returning((LoginRow::as_returning(), logins::session_token_hash, logins::provider));
-            let taken: Option<(LoginRow, String, String)> = taken.get_result(conn).await.optional()?;
-            let Some((row, token_hash, provider)) = taken else {
+            let taken =
+                diesel::update(logins::table.find(&this)).set(logins::asks.eq(logins::asks)).returning((
+                    LoginRow::as_returning(),
+                    logins::session_token_hash,
+                    logins::device_token_hash,
+                    logins::provider,
+                ));
+            let taken: Option<(LoginRow, String, Option<String>, String)> =
+                taken.get_result(conn).await.optional()?;
+            let Some((row, token_hash, device_token_hash, provider)) = taken else {
                 return Ok(None);
             };
             let found = Login::try_from(row)?;
+            if let (Some(_), Some(place)) = (decision.verdict(), &found.push_place) {
+                // Whatever it means for the login: the push no longer lies open on the phone.
+                end_hold!(conn, place.as_str(), found.expires_at, how.at);
+            }
             let mut effect = decision.effect(found.state, found.verdict, found.settled_by);
             if effect == Effect::Ignore {
                 return Ok(Some(Settled { login: found, effect, ended_session: None }));
@@ -101,17 +130,13 @@ impl Store {
             if let (true, Some(user_id)) = (effect.opens_a_session(), user_id) {
                 let session = session(how, token_hash, user_id, &this);
                 diesel::insert_into(sessions::table).values(session).execute(conn).await?;
+                if let Some(token_hash) = device_token_hash {
+                    know_device!(conn, &found, user_id, token_hash, how);
+                }
             }
             let mut ended_session = None;
             if effect == Effect::EndSession {
-                let live = sessions::table
-                    .filter(sessions::login_id.eq(&this))
-                    .filter(sessions::revoked_at.is_null());
-                let revoke = diesel::update(live)
-                    .set(sessions::revoked_at.eq(Some(At(how.at))))
-                    .returning(sessions::id);
-                let revoked: Option<String> = revoke.get_result(conn).await.optional()?;
-                ended_session = read_optional(revoked.as_deref(), SessionId::parse, "sessions", "id")?;
+                ended_session = end_session!(conn, &this, how);
             }
             Ok(Some(Settled { login: login.try_into()?, effect, ended_session }))
         })

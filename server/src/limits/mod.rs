@@ -1,0 +1,123 @@
+//! How often: guesses, messages, pushes and signups, each with a budget that all instances share.
+//!
+//! What is guarded is asked only after its budget was taken, by a guarded update, so that a hundred at once get no more
+//! than there is; what was certainly not needed is given back. A request that finds a budget used up writes nothing.
+//!
+//! Nobody uses up what somebody else has proven to be theirs: whoever presents a known device has budgets of their own,
+//! and a phone that nobody has proven has smaller ones beside those of its user ([`Standing`]).
+
+mod network;
+mod passwords;
+mod phones;
+mod pushes;
+mod returns;
+mod settings;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+pub use network::network;
+pub use phones::{PhoneUse, Standing};
+pub use pushes::PushPlace;
+pub use settings::LimitSettings;
+
+use crate::{
+    clock::Clock,
+    model::{Budget, BudgetKey},
+    storage::{Store, StoreError, Taken, Taking, UsedUp},
+};
+
+/// No answer says "at once" to somebody who was refused.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
+/// The budgets. Clones share them, and so do instances.
+#[derive(Clone)]
+pub struct Limits {
+    store: Store,
+    clock: Clock,
+    settings: std::sync::Arc<LimitSettings>,
+}
+
+/// Why something is not done now.
+#[derive(Debug, thiserror::Error)]
+pub enum LimitError {
+    /// It was done too often.
+    #[error("a budget is used up")]
+    UsedUp {
+        /// From when on it is not.
+        retry_after: Duration,
+    },
+    /// Storage.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What was taken, to be given back where it was not needed.
+#[derive(Debug)]
+#[must_use = "what is not needed is to be given back"]
+pub struct Grant(Vec<Taken>);
+
+/// One budget to take from, with its name: that of its setting in lower case, for logs and metrics.
+#[derive(Debug)]
+struct Claim {
+    name: &'static str,
+    taking: Taking,
+}
+
+impl Claim {
+    fn new(name: &'static str, whose: &[&str], budget: Budget) -> Self {
+        Self { name, taking: Taking { key: BudgetKey::new(name, whose), budget } }
+    }
+}
+
+impl Limits {
+    /// Joins its parts.
+    #[must_use]
+    pub fn new(store: Store, clock: Clock, settings: LimitSettings) -> Self {
+        Self { store, clock, settings: std::sync::Arc::new(settings) }
+    }
+
+    /// Gives back what was not needed. Where storage is away it stays taken, which costs somebody a pause and no more.
+    pub async fn give_back(&self, grant: Grant) {
+        if let Err(error) = self.store.give_back_budgets(&grant.0).await {
+            tracing::warn!(%error, "a budget was not given back");
+        }
+    }
+
+    /// Takes of all, or of none.
+    async fn take(&self, claims: &[Claim]) -> Result<Grant, LimitError> {
+        self.take_at(claims, self.clock.now()).await
+    }
+
+    async fn take_at(&self, claims: &[Claim], now: DateTime<Utc>) -> Result<Grant, LimitError> {
+        self.check(claims).await?;
+        let takings: Vec<_> = claims.iter().map(|claim| claim.taking.clone()).collect();
+        match self.store.take_budgets(&takings, now).await? {
+            Ok(taken) => Ok(Grant(taken)),
+            Err(used_up) => Err(self.refuse(claims, &used_up)),
+        }
+    }
+
+    /// Whether something could be taken of all. Takes nothing.
+    async fn check(&self, claims: &[Claim]) -> Result<(), LimitError> {
+        let keys: Vec<_> = claims.iter().map(|claim| &claim.taking.key).collect();
+        match self.store.find_used_up(&keys, self.clock.now()).await? {
+            None => Ok(()),
+            Some(used_up) => Err(self.refuse(claims, &used_up)),
+        }
+    }
+
+    /// Counts what has happened.
+    async fn charge(&self, claims: &[Claim]) -> Result<(), StoreError> {
+        let takings: Vec<_> = claims.iter().map(|claim| claim.taking.clone()).collect();
+        self.store.charge_budgets(&takings, self.clock.now()).await
+    }
+
+    fn refuse(&self, claims: &[Claim], used_up: &UsedUp) -> LimitError {
+        let budget = claims.iter().find(|claim| claim.taking.key == used_up.key).map(|claim| claim.name);
+        let retry_after = (used_up.until - self.clock.now()).to_std().unwrap_or_default().max(SHORTEST_WAIT);
+        tracing::debug!(budget, ?retry_after, "a budget is used up");
+        LimitError::UsedUp { retry_after }
+    }
+}

@@ -1,0 +1,140 @@
+//! What reaches a phone or speaks for it: signups that name it, codes sent to it, codes typed for it.
+
+use std::net::IpAddr;
+
+use super::{Claim, Grant, LimitError, Limits, network::customer, settings::AFTER_WRONG_CODES};
+use crate::model::{Budget, DeviceId, LoginId, Phone, Rate};
+
+/// What is known of who uses a phone's budgets. Each has budgets of their own, so that none can use up another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Somebody signs up and says that it is theirs.
+    Unproven,
+    /// Somebody knows the password of a user whose phone it is.
+    Proven,
+    /// So they do, and present a device in which that user has signed in before.
+    KnownDevice(DeviceId),
+}
+
+/// A phone, and who uses it.
+#[derive(Clone, Copy, Debug)]
+pub struct PhoneUse<'a> {
+    /// Which.
+    pub phone: &'a Phone,
+    /// Who.
+    pub standing: Standing,
+}
+
+impl PhoneUse<'_> {
+    /// A claim on what this phone has for such as them.
+    pub(super) fn claim(&self, name: &'static str, budget: Budget) -> Claim {
+        let device;
+        let who = match self.standing {
+            Standing::Unproven => "unproven",
+            Standing::Proven => "proven",
+            Standing::KnownDevice(id) => {
+                device = id.to_string();
+                &device
+            }
+        };
+        Claim::new(name, &[who, self.phone.e164()], budget)
+    }
+
+    /// One of two, as the phone is proven or not.
+    pub(super) fn rate(&self, proven: Rate, unproven: Rate) -> Rate {
+        if self.is_proven() { proven } else { unproven }
+    }
+
+    pub(super) fn is_proven(&self) -> bool {
+        self.standing != Standing::Unproven
+    }
+
+    pub(super) fn calling_code(&self) -> &str {
+        self.phone.country_code().digits()
+    }
+}
+
+impl Limits {
+    /// Whether people with phones of this calling code may sign up here.
+    #[must_use]
+    pub fn serves(&self, phone: &Phone) -> bool {
+        let (allowed, refused) = (&self.settings.allowed_calling_codes, &self.settings.refused_calling_codes);
+        let code = phone.country_code().digits();
+        !refused.contains(code) && (allowed.is_empty() || allowed.contains(code))
+    }
+
+    /// Takes one signup of this phone from this address.
+    pub async fn take_signup(&self, phone: &Phone, from: Option<IpAddr>) -> Result<Grant, LimitError> {
+        let customer = from.map_or_else(|| "unknown".to_owned(), customer);
+        self.take(&[
+            Claim::new(
+                "signups_per_address",
+                &[&customer],
+                Budget::strict(self.settings.signups_per_address),
+            ),
+            Claim::new("signups_per_phone", &[phone.e164()], Budget::strict(self.settings.signups_per_phone)),
+        ])
+        .await
+    }
+
+    /// Takes one code to be judged, whatever login it is typed for.
+    pub async fn take_code_try(&self, of: PhoneUse<'_>) -> Result<Grant, LimitError> {
+        let rate = of.rate(self.settings.wrong_codes_per_phone, self.settings.wrong_codes_per_unproven_phone);
+        let name = "wrong_codes_per_phone";
+        self.take(&[of.claim(name, Budget::growing(rate, AFTER_WRONG_CODES))]).await
+    }
+
+    /// Takes one message with a code. Of what all phones share, unproven ones may have no more than their part.
+    pub async fn take_code(&self, login: LoginId, to: PhoneUse<'_>) -> Result<Grant, LimitError> {
+        let settings = &self.settings;
+        let mut claims = vec![
+            Claim::new("codes_per_login", &[&login.to_string()], Budget::strict(settings.codes_per_login)),
+            to.claim(
+                "codes_per_phone",
+                Budget::strict(to.rate(settings.codes_per_phone, settings.codes_per_unproven_phone)),
+            ),
+            to.claim(
+                "codes_per_phone_daily",
+                Budget::strict(
+                    to.rate(settings.codes_per_phone_daily, settings.codes_per_unproven_phone_daily),
+                ),
+            ),
+        ];
+        let code = to.calling_code();
+        for (name, unproven_name, whose, rate) in [
+            (
+                "codes_per_calling_code",
+                "codes_per_calling_code_unproven",
+                vec![code],
+                settings.codes_per_calling_code,
+            ),
+            ("codes_for_all", "codes_for_all_unproven", vec![], settings.codes_for_all),
+        ] {
+            claims.push(Claim::new(name, &whose, Budget::strict(rate)));
+            if !to.is_proven() {
+                let part = Rate { count: part(rate.count, settings.unproven_share), ..rate };
+                claims.push(Claim::new(unproven_name, &whose, Budget::strict(part)));
+            }
+        }
+        if !to.is_proven() {
+            self.check_returns(code).await?;
+        }
+        self.take(&claims).await
+    }
+}
+
+/// So many percent, and one at least.
+fn part(count: u32, percent: u32) -> u32 {
+    let part = u64::from(count) * u64::from(percent) / 100;
+    u32::try_from(part).unwrap_or(count).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::part;
+
+    #[test]
+    fn a_part_is_never_nothing() {
+        assert_eq!((part(10, 50), part(1, 50), part(u32::MAX, 100)), (5, 1, u32::MAX));
+    }
+}

@@ -1,0 +1,80 @@
+//! Pushes: how often a phone may be asked, how many may lie open on it at once, and when it has said no too often.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::{Claim, Grant, LimitError, Limits, PhoneUse, Standing, settings::AFTER_DENIALS};
+use crate::{
+    model::{Budget, BudgetKey},
+    storage::StoreError,
+};
+
+/// The right to send one push.
+#[derive(Debug)]
+pub struct PushPlace {
+    /// What holds its place among the phone's open pushes, until the phone has answered or the push expires: what becomes
+    /// of the login meanwhile does not take the push off the phone.
+    pub key: BudgetKey,
+    /// To be given back where the push certainly was not sent.
+    pub grant: Grant,
+}
+
+impl Limits {
+    /// Takes the right to push to this phone until then, for a login from this network.
+    pub async fn take_push(
+        &self,
+        to: PhoneUse<'_>,
+        network: Option<&str>,
+        until: DateTime<Utc>,
+    ) -> Result<PushPlace, LimitError> {
+        self.check(&self.denials(to, network)).await?;
+        let rate = to.rate(self.settings.pushes_per_phone, self.settings.pushes_per_unproven_phone);
+        // One instant for both: a place is given back by when its time would have ended.
+        let now = self.clock.now();
+        let lasting = (until - now).to_std().unwrap_or(Duration::ZERO);
+        let mut refused = LimitError::UsedUp { retry_after: lasting };
+        for slot in self.slots(to.standing) {
+            let whose = [to.phone.e164(), &slot.to_string()];
+            let place = Claim::new("open_pushes_per_phone", &whose, Budget::hold(lasting));
+            let key = place.taking.key.clone();
+            match self.take_at(&[to.claim("pushes_per_phone", Budget::strict(rate)), place], now).await {
+                Ok(grant) => return Ok(PushPlace { key, grant }),
+                Err(LimitError::Store(error)) => return Err(error.into()),
+                Err(used_up) => refused = used_up,
+            }
+        }
+        Err(refused)
+    }
+
+    /// The phone has denied a push of a login from this network.
+    pub async fn record_denial(&self, of: PhoneUse<'_>, network: Option<&str>) -> Result<(), StoreError> {
+        self.charge(&self.denials(of, network)).await
+    }
+
+    fn denials(&self, of: PhoneUse<'_>, network: Option<&str>) -> Vec<Claim> {
+        let settings = &self.settings;
+        let per_network = Budget::growing(settings.denials_per_phone_and_network, AFTER_DENIALS);
+        if let Standing::KnownDevice(_) = of.standing {
+            return vec![of.claim("denials_per_device", per_network)];
+        }
+        let per_phone = Budget::growing(settings.denials_per_phone, AFTER_DENIALS);
+        let standing = if of.is_proven() { "proven" } else { "unproven" };
+        let whose = [standing, of.phone.e164(), network.unwrap_or("unknown")];
+        vec![
+            Claim::new("denials_per_phone_and_network", &whose, per_network),
+            of.claim("denials_per_phone", per_phone),
+        ]
+    }
+
+    /// The places that somebody may have, the first choice first. A signup never gets the last one, which is for users;
+    /// those that known devices have beside the others are for nobody else.
+    fn slots(&self, standing: Standing) -> Vec<i32> {
+        let (all, more) = (self.settings.open_pushes_per_phone, self.settings.open_pushes_for_devices);
+        match standing {
+            Standing::Unproven => (0..(all - 1).max(1)).collect(),
+            Standing::Proven => (0..all).rev().collect(),
+            Standing::KnownDevice(_) => (0..all + more).rev().collect(),
+        }
+    }
+}

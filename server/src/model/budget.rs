@@ -1,0 +1,182 @@
+//! How often something may be done, and the arithmetic of it.
+//!
+//! One mechanism for all budgets: the generic cell rate algorithm (ITU-T I.371, annex A), which needs two instants for each
+//! budget and no history. What is used up comes back evenly. Where a budget grows pauses instead of refusing, it is
+//! never used up for longer than the longest pause.
+
+use std::{fmt, time::Duration};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+
+/// So many at once, and as many again, evenly, in each such time: `5/1h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many; one at least.
+    pub count: u32,
+    /// In which time.
+    pub per: Duration,
+}
+
+/// How pauses grow past what may be taken at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Growth {
+    /// How much longer each pause is than the one before.
+    pub step: Duration,
+    /// How long a pause is at the most.
+    pub longest: Duration,
+}
+
+/// What may be taken, and when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    rate: Rate,
+    growth: Option<Growth>,
+}
+
+/// What a budget comes to in microseconds, for a database to reckon with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// How long it takes until one that was taken is back.
+    pub cost: i64,
+    /// How much may be used up without any pause before the next.
+    pub spare: i64,
+    /// How much more being used up makes the pause longer by one.
+    pub divisor: i64,
+    /// The longest pause.
+    pub longest: i64,
+    /// More than this is never used up.
+    pub ceiling: i64,
+}
+
+/// Whose budget of what. A hash: neither emails nor phones of strangers are written down.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BudgetKey(String);
+
+impl Budget {
+    /// So many, and no more.
+    #[must_use]
+    pub const fn strict(rate: Rate) -> Self {
+        Self { rate, growth: None }
+    }
+
+    /// So many without a pause; past that, with pauses that grow.
+    #[must_use]
+    pub const fn growing(rate: Rate, growth: Growth) -> Self {
+        Self { rate, growth: Some(growth) }
+    }
+
+    /// One thing, for so long.
+    #[must_use]
+    pub const fn hold(per: Duration) -> Self {
+        Self::strict(Rate { count: 1, per })
+    }
+
+    /// The budget in microseconds.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        let count = i64::from(self.rate.count.max(1));
+        let cost = (microseconds(self.rate.per) / count).max(1);
+        let spare = cost.saturating_mul(count - 1);
+        match self.growth {
+            None => Terms { cost, spare, divisor: 1, longest: cost, ceiling: spare + cost },
+            Some(Growth { step, longest }) => {
+                let divisor = (cost / microseconds(step).max(1)).max(1);
+                let longest = microseconds(longest);
+                let ceiling = spare.saturating_add(longest.saturating_mul(divisor));
+                Terms { cost, spare, divisor, longest, ceiling }
+            }
+        }
+    }
+}
+
+/// At most what a century has, so that nothing overflows.
+fn microseconds(duration: Duration) -> i64 {
+    const CENTURY: i64 = 100 * 366 * 24 * 3_600 * 1_000_000;
+    i64::try_from(duration.as_micros()).map_or(CENTURY, |microseconds| microseconds.min(CENTURY))
+}
+
+impl BudgetKey {
+    /// The key of what is counted, for whom.
+    #[must_use]
+    pub fn new(what: &str, whose: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        for part in std::iter::once(&what).chain(whose) {
+            // Its length first: no two lists are one text.
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+        Self(URL_SAFE_NO_PAD.encode(hash.finalize()))
+    }
+
+    /// Takes a key back from the database.
+    #[must_use]
+    pub const fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The key as it is stored.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for BudgetKey {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("BudgetKey(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn rate(count: u32, seconds: u64) -> Rate {
+        Rate { count, per: Duration::from_secs(seconds) }
+    }
+
+    #[test]
+    fn a_strict_budget_comes_back_evenly() {
+        let terms = Budget::strict(rate(5, 600)).terms();
+        assert_eq!((terms.cost, terms.spare), (120_000_000, 480_000_000));
+        assert_eq!(terms.ceiling, 600_000_000);
+    }
+
+    #[test]
+    fn a_growing_budget_is_never_used_up_for_longer_than_its_longest_pause_takes_to_say() {
+        let growth = Growth { step: Duration::from_secs(5), longest: Duration::from_mins(1) };
+        let terms = Budget::growing(rate(5, 1_800), growth).terms();
+        assert_eq!((terms.cost, terms.divisor), (360_000_000, 72));
+        assert_eq!((terms.ceiling - terms.spare) / terms.divisor, 60_000_000);
+    }
+
+    #[test]
+    fn absurd_budgets_do_not_overflow() {
+        let growth = Growth { step: Duration::from_nanos(1), longest: Duration::MAX };
+        for budget in [
+            Budget::strict(rate(0, 0)),
+            Budget::strict(rate(u32::MAX, u64::MAX)),
+            Budget::growing(rate(u32::MAX, u64::MAX), growth),
+            Budget::growing(rate(1, 1), growth),
+            Budget::hold(Duration::MAX),
+        ] {
+            let terms = budget.terms();
+            assert!(terms.cost > 0 && terms.divisor > 0 && terms.ceiling >= terms.spare, "{terms:?}");
+        }
+    }
+
+    #[test]
+    fn two_lists_of_parts_never_have_one_key() {
+        let keys = [
+            BudgetKey::new("codes", &["ab", "c"]),
+            BudgetKey::new("codes", &["a", "bc"]),
+            BudgetKey::new("codes", &["abc"]),
+            BudgetKey::new("codesab", &["c"]),
+            BudgetKey::new("codes", &["ab", "c", ""]),
+        ];
+        let different: std::collections::HashSet<_> = keys.iter().collect();
+        assert_eq!(different.len(), keys.len());
+        assert_eq!(format!("{:?}", keys[0]), "BudgetKey(…)");
+    }
+}

@@ -1,0 +1,254 @@
+//! Budgets: how much of something is used up, and from when on more may be taken.
+//!
+//! Taking is a guarded update, in which the database itself reckons: of a hundred who take at once, as many get something
+//! as there is. Who takes of several budgets takes of all or of none.
+
+use chrono::{DateTime, Utc};
+use diesel::{dsl::case_when, prelude::*, result::Error as DieselError, sql_types::BigInt};
+use diesel_async::RunQueryDsl;
+
+use super::{Store, StoreError, on, schema::budgets, transact};
+use crate::model::{Budget, BudgetKey};
+
+/// `free_at` where there is no pause. Not the time of the last taking: clocks differ, and whoever's is behind would wait.
+pub(super) const AT_ONCE: i64 = 0;
+
+/// Something to take.
+#[derive(Clone, Debug)]
+pub struct Taking {
+    /// Whose budget of what.
+    pub key: BudgetKey,
+    /// How much there is of it.
+    pub budget: Budget,
+}
+
+/// Something taken.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    taking: Taking,
+    /// What taking it made of `free_at`.
+    free_at: i64,
+}
+
+/// Not all that was to be taken was there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsedUp {
+    /// Which of them was not.
+    pub key: BudgetKey,
+    /// From when on it is.
+    pub until: DateTime<Utc>,
+}
+
+/// Why a transaction took nothing.
+enum Failure {
+    UsedUp(BudgetKey),
+    Database(DieselError),
+}
+
+impl From<DieselError> for Failure {
+    fn from(error: DieselError) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// What one taking makes of its row, in microseconds.
+#[derive(Clone, Copy)]
+struct Change {
+    now: i64,
+    cost: i64,
+    divisor: i64,
+    /// Where nothing is used up: what becomes of it.
+    fresh: (i64, i64),
+    /// The most that can be used up.
+    ceiling: (i64, i64),
+    /// Up to here nobody has to pause.
+    first_pause: i64,
+    /// From here on the pause is the longest.
+    longest_pause: i64,
+}
+
+impl Change {
+    fn new(budget: &Budget, now: i64) -> Self {
+        let terms = budget.terms();
+        let pause = ((terms.cost - terms.spare) / terms.divisor).clamp(0, terms.longest);
+        let first_pause = now + terms.spare - terms.cost;
+        Self {
+            now,
+            cost: terms.cost,
+            divisor: terms.divisor,
+            fresh: (now + terms.cost, if pause > 0 { now + pause } else { AT_ONCE }),
+            ceiling: (now + terms.ceiling.max(terms.cost), now + terms.longest),
+            first_pause,
+            longest_pause: first_pause.saturating_add(terms.longest.saturating_mul(terms.divisor)),
+        }
+    }
+}
+
+/// The guarded update of a row that is there. `$bar` is the latest `free_at` at which something may be taken.
+macro_rules! update_row {
+    ($conn:expr, $key:expr, $change:expr, $bar:expr) => {{
+        let Change { now, cost, divisor, fresh, ceiling, first_pause, longest_pause } = $change;
+        let number = |number: i64| number.into_sql::<BigInt>();
+        let full_at = case_when(budgets::full_at.le(now), number(fresh.0))
+            .when(budgets::full_at.ge(ceiling.0 - cost), number(ceiling.0))
+            .otherwise(budgets::full_at + cost);
+        let free_at = case_when(budgets::full_at.le(now), number(fresh.1))
+            .when(budgets::full_at.le(first_pause), number(AT_ONCE))
+            .when(budgets::full_at.ge(longest_pause), number(ceiling.1))
+            .otherwise((budgets::full_at - first_pause) / divisor + now);
+        diesel::update(budgets::table.find($key.as_str()).filter(budgets::free_at.le($bar)))
+            .set((budgets::full_at.eq(full_at), budgets::free_at.eq(free_at)))
+            .returning(budgets::free_at)
+            .get_result::<i64>($conn)
+            .await
+            .optional()?
+    }};
+}
+
+/// Takes, and gives what `free_at` is now; nothing where it is used up.
+macro_rules! take {
+    ($conn:expr, $key:expr, $change:expr, $bar:expr) => {{
+        let mut taken: Option<i64> = update_row!($conn, $key, $change, $bar);
+        if taken.is_none() {
+            let row = (
+                budgets::key.eq($key.as_str()),
+                budgets::full_at.eq($change.fresh.0),
+                budgets::free_at.eq($change.fresh.1),
+            );
+            let insert = diesel::insert_into(budgets::table).values(row).on_conflict_do_nothing();
+            taken = insert.returning(budgets::free_at).get_result($conn).await.optional()?;
+        }
+        if taken.is_none() {
+            // Somebody else may have made the row between the two.
+            taken = update_row!($conn, $key, $change, $bar);
+        }
+        taken
+    }};
+}
+
+/// Ends a hold before its time, where it is still the one that was to last until then: one statement of a transaction.
+macro_rules! end_hold {
+    ($conn:expr, $key:expr, $until:expr, $now:expr) => {{
+        let held = budgets::table.find($key).filter(budgets::free_at.eq($until.timestamp_micros()));
+        let ended = (budgets::full_at.eq($now.timestamp_micros()), budgets::free_at.eq(AT_ONCE));
+        diesel::update(held).set(ended).execute($conn).await?
+    }};
+}
+
+pub(super) use end_hold;
+
+impl Store {
+    /// Whether something can be taken of all of these; otherwise the one that is used up for longest. Changes nothing.
+    pub async fn find_used_up(
+        &self,
+        keys: &[&BudgetKey],
+        now: DateTime<Utc>,
+    ) -> Result<Option<UsedUp>, StoreError> {
+        let keys_as_text: Vec<_> = keys.iter().map(|key| key.as_str()).collect();
+        let query = budgets::table
+            .filter(budgets::key.eq_any(keys_as_text))
+            .filter(budgets::free_at.gt(now.timestamp_micros()))
+            .order(budgets::free_at.desc())
+            .select((budgets::key, budgets::free_at));
+        let found: Option<(String, i64)> = on!(self, |conn| query.first(conn).await.optional()?);
+        let Some((key, free_at)) = found else { return Ok(None) };
+        let key = keys.iter().find(|candidate| candidate.as_str() == key);
+        Ok(key.map(|key| UsedUp { key: (*key).clone(), until: instant(free_at) }))
+    }
+
+    /// Takes of all of these, or of none where one is used up.
+    pub async fn take_budgets(
+        &self,
+        takings: &[Taking],
+        now: DateTime<Utc>,
+    ) -> Result<Result<Vec<Taken>, UsedUp>, StoreError> {
+        let ordered = in_order(takings);
+        let at = now.timestamp_micros();
+        let took: Result<Vec<Taken>, Failure> = transact!(self, async |conn| {
+            let mut taken = Vec::with_capacity(ordered.len());
+            for taking in &ordered {
+                let change = Change::new(&taking.budget, at);
+                let free_at: Option<i64> = take!(conn, taking.key, change, at);
+                let free_at = free_at.ok_or_else(|| Failure::UsedUp(taking.key.clone()))?;
+                taken.push(Taken { taking: (*taking).clone(), free_at });
+            }
+            Ok::<_, Failure>(taken)
+        });
+        match took {
+            Ok(taken) => Ok(Ok(taken)),
+            Err(Failure::Database(error)) => Err(error.into()),
+            Err(Failure::UsedUp(key)) => {
+                let keys: Vec<_> = takings.iter().map(|taking| &taking.key).collect();
+                // Where it is back already, it was used up a moment ago.
+                let used_up = self.find_used_up(&keys, now).await?;
+                Ok(Err(used_up.unwrap_or(UsedUp { key, until: now })))
+            }
+        }
+    }
+
+    /// Takes of these although they may be used up: something has happened and counts.
+    pub async fn charge_budgets(&self, takings: &[Taking], now: DateTime<Utc>) -> Result<(), StoreError> {
+        let ordered = in_order(takings);
+        let at = now.timestamp_micros();
+        transact!(self, async |conn| {
+            for taking in &ordered {
+                let change = Change::new(&taking.budget, at);
+                let _: Option<i64> = take!(conn, taking.key, change, i64::MAX);
+            }
+            Ok::<_, DieselError>(())
+        })
+        .map_err(StoreError::from)
+    }
+
+    /// Gives back what was not needed after all.
+    pub async fn give_back_budgets(&self, taken: &[Taken]) -> Result<(), StoreError> {
+        transact!(self, async |conn| {
+            // In the order in which they were taken.
+            for Taken { taking, free_at } in taken {
+                let terms = taking.budget.terms();
+                let row = budgets::table.find(taking.key.as_str());
+                diesel::update(row)
+                    .set((
+                        budgets::full_at.eq(budgets::full_at - terms.cost),
+                        // Nobody has taken any since: then there was some before, and there is again.
+                        budgets::free_at.eq(case_when(
+                            budgets::free_at.eq(*free_at),
+                            AT_ONCE.into_sql::<BigInt>(),
+                        )
+                        .otherwise(budgets::free_at - terms.cost / terms.divisor)),
+                    ))
+                    .execute(conn)
+                    .await?;
+            }
+            Ok::<_, DieselError>(())
+        })
+        .map_err(StoreError::from)
+    }
+
+    /// Removes rows that say nothing: nothing is used up. Returns how many.
+    pub async fn remove_full_budgets(&self, before: DateTime<Utc>, limit: i64) -> Result<usize, StoreError> {
+        let before = before.timestamp_micros();
+        let full = budgets::table
+            .filter(budgets::full_at.lt(before))
+            .order(budgets::full_at)
+            .limit(limit)
+            .select(budgets::key);
+        let keys: Vec<String> = on!(self, |conn| full.load(conn).await?);
+        // Somebody may have taken some since.
+        let delete = diesel::delete(
+            budgets::table.filter(budgets::key.eq_any(&keys)).filter(budgets::full_at.lt(before)),
+        );
+        Ok(if keys.is_empty() { 0 } else { on!(self, |conn| delete.execute(conn).await?) })
+    }
+}
+
+/// In the order of their keys: of two who take of the same rows, one waits and none is stuck.
+fn in_order(takings: &[Taking]) -> Vec<&Taking> {
+    let mut ordered: Vec<_> = takings.iter().collect();
+    ordered.sort_by(|one, other| one.key.cmp(&other.key));
+    ordered
+}
+
+fn instant(microseconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp_micros(microseconds).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}

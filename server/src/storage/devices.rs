@@ -1,0 +1,102 @@
+//! Queries on devices: browsers in which somebody has signed in before.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+
+use super::{
+    Store, StoreError,
+    columns::{At, read_optional},
+    on,
+    schema::{devices, users},
+};
+use crate::model::{DeviceId, Email, TokenHash, UserId};
+
+/// How many devices of one user are known. Nobody has as many browsers; a program that signs in without its token might
+/// seem to.
+pub(super) const MAX_DEVICES: i64 = 20;
+
+/// From now on the browser of this login is known by another token. One that was known before is the same device, and
+/// keeps the older token until it presents the newer one. Of a user's devices, those longest unseen make room.
+macro_rules! know_device {
+    ($conn:expr, $login:expr, $user_id:expr, $token_hash:expr, $how:expr) => {{
+        let (login_id, user_id) = ($login.id.to_string(), $user_id.to_string());
+        let expires_at = At($how.device_expires_at);
+        let known = $login.device_id.map(|id| id.to_string()).unwrap_or_default();
+        let renew = diesel::update(devices::table.find(known).filter(devices::user_id.eq(&user_id))).set((
+            devices::next_token_hash.eq(Some(&$token_hash)),
+            devices::login_id.eq(&login_id),
+            devices::expires_at.eq(expires_at),
+        ));
+        if renew.execute($conn).await? == 0 {
+            let device = (
+                devices::id.eq($how.device_id.to_string()),
+                devices::user_id.eq(&user_id),
+                devices::token_hash.eq(&$token_hash),
+                devices::login_id.eq(&login_id),
+                devices::created_at.eq(At($how.at)),
+                devices::expires_at.eq(expires_at),
+            );
+            diesel::insert_into(devices::table).values(device).execute($conn).await?;
+            let too_many = devices::table
+                .filter(devices::user_id.eq(&user_id))
+                .order(devices::expires_at.desc())
+                .offset(crate::storage::devices::MAX_DEVICES)
+                .limit(crate::storage::devices::MAX_DEVICES)
+                .select(devices::id);
+            let too_many: Vec<String> = too_many.load($conn).await?;
+            if !too_many.is_empty() {
+                diesel::delete(devices::table.filter(devices::id.eq_any(too_many))).execute($conn).await?;
+            }
+        }
+    }};
+}
+
+pub(super) use know_device;
+
+impl Store {
+    /// Finds the device that presents this token and in which the user with this email has signed in.
+    pub async fn find_device(
+        &self,
+        token: &TokenHash,
+        email: &Email,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DeviceId>, StoreError> {
+        let query = devices::table
+            .inner_join(users::table)
+            .filter(devices::token_hash.eq(token.as_str()).or(devices::next_token_hash.eq(token.as_str())))
+            .filter(devices::expires_at.gt(At(now)))
+            .filter(users::email.eq(email.as_str()))
+            .select(devices::id);
+        let found: Option<String> = on!(self, |conn| query.first(conn).await.optional()?);
+        read_optional(found.as_deref(), DeviceId::parse, "devices", "id")
+    }
+
+    /// A device has presented this token: where it is the newer one, the older one is forgotten.
+    pub async fn record_device_token_seen(&self, id: DeviceId, token: &TokenHash) -> Result<(), StoreError> {
+        let presented =
+            devices::table.find(id.to_string()).filter(devices::next_token_hash.eq(token.as_str()));
+        let update = diesel::update(presented)
+            .set((devices::token_hash.eq(token.as_str()), devices::next_token_hash.eq(None::<String>)));
+        on!(self, |conn| update.execute(conn).await?);
+        Ok(())
+    }
+
+    /// Forgets all devices of a user. Returns how many.
+    pub async fn remove_devices_of(&self, user_id: UserId) -> Result<usize, StoreError> {
+        let delete = diesel::delete(devices::table.filter(devices::user_id.eq(user_id.to_string())));
+        Ok(on!(self, |conn| delete.execute(conn).await?))
+    }
+
+    /// Forgets devices whose time ended before then. Returns how many.
+    pub async fn remove_devices(&self, before: DateTime<Utc>, limit: i64) -> Result<usize, StoreError> {
+        let old = devices::table
+            .filter(devices::expires_at.lt(At(before)))
+            .order(devices::expires_at)
+            .limit(limit)
+            .select(devices::id);
+        let ids: Vec<String> = on!(self, |conn| old.load(conn).await?);
+        let delete = diesel::delete(devices::table.filter(devices::id.eq_any(&ids)));
+        Ok(if ids.is_empty() { 0 } else { on!(self, |conn| delete.execute(conn).await?) })
+    }
+}

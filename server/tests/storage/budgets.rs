@@ -1,0 +1,216 @@
+//! Budgets: nobody gets more than there is, however many take at once, and waiting as long as was said is enough.
+
+use countersign::{
+    model::{Budget, BudgetKey, Growth, Rate},
+    storage::{Taking, UsedUp},
+};
+
+use super::*;
+
+const AT_ONCE: usize = 5;
+/// What holds the place of each login's push.
+pub(super) const PLACE: &str = "place";
+
+/// Five at once, and one every two minutes.
+fn strict() -> Budget {
+    Budget::strict(Rate { count: 5, per: Duration::from_mins(10) })
+}
+
+/// Three without a pause, and then pauses of 5, 10, … 60 seconds.
+fn growing() -> Budget {
+    let growth = Growth { step: Duration::from_secs(5), longest: Duration::from_mins(1) };
+    Budget::growing(Rate { count: 3, per: Duration::from_mins(30) }, growth)
+}
+
+pub(super) fn key(name: &str) -> BudgetKey {
+    BudgetKey::new(name, &["somebody"])
+}
+
+fn taking(name: &str, budget: Budget) -> Taking {
+    Taking { key: key(name), budget }
+}
+
+/// When more may be taken; `None` where it was taken.
+async fn take(database: &Database, taking: &Taking, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let taken = database.store.take_budgets(std::slice::from_ref(taking), now).await.unwrap();
+    taken.err().map(|used_up| used_up.until)
+}
+
+async fn of_a_hundred_who_take_at_once_as_many_get_one_as_there_are(database: &Database) {
+    let (first, second) = (taking("first", strict()), taking("second", strict()));
+    let racing = (0..100).map(|number| {
+        // Half of them name the two the other way round.
+        let mut takings = vec![first.clone(), second.clone()];
+        takings.rotate_left(number % 2);
+        let (store, now) = (database.store.clone(), database.now);
+        #[expect(clippy::disallowed_methods, reason = "it is waited for")]
+        tokio::spawn(async move { store.take_budgets(&takings, now).await.unwrap().is_ok() })
+    });
+    let taken = futures_util::future::join_all(racing).await;
+    assert_eq!(taken.into_iter().filter(|taken| *taken.as_ref().unwrap()).count(), AT_ONCE);
+    // Whoever got none of one got none of the other.
+    for one in [&first, &second] {
+        let used_up = take(database, one, database.now).await;
+        assert_eq!(used_up, Some(database.now + TimeDelta::minutes(2)));
+    }
+}
+
+async fn what_is_used_up_comes_back_when_it_was_said_and_not_before(database: &Database) {
+    let taking = taking("codes", strict());
+    let mut now = database.now;
+    for _ in 0..AT_ONCE {
+        assert_eq!(take(database, &taking, now).await, None);
+    }
+    for _ in 0..3 {
+        let until = take(database, &taking, now).await.unwrap();
+        let found = database.store.find_used_up(&[&taking.key], now).await.unwrap();
+        assert_eq!(found, Some(UsedUp { key: taking.key.clone(), until }));
+        let just_before = until - TimeDelta::microseconds(1);
+        assert_eq!(take(database, &taking, just_before).await, Some(until));
+        assert_eq!(take(database, &taking, until).await, None);
+        now = until;
+    }
+    // After ten minutes without any, all are back.
+    now += TimeDelta::minutes(10);
+    for _ in 0..AT_ONCE {
+        assert_eq!(take(database, &taking, now).await, None);
+    }
+    assert!(take(database, &taking, now).await.is_some());
+}
+
+async fn pauses_grow_to_the_longest_and_no_further(database: &Database) {
+    let taking = taking("passwords", growing());
+    let mut now = database.now;
+    let mut pauses = Vec::new();
+    for _ in 0..20 {
+        assert_eq!(take(database, &taking, now).await, None);
+        let used_up = database.store.find_used_up(&[&taking.key], now).await.unwrap();
+        let until = used_up.map_or(now, |used_up| used_up.until);
+        pauses.push((until - now).num_seconds());
+        now = until;
+    }
+    // What comes back meanwhile makes them a little shorter than they would be.
+    assert_eq!(pauses[..6], [0, 0, 5, 9, 14, 19]);
+    assert_eq!(pauses.last(), Some(&60));
+    assert!(pauses.is_sorted(), "{pauses:?}");
+    // Who has been guessing for a day waits no longer than who has been guessing for an hour.
+    for _ in 0..200 {
+        assert_eq!(take(database, &taking, now).await, None);
+        now += TimeDelta::minutes(1);
+    }
+    assert_eq!(take(database, &taking, now).await, None);
+    now += TimeDelta::hours(5);
+    for _ in 0..2 {
+        assert_eq!(take(database, &taking, now).await, None);
+    }
+}
+
+async fn what_is_given_back_can_be_taken_again(database: &Database) {
+    let (strict, growing) = (taking("codes", strict()), taking("passwords", growing()));
+    let both = [strict.clone(), growing.clone()];
+    // Whoever always gives back never waits.
+    for _ in 0..50 {
+        let taken = database.store.take_budgets(&both, database.now).await.unwrap().unwrap();
+        database.store.give_back_budgets(&taken).await.unwrap();
+    }
+    let mut taken = Vec::new();
+    for _ in 0..3 {
+        taken.push(database.store.take_budgets(&both, database.now).await.unwrap().unwrap());
+    }
+    assert!(take(database, &growing, database.now).await.is_some());
+    database.store.give_back_budgets(&taken.pop().unwrap()).await.unwrap();
+    assert_eq!(take(database, &growing, database.now).await, None);
+    for _ in 0..AT_ONCE - 2 {
+        assert_eq!(take(database, &strict, database.now).await, None);
+    }
+    assert!(take(database, &strict, database.now).await.is_some());
+    // Given back late, when somebody else has taken since.
+    database.store.give_back_budgets(&taken.pop().unwrap()).await.unwrap();
+    assert_eq!(take(database, &strict, database.now).await, None);
+    assert!(take(database, &strict, database.now).await.is_some());
+}
+
+async fn what_has_happened_counts_although_it_is_used_up(database: &Database) {
+    let taking = taking("denials", growing());
+    for _ in 0..4 {
+        database.store.charge_budgets(std::slice::from_ref(&taking), database.now).await.unwrap();
+    }
+    assert_eq!(take(database, &taking, database.now).await, Some(database.now + TimeDelta::seconds(10)));
+}
+
+async fn a_clock_that_is_behind_does_not_make_anybody_wait(database: &Database) {
+    let (strict, growing) = (taking("codes", strict()), taking("passwords", growing()));
+    assert!(
+        database.store.take_budgets(&[strict.clone(), growing.clone()], database.now).await.unwrap().is_ok()
+    );
+    let behind = database.now - TimeDelta::seconds(2);
+    assert!(database.store.take_budgets(&[strict, growing], behind).await.unwrap().is_ok());
+}
+
+async fn a_place_is_held_until_the_deadline_or_until_the_phone_has_answered(database: &Database) {
+    let (begun, until) = (database.begin_with_push("push-1").await, database.now + TimeDelta::minutes(10));
+    let place = taking(PLACE, Budget::hold(Duration::from_mins(10)));
+    assert_eq!(take(database, &place, database.now).await, None);
+    assert_eq!(take(database, &place, database.now).await, Some(until));
+    // What becomes of the login does not take the push off the phone.
+    database.settle(begun.id, Decision::Cancelled).await;
+    assert_eq!(take(database, &place, database.now).await, Some(until));
+    database.settle(begun.id, Decision::Verdict(Verdict::Denied)).await;
+    let later = database.now + TimeDelta::minutes(1);
+    assert_eq!(take(database, &place, later).await, None);
+    // What the phone said of one push says nothing of the next.
+    database.settle(begun.id, Decision::Verdict(Verdict::Denied)).await;
+    assert_eq!(take(database, &place, later).await, Some(later + TimeDelta::minutes(10)));
+    assert_eq!(take(database, &place, later + TimeDelta::minutes(10)).await, None);
+}
+
+async fn the_place_of_a_push_that_is_gone_is_free(database: &Database) {
+    let begun = database.begin_with_push("push-1").await;
+    let place = taking(PLACE, Budget::hold(Duration::from_mins(10)));
+    assert_eq!(take(database, &place, database.now).await, None);
+    assert!(database.store.record_push_gone(begun.id, database.now).await.unwrap());
+    assert_eq!(take(database, &place, database.now).await, None);
+}
+
+async fn rows_that_say_nothing_are_removed_and_no_others(database: &Database) {
+    for number in 0..7 {
+        let taking = taking(&format!("codes {number}"), strict());
+        assert_eq!(take(database, &taking, database.now + TimeDelta::minutes(number)).await, None);
+    }
+    let before = database.now + TimeDelta::minutes(5);
+    // Three of them were back within two minutes from the beginning of theirs.
+    assert_eq!(database.store.remove_full_budgets(before, 2).await.unwrap(), 2);
+    assert_eq!(database.store.remove_full_budgets(before, 2).await.unwrap(), 1);
+    assert_eq!(database.store.remove_full_budgets(before, 2).await.unwrap(), 0);
+}
+
+async fn codes_that_come_back_are_counted_by_the_hour(database: &Database) {
+    let (store, now) = (&database.store, database.now);
+    let counting = (0..50).map(|_| store.count_code_returns("44", 1, 0, now));
+    futures_util::future::join_all(counting).await.into_iter().for_each(Result::unwrap);
+    store.count_code_returns("44", 0, 1, now + TimeDelta::hours(1)).await.unwrap();
+    store.count_code_returns("1", 1, 1, now).await.unwrap();
+    let since = async |since| {
+        let returns = store.code_returns_since("44", since).await.unwrap();
+        (returns.sent, returns.confirmed)
+    };
+    assert_eq!(since(now).await, (50, 1));
+    assert_eq!(since(now + TimeDelta::hours(1)).await, (0, 1));
+    assert_eq!(since(now + TimeDelta::hours(2)).await, (0, 0));
+    assert_eq!(store.remove_code_returns(now).await.unwrap(), 2);
+    assert_eq!(since(now).await, (0, 1));
+}
+
+on_both_databases! {
+    afterwards every_query_used_an_index:
+    of_a_hundred_who_take_at_once_as_many_get_one_as_there_are,
+    what_is_used_up_comes_back_when_it_was_said_and_not_before,
+    pauses_grow_to_the_longest_and_no_further,
+    what_is_given_back_can_be_taken_again,
+    what_has_happened_counts_although_it_is_used_up,
+    a_clock_that_is_behind_does_not_make_anybody_wait,
+    a_place_is_held_until_the_deadline_or_until_the_phone_has_answered,
+    the_place_of_a_push_that_is_gone_is_free,
+    rows_that_say_nothing_are_removed_and_no_others,
+    codes_that_come_back_are_counted_by_the_hour,
+}
