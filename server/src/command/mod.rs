@@ -1,5 +1,6 @@
 //! What each command does, from its settings to its exit code.
 
+mod metrics;
 mod open_files;
 #[cfg(feature = "sandbox")]
 mod sandboxed;
@@ -80,9 +81,12 @@ async fn serve(settings: Settings, ending: Ending) -> anyhow::Result<()> {
     refuse_another_schema(&store).await?;
     let listener = bind(settings.listen).await?;
     open_files::allow(settings.http.listener.max_connections);
+    let metrics = metrics::listen(settings.metrics_listen).await?;
     let app = App::build(settings, store, Clock::system()).context("the service cannot be built")?;
     print(&format!("service http://{}\n", listener.local_addr()?))?;
-    app.serve(listener, ending).await
+    metrics::announce(metrics.as_ref())?;
+    let counts = metrics::serve(metrics, ending.begun.clone());
+    tokio::join!(app.serve(listener, ending), counts).0
 }
 
 /// A binary and a schema that do not fit ruin data quietly, so they do not start together.

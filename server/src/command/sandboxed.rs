@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{App, Clock, Context, Ending, Settings, bind, migrated, open, print};
+use super::{App, Clock, Context, Ending, Settings, bind, metrics, migrated, open, print};
 use crate::{
     config::{AuthySettings, DatabaseUrl, DevSettings, SandboxSettings},
     provider::authy::ApiKey,
@@ -31,6 +31,7 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
         Sandbox::open(sandbox, Arc::new(Shared(clock.clone()))).context("the sandbox cannot be opened")?;
     let settings = Settings {
         listen: dev.listen,
+        metrics_listen: dev.metrics_listen,
         database_url: dev.database_url,
         store: dev.store,
         authy: AuthySettings {
@@ -48,10 +49,13 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
         shutdown_timeout: Duration::from_secs(10),
         http: dev.http,
     };
+    let metrics = metrics::listen(settings.metrics_listen).await?;
     let app = App::build(settings, store, clock).context("the service cannot be built")?;
     print(&format!("service http://{service}\nsandbox http://{phones}\n"))?;
+    metrics::announce(metrics.as_ref())?;
+    let counts = metrics::serve(metrics, ending.begun.clone());
     let served = sandbox.serve(sandbox_listener, ending.begun.clone());
-    let (service, sandbox) = tokio::join!(app.serve(listener, ending), served);
+    let (service, sandbox, ()) = tokio::join!(app.serve(listener, ending), served, counts);
     service.and(sandbox.context("the sandbox failed"))
 }
 

@@ -67,6 +67,10 @@ pub struct ServeArguments {
     /// Where the service listens; port 0 takes a free one.
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
+    /// Where Prometheus reads what was counted, at `/metrics`: an address that only the operator reaches; port 0 takes a free
+    /// one [default: nowhere].
+    #[arg(long, env = "METRICS_LISTEN")]
+    metrics_listen: Option<SocketAddr>,
     /// The database: `sqlite:PATH` or `postgres://…`.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
     database_url: Option<DatabaseUrl>,
@@ -256,6 +260,7 @@ impl ServeArguments {
         let (events, retention) = self.fleet.check(self.logins.login_ttl)?;
         Ok(Settings {
             listen: self.listen,
+            metrics_listen: self.metrics_listen,
             database_url,
             store: self.database.check(Durability::PowerCut),
             authy: AuthySettings {

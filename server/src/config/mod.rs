@@ -134,6 +134,8 @@ pub fn read_dotenv() -> Result<(), UsageError> {
 pub struct Settings {
     /// Where it listens.
     pub listen: SocketAddr,
+    /// Where its counts are read, if anywhere.
+    pub metrics_listen: Option<SocketAddr>,
     /// Its database.
     pub database_url: DatabaseUrl,
     /// How it is used.

@@ -28,6 +28,10 @@ pub struct DevArguments {
     /// Where the service listens; port 0 takes a free one.
     #[arg(long, env = "LISTEN", default_value = "127.0.0.1:3000")]
     listen: SocketAddr,
+    /// Where Prometheus reads what was counted, at `/metrics`: an address that only the operator reaches; port 0 takes a free
+    /// one [default: nowhere].
+    #[arg(long, env = "METRICS_LISTEN")]
+    metrics_listen: Option<SocketAddr>,
     /// Where the sandbox listens; port 0 takes a free one.
     #[arg(long, env = "SANDBOX_LISTEN", default_value = "127.0.0.1:3001")]
     sandbox_listen: SocketAddr,
@@ -73,6 +77,8 @@ pub struct SandboxArguments {
 pub struct DevSettings {
     /// Where the service listens: on loopback.
     pub listen: SocketAddr,
+    /// Where its counts are read, if anywhere: on loopback.
+    pub metrics_listen: Option<SocketAddr>,
     /// Where the sandbox listens: on loopback.
     pub sandbox_listen: SocketAddr,
     /// The service's database.
@@ -116,6 +122,10 @@ impl DevArguments {
         let (events, retention) = self.fleet.check(self.logins.login_ttl)?;
         Ok(DevSettings {
             listen: loopback("LISTEN", self.listen, why)?,
+            metrics_listen: self
+                .metrics_listen
+                .map(|address| loopback("METRICS_LISTEN", address, why))
+                .transpose()?,
             sandbox_listen: loopback("SANDBOX_LISTEN", self.sandbox_listen, why)?,
             database_url: self.database_url,
             store: self.database.check(Durability::Process),

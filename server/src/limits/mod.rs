@@ -13,9 +13,10 @@ mod pushes;
 mod returns;
 mod settings;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
+use dashmap::DashSet;
 
 pub use network::network;
 pub use phones::{PhoneUse, Standing};
@@ -36,7 +37,9 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 pub struct Limits {
     store: Store,
     clock: Clock,
-    settings: std::sync::Arc<LimitSettings>,
+    settings: Arc<LimitSettings>,
+    /// The calling codes whose new phones are sent nothing, as far as this instance has noticed.
+    stopped: Arc<DashSet<String>>,
 }
 
 /// Why something is not done now.
@@ -75,7 +78,7 @@ impl Limits {
     /// Joins its parts.
     #[must_use]
     pub fn new(store: Store, clock: Clock, settings: LimitSettings) -> Self {
-        Self { store, clock, settings: std::sync::Arc::new(settings) }
+        Self { store, clock, settings: Arc::new(settings), stopped: Arc::default() }
     }
 
     /// Gives back what was not needed. Where storage is away it stays taken, which costs somebody a pause and no more.
@@ -118,6 +121,11 @@ impl Limits {
         let budget = claims.iter().find(|claim| claim.taking.key == used_up.key).map(|claim| claim.name);
         let retry_after = (used_up.until - self.clock.now()).to_std().unwrap_or_default().max(SHORTEST_WAIT);
         tracing::debug!(budget, ?retry_after, "a budget is used up");
+        count_used_up(budget.unwrap_or("unknown"));
         LimitError::UsedUp { retry_after }
     }
+}
+
+fn count_used_up(budget: &'static str) {
+    metrics::counter!("countersign_budgets_used_up_total", "budget" => budget).increment(1);
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{LoginStatus, Logins, Patience, delta};
 use crate::{
-    limits::{LimitError, PhoneUse, Standing},
+    limits::{Grant, LimitError, PhoneUse, Standing},
     model::{
         Code, CodeChannel, Decision, Login, LoginId, LoginPurpose, LoginState, LoginToken, ProviderUserId,
     },
@@ -131,21 +131,7 @@ impl Logins {
             return Err(VerifyError::InvalidCode(Box::new(status)));
         };
         let id = status.login.id;
-        if !self.store.take_try(id, self.settings.tries, self.clock.now()).await? {
-            return Err(self.no_try_left(token).await?);
-        }
-        let grant = match self.limits.take_code_try(phone_use(&status.login)).await {
-            Ok(grant) => grant,
-            Err(error) => {
-                self.store.give_back_try(id).await?;
-                return match error {
-                    LimitError::UsedUp { retry_after } => {
-                        Err(VerifyError::RateLimited(Box::new(status), Some(retry_after)))
-                    }
-                    LimitError::Store(error) => Err(error.into()),
-                };
-            }
-        };
+        let grant = self.take_tries(token, &status).await?;
         let judged =
             self.patience().with(self.provider.check_code(&status.login.provider_user_id, &code)).await;
         if let Ok(CodeJudgement::Right) = judged {
@@ -179,6 +165,23 @@ impl Logins {
             Err(ProviderError::RateLimited { retry_after }) => VerifyError::RateLimited(status, retry_after),
             Err(_) => VerifyError::Unavailable(status),
         })
+    }
+
+    /// Takes one try of the phone and one of the login. The phone's first: whoever has to wait for that costs no writing.
+    async fn take_tries(&self, token: &LoginToken, status: &LoginStatus) -> Result<Grant, VerifyError> {
+        let login = &status.login;
+        let grant = match self.limits.take_code_try(phone_use(login)).await {
+            Ok(grant) => grant,
+            Err(LimitError::UsedUp { retry_after }) => {
+                return Err(VerifyError::RateLimited(Box::new(status.clone()), Some(retry_after)));
+            }
+            Err(LimitError::Store(error)) => return Err(error.into()),
+        };
+        if self.store.take_try(login.id, self.settings.tries, self.clock.now()).await? {
+            return Ok(grant);
+        }
+        self.limits.give_back(grant).await;
+        Err(self.no_try_left(token).await?)
     }
 
     async fn no_try_left(&self, token: &LoginToken) -> Result<VerifyError, StoreError> {
@@ -257,10 +260,10 @@ impl Logins {
             Ok(CodeChannel::Sms | CodeChannel::Voice) => true,
             Err(error) => error.may_have_taken_effect(),
         };
-        if !was_sent {
+        if was_sent {
+            self.limits.record_code_sent(phone).await?;
+        } else {
             self.limits.give_back(grant).await;
-        } else if phone.standing == Standing::Unproven {
-            self.limits.record_code_sent(phone.phone).await?;
         }
         let error = match sent {
             Ok(channel) => {

@@ -67,6 +67,7 @@ fn settings(url: &str, store: StoreSettings, listen: SocketAddr, introspection: 
     http.graphql.introspection = introspection;
     Settings {
         listen,
+        metrics_listen: None,
         database_url: url.parse::<DatabaseUrl>().unwrap(),
         store,
         authy: AuthySettings {

@@ -1,8 +1,11 @@
-//! What is logged, where, and what never is.
+//! What is logged, where, and what never is; and what is counted.
 //!
 //! Logs go to standard error. Our own modules log at the level that is asked for; everybody else's are capped at INFO,
 //! because some libraries log whole messages, and with them tokens, below that.
 
+mod metrics;
+
+pub(crate) use metrics::Metrics;
 use tracing::{Level, level_filters::LevelFilter};
 use tracing_subscriber::{
     filter::Targets, fmt::time::ChronoUtc, layer::SubscriberExt, util::SubscriberInitExt,
