@@ -7,28 +7,29 @@ use crate::{Database, Process, run};
 /// The key that a sandbox signs with where it is a process of its own.
 pub(crate) const API_KEY: &str = "key-of-the-sandbox-0123456789abcdef";
 
-/// What stories use up that are not about it: in their course one person does in a minute what takes others a month. Stories
-/// about a budget say what it is.
-const BUDGETS: [&str; 19] = [
-    "WRONG_PASSWORDS_PER_EMAIL_AND_NETWORK",
-    "WRONG_PASSWORDS_PER_ADDRESS",
-    "WRONG_PASSWORDS_PER_EMAIL",
-    "WRONG_PASSWORDS_PER_DEVICE",
-    "WRONG_CODES_PER_PHONE",
-    "WRONG_CODES_PER_UNPROVEN_PHONE",
-    "CODES_PER_LOGIN",
-    "CODES_PER_PHONE",
-    "CODES_PER_PHONE_DAILY",
-    "CODES_PER_UNPROVEN_PHONE",
-    "CODES_PER_UNPROVEN_PHONE_DAILY",
-    "CODES_PER_CALLING_CODE",
-    "CODES_FOR_ALL",
-    "SIGNUPS_PER_ADDRESS",
-    "SIGNUPS_PER_PHONE",
-    "PUSHES_PER_PHONE",
-    "PUSHES_PER_UNPROVEN_PHONE",
-    "DENIALS_PER_PHONE_AND_NETWORK",
-    "DENIALS_PER_PHONE",
+/// What stories use up that are not about it: in their course one person does in a minute what takes others a month.
+const RAISED: [(&str, &str); 21] = [
+    ("WRONG_PASSWORDS_PER_EMAIL_AND_NETWORK", "100000/1h"),
+    ("WRONG_PASSWORDS_PER_ADDRESS", "100000/1h"),
+    ("WRONG_PASSWORDS_PER_EMAIL", "100000/1h"),
+    ("WRONG_PASSWORDS_PER_DEVICE", "100000/1h"),
+    ("WRONG_CODES_PER_PHONE", "100000/1h"),
+    ("WRONG_CODES_PER_UNPROVEN_PHONE", "100000/1h"),
+    ("CODES_PER_LOGIN", "100000/1h"),
+    ("CODES_PER_PHONE", "100000/1h"),
+    ("CODES_PER_PHONE_DAILY", "100000/1h"),
+    ("CODES_PER_UNPROVEN_PHONE", "100000/1h"),
+    ("CODES_PER_UNPROVEN_PHONE_DAILY", "100000/1h"),
+    ("CODES_PER_CALLING_CODE", "100000/1h"),
+    ("CODES_FOR_ALL", "100000/1h"),
+    ("SIGNUPS_PER_ADDRESS", "100000/1h"),
+    ("SIGNUPS_PER_PHONE", "100000/1h"),
+    ("PUSHES_PER_PHONE", "100000/1h"),
+    ("PUSHES_PER_UNPROVEN_PHONE", "100000/1h"),
+    ("DENIALS_PER_PHONE_AND_NETWORK", "100000/1h"),
+    ("DENIALS_PER_PHONE", "100000/1h"),
+    ("OPEN_PUSHES_PER_PHONE", "100"),
+    ("RETURNED_CODES_SAMPLE", "1000000"),
 ];
 
 /// Environment variables, and nothing of whoever runs the tests.
@@ -40,11 +41,9 @@ impl Default for Settings {
         let settings = [("LOG_LEVEL", "trace"), ("HASH_THREADS", "2"), ("SHUTDOWN_DELAY", "0s")];
         let mut settings =
             Self(settings.map(|(variable, value)| (variable.to_owned(), value.to_owned())).into());
-        for budget in BUDGETS {
-            settings.set(budget, "100000/1h");
+        for (budget, raised) in RAISED {
+            settings.set(budget, raised);
         }
-        settings.set("OPEN_PUSHES_PER_PHONE", "100");
-        settings.set("RETURNED_CODES_SAMPLE", "1000000");
         settings
     }
 }
@@ -53,6 +52,16 @@ impl Settings {
     /// Says what a setting is, whatever was said before.
     pub(crate) fn set(&mut self, variable: &str, value: &str) {
         self.0.push((variable.to_owned(), value.to_owned()));
+    }
+
+    /// Leaves all budgets as they are for people who have set none.
+    pub(crate) fn leave_budgets(&mut self) {
+        self.0.retain(|(variable, _)| RAISED.iter().all(|(budget, _)| variable != budget));
+    }
+
+    /// What a setting is, where it was said.
+    pub(crate) fn get(&self, variable: &str) -> Option<&str> {
+        self.0.iter().rev().find(|(known, _)| known == variable).map(|(_, value)| value.as_str())
     }
 
     /// Says what a setting is unless a story says otherwise.

@@ -33,6 +33,20 @@ impl WorldBuilder {
         self
     }
 
+    /// With the budgets of people who have set none, in place of those that are raised for stories which are not about them.
+    #[must_use]
+    pub fn usual_budgets(mut self) -> Self {
+        self.settings.leave_budgets();
+        self
+    }
+
+    /// With a listener for what is counted: [`World::metrics`] reads it.
+    #[must_use]
+    pub fn with_metrics(mut self) -> Self {
+        self.settings.set("METRICS_LISTEN", &free_address());
+        self
+    }
+
     /// Service and sandbox in processes of their own, so that the service alone can be killed: `serve` and `sandbox`.
     /// Their clock does not move.
     #[must_use]
@@ -114,6 +128,12 @@ impl World {
     #[must_use]
     pub fn service_memory_kb(&self) -> u64 {
         self.service.as_ref().unwrap().memory_kb()
+    }
+
+    /// What the service has counted, as Prometheus reads it.
+    pub async fn metrics(&self) -> String {
+        let address = self.settings.get("METRICS_LISTEN").unwrap();
+        self.http.get(format!("http://{address}/metrics")).send().await.unwrap().text().await.unwrap()
     }
 
     /// SIGTERM to the service, and no waiting.
