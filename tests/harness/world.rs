@@ -115,7 +115,12 @@ impl World {
         self.service.take().unwrap().kill().await;
     }
 
-    /// Starts the service again, where and as it was.
+    /// Changes a setting, from the next start on.
+    pub fn change(&mut self, variable: &str, value: &str) {
+        self.settings.set(variable, value);
+    }
+
+    /// Starts the service again, where it was and, unless a setting was changed, as it was.
     pub async fn start_service(&mut self) {
         let (command, listeners) = if self.is_split() { ("serve", 1) } else { ("dev", 2) };
         let folder = self.scene.folder();

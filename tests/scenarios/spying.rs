@@ -121,6 +121,34 @@ async fn a_signup_with_a_known_email_takes_the_same_work_to_its_end(database: Da
     }
 }
 
+async fn after_a_change_of_parameters_an_unknown_email_costs_what_a_known_one_does(database: Database) {
+    let mut world = World::builder(database).set("HASH_PASSES", "1").start().await;
+    // In the order of their emails, nobody comes between or after them.
+    let person = |name: &str| Person { email: format!("zz.{name}@example.com"), ..Person::new() };
+    let (unknown, known) = (person("a"), person("b"));
+    world.sign_up(&known).await;
+    world.plant(&unknown);
+    world.terminate_service().await;
+    world.change("HASH_PASSES", "3");
+    world.start_service().await;
+    let with_one_pass =
+        |world: &World| world.log().matches("a password is compared parameters=m=19456,t=1,p=1").count();
+    for (number, person) in [&known, &unknown].into_iter().enumerate() {
+        let input = json!({ "email": person.email, "password": "not my password" });
+        let (answer, _) = ask(&world, LOGIN, input).await;
+        assert_eq!(answer["login"]["errors"][0]["code"], "WRONG_CREDENTIALS");
+        assert_eq!(with_one_pass(&world), number + 1);
+    }
+    // With the next right password, today's parameters.
+    world.begin_login(&known).await;
+    while !world.log().contains("password hashed with today's parameters") {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(with_one_pass(&world), 3);
+    ask(&world, LOGIN, json!({ "email": unknown.email, "password": "not my password" })).await;
+    assert_eq!(with_one_pass(&world), 3);
+}
+
 /// How often an answer of one kind took longer than one of the other: 0.5 where they do not differ (Mann and Whitney's U),
 /// and by how many standard deviations it does.
 fn rank_test(one: &[Duration], other: &[Duration]) -> (f64, f64) {
@@ -166,5 +194,6 @@ on_both_databases! {
     a_wrong_password_and_an_unknown_email_take_the_same_work,
     who_has_to_wait_waits_alike_and_costs_nothing,
     a_signup_with_a_known_email_takes_the_same_work_to_its_end,
+    after_a_change_of_parameters_an_unknown_email_costs_what_a_known_one_does,
     the_time_that_answers_take_is_printed,
 }

@@ -31,4 +31,4 @@ pub use password::{InvalidPassword, Password};
 pub use phone::{InvalidPhone, Phone};
 pub use session::Session;
 pub use token::{DeviceToken, LoginToken, NotAToken, SessionSalt, SessionToken, TokenHash};
-pub use user::{ApprovalRequestId, Credentials, PasswordHash, PendingSignup, ProviderUserId, User};
+pub use user::{ApprovalRequestId, Claimed, Credentials, PasswordHash, PendingSignup, ProviderUserId, User};

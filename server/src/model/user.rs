@@ -54,6 +54,27 @@ pub struct Credentials {
     pub password_hash: PasswordHash,
 }
 
+/// What is found where somebody says that an email is theirs.
+#[derive(Clone, Debug)]
+pub enum Claimed {
+    /// A user has it.
+    ByUser(Credentials),
+    /// Nobody has it. With another user's hash, so that comparing takes as long as it does for those who are there, whatever
+    /// parameters their passwords were hashed with; none where nobody is.
+    ByNobody(Option<PasswordHash>),
+}
+
+impl Claimed {
+    /// The hash to compare with, whatever comes of it.
+    #[must_use]
+    pub fn password_hash(&self) -> Option<&PasswordHash> {
+        match self {
+            Self::ByUser(credentials) => Some(&credentials.password_hash),
+            Self::ByNobody(hash) => hash.as_ref(),
+        }
+    }
+}
+
 /// What becomes a user when the phone is proven.
 #[derive(Clone, Debug)]
 pub struct PendingSignup {

@@ -9,7 +9,7 @@ use super::{
     on,
     schema::users,
 };
-use crate::model::{Credentials, Email, FullName, PasswordHash, Phone, User, UserId};
+use crate::model::{Claimed, Credentials, Email, FullName, PasswordHash, Phone, User, UserId};
 
 /// A row of `users`, without what proves the password.
 #[derive(Queryable, Selectable)]
@@ -38,19 +38,22 @@ impl TryFrom<UserRow> for User {
 }
 
 impl Store {
-    /// Finds the user with this email, and what proves their password.
-    pub async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError> {
-        let query = users::table.filter(users::email.eq(email.as_str()));
+    /// Finds the user with this email, and what proves their password; or else the hash of whoever comes next. One statement
+    /// either way, which finds the same user each time.
+    pub async fn find_credentials(&self, email: &Email) -> Result<Claimed, StoreError> {
+        let query = users::table.filter(users::email.ge(email.as_str())).order(users::email);
         let found: Option<(UserRow, String)> = on!(self, |conn| query
             .select((UserRow::as_select(), users::password_hash))
             .first(conn)
             .await
             .optional()?);
-        found
-            .map(|(row, hash)| {
-                Ok(Credentials { user: row.try_into()?, password_hash: PasswordHash::new(hash) })
-            })
-            .transpose()
+        let Some((row, hash)) = found else { return Ok(Claimed::ByNobody(None)) };
+        let password_hash = PasswordHash::new(hash);
+        Ok(if row.email == email.as_str() {
+            Claimed::ByUser(Credentials { user: row.try_into()?, password_hash })
+        } else {
+            Claimed::ByNobody(Some(password_hash))
+        })
     }
 
     /// Replaces a password hash, unless it has changed meanwhile. Returns whether it did.

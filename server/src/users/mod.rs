@@ -13,7 +13,7 @@ pub use sign_up::{FieldFault, SignupForm, SignupRejection};
 use crate::{
     clock::Clock,
     limits::{LimitError, Limits},
-    model::{Credentials, DeviceId, DeviceToken, Email, Password, PasswordHash, User, UserId},
+    model::{Claimed, Credentials, DeviceId, DeviceToken, Email, Password, PasswordHash, User, UserId},
     storage::{Store, StoreError},
 };
 
@@ -84,17 +84,17 @@ impl Users {
         let whose = email.as_ref().map_or(typed.as_str(), Email::as_str);
         let grant =
             self.limits.take_password_try(whose, credential.from, device.as_ref().map(|(id, _)| *id)).await?;
-        let found = match &email {
+        let claimed = match &email {
             Some(email) => self.store.find_credentials(email).await?,
-            None => None,
+            None => Claimed::ByNobody(None),
         };
-        let hash = found.as_ref().map(|found| &found.password_hash);
-        let verified = self.passwords.verify(Password::offered(credential.password), hash).await;
-        // Otherwise it was a guess; without an answer it was none.
+        let password = Password::offered(credential.password);
+        let verified = self.passwords.verify(password, &claimed).await;
         if !matches!(verified, Ok(false)) {
+            // Without an answer it was no guess.
             self.limits.give_back(grant).await;
         }
-        let (true, Some(Credentials { user, password_hash })) = (verified?, found) else {
+        let (true, Claimed::ByUser(Credentials { user, password_hash })) = (verified?, claimed) else {
             return Ok(None);
         };
         if self.passwords.is_outdated(&password_hash)

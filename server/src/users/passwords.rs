@@ -13,7 +13,7 @@ use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 use crate::{
-    model::{InvalidPassword, Password, PasswordHash},
+    model::{Claimed, InvalidPassword, Password, PasswordHash},
     random,
 };
 
@@ -57,7 +57,7 @@ pub struct Passwords {
     places: Arc<Semaphore>,
     argon2: Argon2<'static>,
     retry_after: Duration,
-    /// What an unknown email's password is compared with.
+    /// What a password is compared with where there is no user at all.
     nobody: PasswordHash,
 }
 
@@ -96,19 +96,16 @@ impl Passwords {
         self.run(move || hash(&argon2, password.as_bytes())).await?
     }
 
-    /// Whether the password is what was hashed. Without a hash (nobody has this email) or without a password (it was
-    /// too long to be one) the work is the same, and the answer no.
-    pub async fn verify(
-        &self,
-        password: Option<Password>,
-        hash: Option<&PasswordHash>,
-    ) -> Result<bool, PasswordError> {
+    /// Whether the password is that of the user who has the email. Where nobody has it, or without a password (it was too
+    /// long to be one), the work is the same, and the answer no.
+    pub async fn verify(&self, password: Option<Password>, claimed: &Claimed) -> Result<bool, PasswordError> {
         let argon2 = self.argon2.clone();
-        let is_somebody = password.is_some() && hash.is_some();
-        let hash = hash.unwrap_or(&self.nobody).clone();
+        let is_somebody = password.is_some() && matches!(claimed, Claimed::ByUser(_));
+        let hash = claimed.password_hash().unwrap_or(&self.nobody).clone();
         let matches = move || {
             let bytes = password.as_ref().map_or(&b""[..], Password::as_bytes);
             let hash = phc::PasswordHash::new(hash.as_str()).map_err(argon2_failed)?;
+            tracing::trace!(parameters = %hash.params, "a password is compared");
             match argon2.verify_password(bytes, &hash) {
                 Ok(()) => Ok(true),
                 Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
@@ -161,6 +158,7 @@ fn argon2_failed(error: impl std::fmt::Display) -> PasswordError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Credentials, Email, FullName, Phone, User, UserId};
 
     fn passwords(threads: usize, queue: usize, passes: u32) -> Passwords {
         Passwords::new(PasswordSettings { threads, queue, memory_kib: 64, passes }).unwrap()
@@ -170,15 +168,30 @@ mod tests {
         Password::offered(text).unwrap()
     }
 
+    fn by_user(hash: &PasswordHash) -> Claimed {
+        let user = User {
+            id: UserId::new(random::id(chrono::DateTime::UNIX_EPOCH)),
+            full_name: FullName::parse("Ada").unwrap(),
+            email: Email::parse("ada@example.com").unwrap(),
+            phone: Phone::from_e164("+12025550123").unwrap(),
+            created_at: chrono::DateTime::UNIX_EPOCH,
+        };
+        Claimed::ByUser(Credentials { user, password_hash: hash.clone() })
+    }
+
     #[tokio::test]
     async fn a_password_is_right_against_its_own_hash_only() {
         let passwords = passwords(1, 1, 1);
         let hash = passwords.hash(password("correct horse")).await.unwrap();
         assert!(hash.as_str().starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
-        assert!(passwords.verify(Some(password("correct horse")), Some(&hash)).await.unwrap());
-        assert!(!passwords.verify(Some(password("correct horsf")), Some(&hash)).await.unwrap());
-        assert!(!passwords.verify(None, Some(&hash)).await.unwrap());
-        assert!(!passwords.verify(Some(password("")), None).await.unwrap());
+        let claimed = by_user(&hash);
+        assert!(passwords.verify(Some(password("correct horse")), &claimed).await.unwrap());
+        assert!(!passwords.verify(Some(password("correct horsf")), &claimed).await.unwrap());
+        assert!(!passwords.verify(None, &claimed).await.unwrap());
+        assert!(!passwords.verify(Some(password("")), &Claimed::ByNobody(None)).await.unwrap());
+        // It is somebody's, and not that of whoever says so.
+        let of_another = Claimed::ByNobody(Some(hash));
+        assert!(!passwords.verify(Some(password("correct horse")), &of_another).await.unwrap());
     }
 
     #[tokio::test]
@@ -187,7 +200,7 @@ mod tests {
         let hash = old.hash(password("correct horse")).await.unwrap();
         assert!(!old.is_outdated(&hash));
         assert!(new.is_outdated(&hash));
-        assert!(new.verify(Some(password("correct horse")), Some(&hash)).await.unwrap());
+        assert!(new.verify(Some(password("correct horse")), &by_user(&hash)).await.unwrap());
     }
 
     #[tokio::test]

@@ -5,14 +5,14 @@ use super::*;
 async fn an_approved_signup_is_a_user_with_a_session(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let email = Email::parse("ada@example.com").unwrap();
-    assert!(database.store.find_credentials(&email).await.unwrap().is_none());
+    assert!(database.credentials(&email).await.is_none());
     assert_eq!(database.settle(begun.id, Decision::RightCode).await, approved());
     let opened = database.store.find_login(&begun.token.hash(), database.now).await.unwrap().unwrap();
     let (session, user) = opened.session.unwrap();
     let token = begun.token.derive_session_token(opened.login.session_salt.as_ref().unwrap());
     let found = database.store.find_session(&token.hash(), database.now).await.unwrap().unwrap();
     assert_eq!((found.0.id, found.1.id), (session.id, user.id));
-    let credentials = database.store.find_credentials(&email).await.unwrap().unwrap();
+    let credentials = database.credentials(&email).await.unwrap();
     assert_eq!(credentials.user.id, user.id);
     assert_eq!(user.phone.e164(), "+12015550123");
     let known = database.store.find_enrollment(user.id, PROVIDER).await.unwrap();

@@ -12,9 +12,9 @@ use std::{collections::HashSet, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign::{
     model::{
-        ApprovalRequestId, CodeChannel, CountryCode, Decision, DeviceId, Effect, Email, FullName,
-        LoginFailure, LoginId, LoginState, LoginToken, PasswordHash, PendingSignup, Phone, ProviderUserId,
-        SessionId, SessionSalt, UserId, Verdict,
+        ApprovalRequestId, Claimed, CodeChannel, CountryCode, Credentials, Decision, DeviceId, Effect, Email,
+        FullName, LoginFailure, LoginId, LoginState, LoginToken, PasswordHash, PendingSignup, Phone,
+        ProviderUserId, SessionId, SessionSalt, UserId, Verdict,
     },
     random,
     storage::{AskingClaim, Durability, NewLogin, OverdueClaim, Settlement, Store, StoreSettings},
@@ -168,6 +168,13 @@ impl Database {
 
     async fn settle(&self, id: LoginId, decision: Decision) -> Effect {
         self.store.settle(id, decision, &self.how()).await.unwrap().unwrap().effect
+    }
+
+    async fn credentials(&self, email: &Email) -> Option<Credentials> {
+        match self.store.find_credentials(email).await.unwrap() {
+            Claimed::ByUser(credentials) => Some(credentials),
+            Claimed::ByNobody(_) => None,
+        }
     }
 
     async fn state(&self, token: &LoginToken) -> LoginState {
