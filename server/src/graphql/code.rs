@@ -76,8 +76,8 @@ impl CodeMutation {
         }
     }
 
-    /// Sends another code: at most one in 30 seconds and five in all for one login, and not without end to one phone. An
-    /// open push stays open.
+    /// Sends another code: one in 30 seconds for one login, and not without end to one phone, unless the service is set
+    /// otherwise. An open push stays open.
     async fn resend_token(
         &self,
         context: &Context<'_>,

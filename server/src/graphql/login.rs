@@ -93,7 +93,8 @@ pub struct LoginStatus {
     purpose: LoginPurpose,
     /// Why it failed. With `FAILED` only.
     failure: Option<LoginFailure>,
-    /// Two digits that the push shows too. A person who sees another number there should deny: it is not their login.
+    /// Two digits that the push shows too. A person who sees another number there should deny: it is not their login. Null
+    /// where there is no push.
     match_number: Option<String>,
     /// How the last code travelled. Null as long as none was sent.
     code_channel: Option<CodeChannel>,
