@@ -30,6 +30,9 @@ pub enum InvalidPhone {
     /// Written in the international form, with a calling code other than the one beside it.
     #[error("the phone number belongs to another calling code")]
     OtherCountry,
+    /// A number that earns its owner money from whoever calls it or writes to it.
+    #[error("the phone number charges whoever calls it")]
+    ChargesCallers,
 }
 
 impl Phone {
@@ -52,6 +55,9 @@ impl Phone {
         };
         if !is_plausible(&plans, &national) || country_code.digits().len() + national.len() > MAX_DIGITS {
             return Err(InvalidPhone::Malformed);
+        }
+        if charges_callers(&plans, &national) {
+            return Err(InvalidPhone::ChargesCallers);
         }
         Ok(Self { country_code: country_code.clone(), e164: format!("+{}{national}", country_code.digits()) })
     }
@@ -156,6 +162,20 @@ fn is_plausible(plans: &[&Metadata], national: &str) -> bool {
     })
 }
 
+/// Whether a plan has it among its premium-rate or shared-cost numbers, and none among those that people have.
+fn charges_callers(plans: &[&Metadata], national: &str) -> bool {
+    let is_among = |kind: Option<&Descriptor>| kind.is_some_and(|kind| kind.is_match(national));
+    let is_peoples = |plan: &&Metadata| {
+        let kinds = plan.descriptors();
+        [kinds.mobile(), kinds.fixed_line(), kinds.voip(), kinds.personal_number()].into_iter().any(is_among)
+    };
+    let charges = |plan: &&Metadata| {
+        let kinds = plan.descriptors();
+        is_among(kinds.premium_rate()) || is_among(kinds.shared_cost())
+    };
+    plans.iter().any(charges) && !plans.iter().any(is_peoples)
+}
+
 fn fits(kind: &Descriptor, national: &str) -> bool {
     kind.possible_length().iter().any(|length| usize::from(*length) == national.len())
 }
@@ -221,6 +241,15 @@ mod tests {
             ("33", "01 99 00 12 34"),
         ] {
             assert!(e164(country, text).is_ok(), "+{country} {text}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_charges_whoever_calls_it_is_refused() {
+        for (country, text) in
+            [("1", "900 555 1234"), ("44", "909 879 0000"), ("49", "900 1123456"), ("33", "0899 12 34 56")]
+        {
+            assert_eq!(e164(country, text), Err(InvalidPhone::ChargesCallers), "+{country} {text}");
         }
     }
 
