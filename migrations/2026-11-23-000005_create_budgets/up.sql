@@ -17,13 +17,16 @@ create table devices (
     -- SHA-256 of the device token, and of the one that takes its place as soon as it is presented.
     token_hash text not null unique,
     next_token_hash text unique,
-    -- The login that handed out the newest of them.
+    -- The login that made it known, and the one that handed out the newest token.
+    first_login_id text not null,
     login_id text not null,
     created_at timestamp not null,
     expires_at timestamp not null
 );
 
 create index devices_by_user on devices (user_id, expires_at);
+
+create index devices_by_first_login on devices (first_login_id);
 
 create index devices_by_login on devices (login_id);
 

@@ -17,13 +17,17 @@ use crate::model::{DeviceId, Email, TokenHash, UserId};
 pub(super) const MAX_DEVICES: i64 = 20;
 
 /// From now on the browser of this login is known by another token. One that was known before is the same device, and
-/// keeps the older token until it presents the newer one. Of a user's devices, those longest unseen make room.
+/// keeps the older token until it presents the newer one; where it has been given one already and has not presented it, it
+/// becomes another device, so that each of its tokens is good. Of a user's devices, those longest unseen make room.
 macro_rules! know_device {
     ($conn:expr, $login:expr, $user_id:expr, $token_hash:expr, $how:expr) => {{
         let (login_id, user_id) = ($login.id.to_string(), $user_id.to_string());
         let expires_at = At($how.device_expires_at);
-        let known = $login.device_id.map(|id| id.to_string()).unwrap_or_default();
-        let renew = diesel::update(devices::table.find(known).filter(devices::user_id.eq(&user_id))).set((
+        let known = devices::table
+            .find($login.device_id.map(|id| id.to_string()).unwrap_or_default())
+            .filter(devices::user_id.eq(&user_id))
+            .filter(devices::next_token_hash.is_null());
+        let renew = diesel::update(known).set((
             devices::next_token_hash.eq(Some(&$token_hash)),
             devices::login_id.eq(&login_id),
             devices::expires_at.eq(expires_at),
@@ -33,6 +37,7 @@ macro_rules! know_device {
                 devices::id.eq($how.device_id.to_string()),
                 devices::user_id.eq(&user_id),
                 devices::token_hash.eq(&$token_hash),
+                devices::first_login_id.eq(&login_id),
                 devices::login_id.eq(&login_id),
                 devices::created_at.eq(At($how.at)),
                 devices::expires_at.eq(expires_at),
@@ -52,7 +57,20 @@ macro_rules! know_device {
     }};
 }
 
-pub(super) use know_device;
+/// Forgets the devices that a login has made known or was begun from: whoever is in them is not their user.
+macro_rules! forget_devices_of {
+    ($conn:expr, $login:expr) => {{
+        let login_id = $login.id.to_string();
+        let begun_from = $login.device_id.map(|id| id.to_string()).unwrap_or_default();
+        let of_login = devices::first_login_id
+            .eq(&login_id)
+            .or(devices::login_id.eq(&login_id))
+            .or(devices::id.eq(begun_from));
+        diesel::delete(devices::table.filter(of_login)).execute($conn).await?
+    }};
+}
+
+pub(super) use {forget_devices_of, know_device};
 
 impl Store {
     /// Finds the device that presents this token and in which the user with this email has signed in.
@@ -96,7 +114,10 @@ impl Store {
             .limit(limit)
             .select(devices::id);
         let ids: Vec<String> = on!(self, |conn| old.load(conn).await?);
-        let delete = diesel::delete(devices::table.filter(devices::id.eq_any(&ids)));
+        // Somebody may have signed in in one of them since.
+        let still_old =
+            devices::table.filter(devices::id.eq_any(&ids)).filter(devices::expires_at.lt(At(before)));
+        let delete = diesel::delete(still_old);
         Ok(if ids.is_empty() { 0 } else { on!(self, |conn| delete.execute(conn).await?) })
     }
 }

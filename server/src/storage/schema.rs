@@ -103,6 +103,7 @@ diesel::table! {
         user_id -> Text,
         token_hash -> Text,
         next_token_hash -> Nullable<Text>,
+        first_login_id -> Text,
         login_id -> Text,
         created_at -> Timestamp,
         expires_at -> Timestamp,

@@ -19,7 +19,7 @@ use crate::{
         Store, StoreError,
         budgets::{AT_ONCE, end_hold},
         columns::{At, read_optional},
-        devices::know_device,
+        devices::{forget_devices_of, know_device},
         schema::{budgets, devices, enrollments, logins, pending_signups, sessions, users},
         transact,
     },
@@ -60,14 +60,14 @@ pub struct Settled {
 
 /// Ends the session that a login opened, and forgets the device: whoever was in it is not its user.
 macro_rules! end_session {
-    ($conn:expr, $login_id:expr, $how:expr) => {{
+    ($conn:expr, $login:expr, $how:expr) => {{
+        let login_id = $login.id.to_string();
         let live =
-            sessions::table.filter(sessions::login_id.eq($login_id)).filter(sessions::revoked_at.is_null());
+            sessions::table.filter(sessions::login_id.eq(login_id)).filter(sessions::revoked_at.is_null());
         let revoke =
             diesel::update(live).set(sessions::revoked_at.eq(Some(At($how.at)))).returning(sessions::id);
         let revoked: Option<String> = revoke.get_result($conn).await.optional()?;
-        let device = devices::table.filter(devices::login_id.eq($login_id));
-        diesel::delete(device).execute($conn).await?;
+        forget_devices_of!($conn, $login);
         read_optional(revoked.as_deref(), SessionId::parse, "sessions", "id")?
     }};
 }
@@ -136,7 +136,7 @@ impl Store {
             }
             let mut ended_session = None;
             if effect == Effect::EndSession {
-                ended_session = end_session!(conn, &this, how);
+                ended_session = end_session!(conn, &found, how);
             }
             Ok(Some(Settled { login: login.try_into()?, effect, ended_session }))
         })
