@@ -65,7 +65,7 @@ pub(super) struct LimitArguments {
     #[arg(long, env = "PUSHES_PER_UNPROVEN_PHONE", default_value = "5/1h", value_parser = rate)]
     pushes_per_unproven_phone: Rate,
     /// Pushes that one phone may have open at once; a further login asks for a code. Of several, signups leave one to users.
-    #[arg(long, env = "OPEN_PUSHES_PER_PHONE", default_value_t = 2, value_parser = clap::value_parser!(i32).range(1..=100))]
+    #[arg(long, env = "OPEN_PUSHES_PER_PHONE", default_value_t = 2, value_parser = clap::value_parser!(i32).range(2..=100))]
     open_pushes_per_phone: i32,
     /// How many more for known devices.
     #[arg(long, env = "OPEN_PUSHES_FOR_DEVICES", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..=100))]
@@ -80,8 +80,9 @@ pub(super) struct LimitArguments {
     /// The calling codes of which people may sign up, with commas: `1,44` [default: all].
     #[arg(long, env = "ALLOWED_CALLING_CODES", value_delimiter = ',', value_parser = calling_code)]
     allowed_calling_codes: Vec<String>,
-    /// The calling codes of which nobody may sign up, with commas [default: none].
-    #[arg(long, env = "REFUSED_CALLING_CODES", value_delimiter = ',', value_parser = calling_code)]
+    /// The calling codes of which nobody may sign up, with commas. Those that are refused unless something is said are
+    /// satellites' and premium rates, and no country's.
+    #[arg(long, env = "REFUSED_CALLING_CODES", default_value = "870,878,881,882,883,888,979", value_delimiter = ',', value_parser = calling_code)]
     refused_calling_codes: Vec<String>,
     /// Of the codes sent within a day to unproven phones of a calling code, how many must come back, in percent; below that,
     /// no more are sent to such phones.

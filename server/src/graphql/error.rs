@@ -131,7 +131,7 @@ pub enum VerifyTokenErrorCode {
     /// The provider of the second factor cannot be asked just now.
     ProviderUnavailable,
     /// Too many wrong codes, for this login or for others of the same phone. The code was not judged: wait for
-    /// `retryAfterSeconds`, or approve the push.
+    /// `retryAfterSeconds`, or approve the push. Where the login is over by then, begin another after them.
     RateLimited,
 }
 
@@ -148,7 +148,8 @@ pub enum ResendTokenErrorCode {
     ChannelUnavailable,
     /// The provider of the second factor cannot be asked just now.
     ProviderUnavailable,
-    /// Too often. Wait for `retryAfterSeconds`.
+    /// Too often, for this login or for others of the same phone. Wait for `retryAfterSeconds`; where the login is over by
+    /// then, begin another after them. A code that an app shows is taken all the while.
     RateLimited,
 }
 

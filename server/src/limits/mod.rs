@@ -15,8 +15,8 @@ mod settings;
 
 use std::{sync::Arc, time::Duration};
 
-use chrono::{DateTime, Utc};
-use dashmap::DashSet;
+use chrono::{DateTime, TimeDelta, Utc};
+use dashmap::{DashMap, DashSet};
 
 pub use network::network;
 pub use phones::{PhoneUse, Standing};
@@ -29,6 +29,11 @@ use crate::{
     storage::{Store, StoreError, Taken, Taking, UsedUp},
 };
 
+/// The budgets that many people share.
+const SHARED_BY_ALL: [&str; 2] = ["codes_per_calling_code", "codes_for_all"];
+/// How often at the most the log says that one of them is used up.
+const WARNING_PAUSE: TimeDelta = TimeDelta::minutes(1);
+
 /// No answer says "at once" to somebody who was refused.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
@@ -40,6 +45,8 @@ pub struct Limits {
     settings: Arc<LimitSettings>,
     /// The calling codes whose new phones are sent nothing, as far as this instance has noticed.
     stopped: Arc<DashSet<String>>,
+    /// When it was last said of which budget that it is used up for all.
+    warned: Arc<DashMap<&'static str, DateTime<Utc>>>,
 }
 
 /// Why something is not done now.
@@ -78,7 +85,7 @@ impl Limits {
     /// Joins its parts.
     #[must_use]
     pub fn new(store: Store, clock: Clock, settings: LimitSettings) -> Self {
-        Self { store, clock, settings: Arc::new(settings), stopped: Arc::default() }
+        Self { store, clock, settings: Arc::new(settings), stopped: Arc::default(), warned: Arc::default() }
     }
 
     /// Gives back what was not needed. Where storage is away it stays taken, which costs somebody a pause and no more.
@@ -95,7 +102,7 @@ impl Limits {
 
     async fn take_at(&self, claims: &[Claim], now: DateTime<Utc>) -> Result<Grant, LimitError> {
         self.check(claims).await?;
-        let takings: Vec<_> = claims.iter().map(|claim| claim.taking.clone()).collect();
+        let takings = takings(claims);
         match self.store.take_budgets(&takings, now).await? {
             Ok(taken) => Ok(Grant(taken)),
             Err(used_up) => Err(self.refuse(claims, &used_up)),
@@ -104,8 +111,7 @@ impl Limits {
 
     /// Whether something could be taken of all. Takes nothing.
     async fn check(&self, claims: &[Claim]) -> Result<(), LimitError> {
-        let keys: Vec<_> = claims.iter().map(|claim| &claim.taking.key).collect();
-        match self.store.find_used_up(&keys, self.clock.now()).await? {
+        match self.store.find_used_up(&takings(claims), self.clock.now()).await? {
             None => Ok(()),
             Some(used_up) => Err(self.refuse(claims, &used_up)),
         }
@@ -113,17 +119,36 @@ impl Limits {
 
     /// Counts what has happened.
     async fn charge(&self, claims: &[Claim]) -> Result<(), StoreError> {
-        let takings: Vec<_> = claims.iter().map(|claim| claim.taking.clone()).collect();
-        self.store.charge_budgets(&takings, self.clock.now()).await
+        self.store.charge_budgets(&takings(claims), self.clock.now()).await
+    }
+
+    /// What all phones share is used up by many at once, or by an attack: worth a line now and then.
+    fn warn_of(&self, budget: &'static str) {
+        if !SHARED_BY_ALL.contains(&budget) {
+            return;
+        }
+        let now = self.clock.now();
+        let is_due = |warned: &DateTime<Utc>| (now - *warned).abs() >= WARNING_PAUSE;
+        let mut warned = self.warned.entry(budget).or_insert(DateTime::UNIX_EPOCH);
+        if is_due(&warned) {
+            *warned = now;
+            tracing::warn!(budget, "codes are not sent: what all phones may have is used up");
+        }
     }
 
     fn refuse(&self, claims: &[Claim], used_up: &UsedUp) -> LimitError {
         let budget = claims.iter().find(|claim| claim.taking.key == used_up.key).map(|claim| claim.name);
         let retry_after = (used_up.until - self.clock.now()).to_std().unwrap_or_default().max(SHORTEST_WAIT);
+        let budget = budget.unwrap_or("unknown");
         tracing::debug!(budget, ?retry_after, "a budget is used up");
-        count_used_up(budget.unwrap_or("unknown"));
+        count_used_up(budget);
+        self.warn_of(budget);
         LimitError::UsedUp { retry_after }
     }
+}
+
+fn takings(claims: &[Claim]) -> Vec<Taking> {
+    claims.iter().map(|claim| claim.taking.clone()).collect()
 }
 
 fn count_used_up(budget: &'static str) {

@@ -5,6 +5,9 @@ use std::net::IpAddr;
 use super::{Claim, Grant, LimitError, Limits, network::customer, settings::AFTER_WRONG_CODES};
 use crate::model::{Budget, DeviceId, LoginId, Phone, Rate};
 
+/// Of how many known devices the budgets can be used up at once.
+const DEVICES_AT_ONCE: u32 = 3;
+
 /// What is known of who uses a phone's budgets. Each has budgets of their own, so that none can use up another's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -26,18 +29,23 @@ pub struct PhoneUse<'a> {
 }
 
 impl PhoneUse<'_> {
-    /// A claim on what this phone has for such as them.
-    pub(super) fn claim(&self, name: &'static str, budget: Budget) -> Claim {
-        let device;
-        let who = match self.standing {
-            Standing::Unproven => "unproven",
-            Standing::Proven => "proven",
+    /// Claims on what this phone has for such as them. Each known device has as much as all logins without one, and all of
+    /// them together as much as a few: whoever signs in again and again makes more and more of them known.
+    pub(super) fn claims(
+        &self,
+        name: &'static str,
+        rate: Rate,
+        budget: impl Fn(Rate) -> Budget,
+    ) -> Vec<Claim> {
+        let claim = |who: &str, rate| Claim::new(name, &[who, self.phone.e164()], budget(rate));
+        match self.standing {
+            Standing::Unproven => vec![claim("unproven", rate)],
+            Standing::Proven => vec![claim("proven", rate)],
             Standing::KnownDevice(id) => {
-                device = id.to_string();
-                &device
+                let all = Rate { count: rate.count.saturating_mul(DEVICES_AT_ONCE), ..rate };
+                vec![claim(&id.to_string(), rate), claim("devices", all)]
             }
-        };
-        Claim::new(name, &[who, self.phone.e164()], budget)
+        }
     }
 
     /// One of two, as the phone is proven or not.
@@ -80,46 +88,50 @@ impl Limits {
     /// Takes one code to be judged, whatever login it is typed for.
     pub async fn take_code_try(&self, of: PhoneUse<'_>) -> Result<Grant, LimitError> {
         let rate = of.rate(self.settings.wrong_codes_per_phone, self.settings.wrong_codes_per_unproven_phone);
-        let name = "wrong_codes_per_phone";
-        self.take(&[of.claim(name, Budget::growing(rate, AFTER_WRONG_CODES))]).await
+        let claims =
+            of.claims("wrong_codes_per_phone", rate, |rate| Budget::growing(rate, AFTER_WRONG_CODES));
+        self.take(&claims).await
     }
 
     /// Takes one message with a code. Of what all phones share, unproven ones may have no more than their part.
     pub async fn take_code(&self, login: LoginId, to: PhoneUse<'_>) -> Result<Grant, LimitError> {
+        let claims = self.claims_of_code(login, to);
+        if !to.is_proven() {
+            let returns = self.check_returns(to.calling_code()).await;
+            if let Err(LimitError::UsedUp { retry_after: until_enough }) = returns {
+                let rest = self.check(&claims).await;
+                return Err(match rest {
+                    Err(LimitError::UsedUp { retry_after }) => {
+                        LimitError::UsedUp { retry_after: retry_after.max(until_enough) }
+                    }
+                    _ => LimitError::UsedUp { retry_after: until_enough },
+                });
+            }
+            returns?;
+        }
+        self.take(&claims).await
+    }
+
+    fn claims_of_code(&self, login: LoginId, to: PhoneUse<'_>) -> Vec<Claim> {
         let settings = &self.settings;
-        let mut claims = vec![
-            Claim::new("codes_per_login", &[&login.to_string()], Budget::strict(settings.codes_per_login)),
-            to.claim(
-                "codes_per_phone",
-                Budget::strict(to.rate(settings.codes_per_phone, settings.codes_per_unproven_phone)),
-            ),
-            to.claim(
-                "codes_per_phone_daily",
-                Budget::strict(
-                    to.rate(settings.codes_per_phone_daily, settings.codes_per_unproven_phone_daily),
-                ),
-            ),
-        ];
-        let code = to.calling_code();
-        for (name, unproven_name, whose, rate) in [
-            (
-                "codes_per_calling_code",
-                "codes_per_calling_code_unproven",
-                vec![code],
-                settings.codes_per_calling_code,
-            ),
-            ("codes_for_all", "codes_for_all_unproven", vec![], settings.codes_for_all),
+        let hourly = to.rate(settings.codes_per_phone, settings.codes_per_unproven_phone);
+        let daily = to.rate(settings.codes_per_phone_daily, settings.codes_per_unproven_phone_daily);
+        let mut claims = to.claims("codes_per_phone", hourly, Budget::strict);
+        claims.extend(to.claims("codes_per_phone_daily", daily, Budget::strict));
+        let login = login.to_string();
+        claims.push(Claim::new("codes_per_login", &[&login], Budget::strict(settings.codes_per_login)));
+        for (name, whose, rate) in [
+            ("codes_per_calling_code", vec![to.calling_code()], settings.codes_per_calling_code),
+            ("codes_for_all", vec![], settings.codes_for_all),
         ] {
             claims.push(Claim::new(name, &whose, Budget::strict(rate)));
             if !to.is_proven() {
                 let part = Rate { count: part(rate.count, settings.unproven_share), ..rate };
-                claims.push(Claim::new(unproven_name, &whose, Budget::strict(part)));
+                let whose = [&whose[..], &["unproven"]].concat();
+                claims.push(Claim::new(name, &whose, Budget::strict(part)));
             }
         }
-        if !to.is_proven() {
-            self.check_returns(code).await?;
-        }
-        self.take(&claims).await
+        claims
     }
 }
 

@@ -38,7 +38,9 @@ impl Limits {
             let whose = [to.phone.e164(), &slot.to_string()];
             let place = Claim::new("open_pushes_per_phone", &whose, Budget::hold(lasting));
             let key = place.taking.key.clone();
-            match self.take_at(&[to.claim("pushes_per_phone", Budget::strict(rate)), place], now).await {
+            let mut claims = to.claims("pushes_per_phone", rate, Budget::strict);
+            claims.push(place);
+            match self.take_at(&claims, now).await {
                 Ok(grant) => return Ok(PushPlace { key, grant }),
                 Err(LimitError::Store(error)) => return Err(error.into()),
                 Err(used_up) => refused = used_up,
@@ -53,17 +55,18 @@ impl Limits {
     }
 
     fn denials(&self, of: PhoneUse<'_>, network: Option<&str>) -> Vec<Claim> {
-        let settings = &self.settings;
-        let per_network = Budget::growing(settings.denials_per_phone_and_network, AFTER_DENIALS);
-        if let Standing::KnownDevice(_) = of.standing {
-            return vec![of.claim("denials_per_device", per_network)];
-        }
-        let per_phone = Budget::growing(settings.denials_per_phone, AFTER_DENIALS);
-        let standing = if of.is_proven() { "proven" } else { "unproven" };
-        let whose = [standing, of.phone.e164(), network.unwrap_or("unknown")];
+        let (settings, phone) = (&self.settings, of.phone.e164());
+        let claim =
+            |name, whose: &[&str], rate| Claim::new(name, whose, Budget::growing(rate, AFTER_DENIALS));
+        let (per_network, name) = (settings.denials_per_phone_and_network, "denials_per_phone_and_network");
+        let standing = match of.standing {
+            Standing::KnownDevice(id) => return vec![claim(name, &[&id.to_string(), phone], per_network)],
+            Standing::Proven => "proven",
+            Standing::Unproven => "unproven",
+        };
         vec![
-            Claim::new("denials_per_phone_and_network", &whose, per_network),
-            of.claim("denials_per_phone", per_phone),
+            claim(name, &[standing, phone, network.unwrap_or("unknown")], per_network),
+            claim("denials_per_phone", &[standing, phone], settings.denials_per_phone),
         ]
     }
 
@@ -72,7 +75,7 @@ impl Limits {
     fn slots(&self, standing: Standing) -> Vec<i32> {
         let (all, more) = (self.settings.open_pushes_per_phone, self.settings.open_pushes_for_devices);
         match standing {
-            Standing::Unproven => (0..(all - 1).max(1)).collect(),
+            Standing::Unproven => (0..all - 1).collect(),
             Standing::Proven => (0..all).rev().collect(),
             Standing::KnownDevice(_) => (0..all + more).rev().collect(),
         }

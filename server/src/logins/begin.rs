@@ -4,11 +4,11 @@ use std::{net::IpAddr, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use super::{CodeTrouble, LoginStatus, Logins, Patience, ask, code::Recipient, delta};
+use super::{CodeTrouble, LoginStatus, Logins, Patience, code::Recipient, delta};
 use crate::{
     limits::{self, LimitError, PhoneUse, PushPlace, Standing},
     model::{DeviceId, Email, LoginId, LoginToken, PendingSignup, Phone, ProviderUserId, SessionSalt, User},
-    provider::{ApprovalRequest, ProviderError, Sending},
+    provider::{ProviderError, Sending},
     random,
     storage::{NewLogin, StoreError},
 };
@@ -64,19 +64,21 @@ pub enum BeginError {
 }
 
 /// A stored login whose phone has not been asked yet.
-struct Draft {
-    id: LoginId,
+pub(super) struct Draft {
+    pub(super) id: LoginId,
     token: LoginToken,
     /// Where it may push.
-    place: Option<PushPlace>,
-    match_number: Option<String>,
-    provider_user_id: ProviderUserId,
-    created_at: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
+    pub(super) place: Option<PushPlace>,
+    /// The network that it comes from.
+    network: Option<String>,
+    pub(super) match_number: Option<String>,
+    pub(super) provider_user_id: ProviderUserId,
+    pub(super) created_at: DateTime<Utc>,
+    pub(super) expires_at: DateTime<Utc>,
 }
 
 impl Whom<'_> {
-    fn email(&self) -> &Email {
+    pub(super) fn email(&self) -> &Email {
         match self {
             Self::User(user, _) => &user.email,
             Self::Newcomer(signup) => &signup.email,
@@ -106,7 +108,7 @@ impl Whom<'_> {
         PhoneUse { phone: self.phone(), standing }
     }
 
-    fn message(&self) -> String {
+    pub(super) fn message(&self) -> String {
         match self {
             Self::User(user, _) => format!("Log in as {}", user.email.as_str()),
             Self::Newcomer(signup) => format!("Create an account for {}", signup.email.as_str()),
@@ -150,7 +152,7 @@ impl Logins {
     }
 
     /// Registers them at the provider and, for a user, remembers how it knows them.
-    async fn enrol(
+    pub(super) async fn enrol(
         &self,
         whom: Whom<'_>,
         patience: Patience,
@@ -171,14 +173,36 @@ impl Logins {
         let created_at = self.clock.now();
         let expires_at = created_at + delta(self.settings.ttl);
         let network = origin.address.map(limits::network);
-        let place = match self.limits.take_push(whom.phone_use(), network.as_deref(), expires_at).await {
+        let place = self.limits.take_push(whom.phone_use(), network.as_deref(), expires_at).await;
+        let place = match place {
             Ok(place) => Some(place),
             Err(LimitError::UsedUp { .. }) => None,
             Err(LimitError::Store(error)) => return Err(error),
         };
-        let (token, salt) =
-            (LoginToken::from_bytes(random::bytes()), SessionSalt::from_bytes(random::bytes()));
-        let id = LoginId::new(random::id(created_at));
+        let mut draft = Draft {
+            id: LoginId::new(random::id(created_at)),
+            token: LoginToken::from_bytes(random::bytes()),
+            place,
+            network,
+            match_number: None,
+            provider_user_id,
+            created_at,
+            expires_at,
+        };
+        match self.insert(&mut draft, whom).await {
+            Ok(()) => Ok(draft),
+            Err(error) => {
+                if let Some(place) = draft.place {
+                    self.limits.give_back(place.grant).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Stores a draft, with a match number where it may push.
+    async fn insert(&self, draft: &mut Draft, whom: Whom<'_>) -> Result<(), StoreError> {
+        let salt = SessionSalt::from_bytes(random::bytes());
         let (user_id, signup) = match whom {
             Whom::User(user, _) => (Some(user.id), None),
             Whom::Newcomer(signup) => (None, Some(signup)),
@@ -186,38 +210,30 @@ impl Logins {
         for draw in 0..=DRAWS {
             // Without a push there is nothing to compare. Where all numbers are taken, or somebody always takes the same
             // one, there is no push.
-            let match_number = match place {
+            draft.match_number = match draft.place {
                 Some(_) if draw < DRAWS => self.free_match_number(whom.phone()).await?,
                 _ => None,
             };
             let new = NewLogin {
-                id,
+                id: draft.id,
                 user_id,
                 signup,
                 phone: whom.phone(),
-                login_token: token.hash(),
-                session_token: token.derive_session_token(&salt).hash(),
-                device_token: token.derive_device_token(&salt).hash(),
+                login_token: draft.token.hash(),
+                session_token: draft.token.derive_session_token(&salt).hash(),
+                device_token: draft.token.derive_device_token(&salt).hash(),
                 session_salt: &salt,
-                match_number: match_number.as_deref(),
-                push_place: place.as_ref().map(|place| &place.key),
+                match_number: draft.match_number.as_deref(),
+                push_place: draft.place.as_ref().map(|place| &place.key),
                 device_id: whom.device(),
-                network: network.as_deref(),
+                network: draft.network.as_deref(),
                 provider: self.provider.name(),
-                provider_user_id: &provider_user_id,
-                created_at,
-                expires_at,
+                provider_user_id: &draft.provider_user_id,
+                created_at: draft.created_at,
+                expires_at: draft.expires_at,
             };
             if self.store.begin_login(&new).await? {
-                return Ok(Draft {
-                    id,
-                    token,
-                    place,
-                    match_number,
-                    provider_user_id,
-                    created_at,
-                    expires_at,
-                });
+                return Ok(());
             }
         }
         Err(StoreError::Corrupt { table: "logins", column: "id" })
@@ -231,79 +247,19 @@ impl Logins {
         Ok(free.get(random::below(free.len())).cloned())
     }
 
-    /// Sends the push, where there is a place for it on the phone. A person whom the provider has forgotten is registered
-    /// again, once.
-    async fn push(
-        &self,
-        draft: &mut Draft,
-        whom: Whom<'_>,
-        origin: Origin,
-        patience: Patience,
-    ) -> Result<Result<(), ProviderError>, StoreError> {
-        let Some(place) = draft.place.take() else {
-            return Ok(Err(ProviderError::NotAsked));
-        };
-        let mut sent = self.request_approval(draft, whom, origin, patience).await;
-        if matches!(sent, Err(ProviderError::NotEnrolled)) {
-            sent = match self.enrol(whom, patience).await? {
-                Ok(known) => {
-                    self.store.record_provider_user(draft.id, &known).await?;
-                    draft.provider_user_id = known;
-                    self.request_approval(draft, whom, origin, patience).await
-                }
-                Err(error) => Err(error),
-            };
-        }
-        match sent {
-            Ok(push) => {
-                let ask_at = (self.clock.now() + ask::first_interval()).min(draft.expires_at);
-                self.store.record_push(draft.id, &push, ask_at).await?;
-                self.asking.set(ask_at);
-                Ok(Ok(()))
-            }
-            Err(error) => {
-                if !error.may_have_taken_effect() {
-                    self.limits.give_back(place.grant).await;
-                }
-                Ok(Err(error))
-            }
-        }
-    }
-
-    async fn request_approval(
-        &self,
-        draft: &Draft,
-        whom: Whom<'_>,
-        origin: Origin,
-        patience: Patience,
-    ) -> Result<crate::model::ApprovalRequestId, ProviderError> {
-        let Some(match_number) = &draft.match_number else {
-            return Err(ProviderError::NoPush { code: "no match number is free".to_owned() });
-        };
-        let from = origin.address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
-        let details = [
-            ("Match number", match_number.clone()),
-            ("Email", whom.email().as_str().to_owned()),
-            ("From", from),
-            ("Time", draft.created_at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
-        ];
-        let request = ApprovalRequest {
-            user: &draft.provider_user_id,
-            login_id: draft.id,
-            message: &whom.message(),
-            details: &details,
-            expires_in: (draft.expires_at - self.clock.now()).to_std().unwrap_or_default(),
-        };
-        patience.with(self.provider.request_approval(&request)).await
-    }
-
     async fn send_first_code(
         &self,
         draft: &Draft,
         whom: Whom<'_>,
         patience: Patience,
     ) -> Result<Option<CodeTrouble>, StoreError> {
-        let to = Recipient { login: draft.id, user: &draft.provider_user_id, phone: whom.phone_use() };
+        let to = Recipient {
+            login: draft.id,
+            user: &draft.provider_user_id,
+            phone: whom.phone_use(),
+            network: draft.network.as_deref(),
+            is_first: true,
+        };
         match self.send_code(&to, Sending::Preferred, patience).await? {
             Ok(()) => Ok(None),
             Err(trouble) => {

@@ -84,6 +84,18 @@ pub enum ResendError {
     Store(#[from] StoreError),
 }
 
+impl From<ProviderError> for CodeTrouble {
+    fn from(error: ProviderError) -> Self {
+        match error {
+            ProviderError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            ProviderError::ChannelUnavailable { .. } | ProviderError::NoPush { .. } => {
+                Self::ChannelUnavailable
+            }
+            _ => Self::Unavailable,
+        }
+    }
+}
+
 /// Whom a code is sent to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Recipient<'a> {
@@ -93,11 +105,21 @@ pub(super) struct Recipient<'a> {
     pub(super) user: &'a ProviderUserId,
     /// Their phone, and what is known of them.
     pub(super) phone: PhoneUse<'a>,
+    /// The network that the login came from.
+    pub(super) network: Option<&'a str>,
+    /// Whether none was sent for this login before.
+    pub(super) is_first: bool,
 }
 
 impl<'a> Recipient<'a> {
     fn of(login: &'a Login) -> Self {
-        Self { login: login.id, user: &login.provider_user_id, phone: phone_use(login) }
+        Self {
+            login: login.id,
+            user: &login.provider_user_id,
+            phone: phone_use(login),
+            network: login.network.as_deref(),
+            is_first: !was_sent_a_code(login),
+        }
     }
 }
 
@@ -109,6 +131,11 @@ pub(super) fn phone_use(login: &Login) -> PhoneUse<'_> {
         (LoginPurpose::Login, Some(device)) => Standing::KnownDevice(device),
     };
     PhoneUse { phone: &login.phone, standing }
+}
+
+/// Whether a code has travelled to the phone for this login.
+pub(super) fn was_sent_a_code(login: &Login) -> bool {
+    matches!(login.code_channel, Some(CodeChannel::Sms | CodeChannel::Voice))
 }
 
 /// Whether the provider certainly did not judge a code.
@@ -213,7 +240,13 @@ impl Logins {
             Some(CodeChannel::Voice) => Sending::Voice,
             Some(CodeChannel::Sms) | None => Sending::Sms,
         };
-        let sent = self.send_code(&Recipient::of(&status.login), sending, self.patience()).await?;
+        // What is known already costs no writing.
+        let is_too_soon = status.login.resend_available_at > self.clock.now();
+        let sent = if is_too_soon {
+            Err(CodeTrouble::TooSoon { retry_after: self.settings.resend_pause })
+        } else {
+            self.send_code(&Recipient::of(&status.login), sending, self.patience()).await?
+        };
         let status = self.find_status(token).await?.ok_or(ResendError::LoginNotFound)?;
         match sent {
             Ok(()) => Ok(status),
@@ -227,7 +260,7 @@ impl Logins {
         }
     }
 
-    /// Sends a code, unless another was sent a moment ago, or too many were. Pause and budgets are taken first, and given
+    /// Sends a code, unless another was sent a moment ago, or too many were. Budgets and pause are taken first, and given
     /// back where certainly nothing was sent.
     pub(super) async fn send_code(
         &self,
@@ -235,55 +268,46 @@ impl Logins {
         sending: Sending,
         patience: Patience,
     ) -> Result<Result<(), CodeTrouble>, StoreError> {
-        let Recipient { login: id, user, phone } = *to;
+        let grant = match self.limits.take_code(to.login, to.phone).await {
+            Ok(grant) => grant,
+            Err(LimitError::UsedUp { retry_after }) => {
+                return Ok(Err(CodeTrouble::RateLimited { retry_after: Some(retry_after) }));
+            }
+            Err(LimitError::Store(error)) => return Err(error),
+        };
         let now = self.clock.now();
         let next = now + delta(self.settings.resend_pause);
-        if !self.store.take_sending(id, now, next).await? {
+        if !self.store.take_sending(to.login, now, next).await? {
+            self.limits.give_back(grant).await;
             return Ok(Err(CodeTrouble::TooSoon { retry_after: self.settings.resend_pause }));
         }
-        let grant = match self.limits.take_code(id, phone).await {
-            Ok(grant) => grant,
-            Err(error) => {
-                self.store.give_back_sending(id, now, next).await?;
-                return match error {
-                    LimitError::UsedUp { retry_after } => {
-                        Ok(Err(CodeTrouble::RateLimited { retry_after: Some(retry_after) }))
-                    }
-                    LimitError::Store(error) => Err(error),
-                };
-            }
-        };
-        let sent = patience.with(self.provider.send_code(user, sending)).await;
-        let was_sent = match &sent {
-            // The app makes it.
-            Ok(CodeChannel::App) => false,
-            Ok(CodeChannel::Sms | CodeChannel::Voice) => true,
-            Err(error) => error.may_have_taken_effect(),
-        };
-        if was_sent {
-            self.limits.record_code_sent(phone).await?;
-        } else {
-            self.limits.give_back(grant).await;
-        }
-        let error = match sent {
+        match patience.with(self.provider.send_code(to.user, sending)).await {
             Ok(channel) => {
-                self.store.record_code_sent(id, channel, self.clock.now()).await?;
-                self.publish(id);
-                return Ok(Ok(()));
+                self.count_sending(to, channel, grant).await;
+                self.store.record_code_sent(to.login, channel, self.clock.now()).await?;
+                self.publish(to.login);
+                Ok(Ok(()))
             }
-            Err(error) => error,
-        };
-        tracing::warn!(login.id = %id, %error, "a code was not sent");
-        if !was_sent {
-            self.store.give_back_sending(id, now, next).await?;
+            Err(error) => {
+                tracing::warn!(login.id = %to.login, %error, "a code was not sent");
+                if !error.may_have_taken_effect() {
+                    self.limits.give_back(grant).await;
+                    self.store.give_back_sending(to.login, now, next).await?;
+                }
+                Ok(Err(error.into()))
+            }
         }
-        Ok(Err(match error {
-            ProviderError::RateLimited { retry_after } => CodeTrouble::RateLimited { retry_after },
-            ProviderError::ChannelUnavailable { .. } | ProviderError::NoPush { .. } => {
-                CodeTrouble::ChannelUnavailable
-            }
-            _ => CodeTrouble::Unavailable,
-        }))
+    }
+
+    /// What budgets learn from a code that is on its way. Whoever waits for it does not depend on that.
+    async fn count_sending(&self, to: &Recipient<'_>, channel: CodeChannel, grant: Grant) {
+        if channel == CodeChannel::App {
+            // The app makes it: no message was sent.
+            return self.limits.give_back(grant).await;
+        }
+        if let Err(error) = self.limits.record_code_sent(to.phone, to.network, to.is_first).await {
+            tracing::warn!(login.id = %to.login, %error, "a code that was sent was not counted");
+        }
     }
 
     /// Whether nothing can be done with it: it is settled, or its deadline has passed and it is about to be.

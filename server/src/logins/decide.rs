@@ -1,12 +1,14 @@
 //! The one way in which a login is settled; and cancelling, its shortest use.
 
-use super::{LoginStatus, Logins, code::phone_use, delta};
+use super::{
+    LoginStatus, Logins,
+    code::{phone_use, was_sent_a_code},
+    delta,
+};
 use crate::{
     events::Topic,
-    model::{
-        ApprovalRequestId, CodeChannel, Decision, DeviceId, Effect, LoginId, LoginPurpose, LoginToken,
-        SessionId, UserId, Verdict,
-    },
+    limits::Standing,
+    model::{ApprovalRequestId, Decision, DeviceId, Effect, LoginId, LoginToken, SessionId, UserId, Verdict},
     random,
     storage::{Settled, Settlement, StoreError},
 };
@@ -67,10 +69,12 @@ impl Logins {
         if decision.verdict() == Some(Verdict::Denied) {
             self.limits.record_denial(phone_use(login), login.network.as_deref()).await?;
         }
-        let was_sent = matches!(login.code_channel, Some(CodeChannel::Sms | CodeChannel::Voice));
         let is_proven = effect.opens_a_session() || *effect == Effect::EMAIL_TAKEN;
-        if was_sent && is_proven && login.purpose == LoginPurpose::Signup {
-            self.limits.record_code_returned(&login.phone).await?;
+        if decision == Decision::RightCode && is_proven && was_sent_a_code(login) {
+            let of = phone_use(login);
+            if of.standing == Standing::Unproven {
+                self.limits.record_code_returned(of, login.network.as_deref()).await?;
+            }
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ mod callback;
 mod code;
 mod decide;
 mod expire;
+mod push;
 mod status;
 mod watch;
 

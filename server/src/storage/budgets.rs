@@ -13,6 +13,13 @@ use crate::model::{Budget, BudgetKey};
 /// `free_at` where there is no pause. Not the time of the last taking: clocks differ, and whoever's is behind would wait.
 pub(super) const AT_ONCE: i64 = 0;
 
+/// Whoever is to wait for longer than ever makes sense was told so by a clock that was wrong, and may go on. Clocks that
+/// differ by no more than this are right.
+const CLOCKS_DIFFER: i64 = 60 * 1_000_000;
+
+/// How many rows one transaction removes: whoever wants one of them waits for it.
+const REMOVED_AT_ONCE: usize = 50;
+
 /// Something to take.
 #[derive(Clone, Debug)]
 pub struct Taking {
@@ -65,6 +72,8 @@ struct Change {
     first_pause: i64,
     /// From here on the pause is the longest.
     longest_pause: i64,
+    /// No clock that is right makes anybody wait for longer.
+    absurd: i64,
 }
 
 impl Change {
@@ -80,6 +89,7 @@ impl Change {
             ceiling: (now + terms.ceiling.max(terms.cost), now + terms.longest),
             first_pause,
             longest_pause: first_pause.saturating_add(terms.longest.saturating_mul(terms.divisor)),
+            absurd: absurd(budget, now),
         }
     }
 }
@@ -87,7 +97,7 @@ impl Change {
 /// The guarded update of a row that is there. `$bar` is the latest `free_at` at which something may be taken.
 macro_rules! update_row {
     ($conn:expr, $key:expr, $change:expr, $bar:expr) => {{
-        let Change { now, cost, divisor, fresh, ceiling, first_pause, longest_pause } = $change;
+        let Change { now, cost, divisor, fresh, ceiling, first_pause, longest_pause, absurd } = $change;
         let number = |number: i64| number.into_sql::<BigInt>();
         let full_at = case_when(budgets::full_at.le(now), number(fresh.0))
             .when(budgets::full_at.ge(ceiling.0 - cost), number(ceiling.0))
@@ -96,7 +106,8 @@ macro_rules! update_row {
             .when(budgets::full_at.le(first_pause), number(AT_ONCE))
             .when(budgets::full_at.ge(longest_pause), number(ceiling.1))
             .otherwise((budgets::full_at - first_pause) / divisor + now);
-        diesel::update(budgets::table.find($key.as_str()).filter(budgets::free_at.le($bar)))
+        let is_free = budgets::free_at.le($bar).or(budgets::free_at.gt(absurd));
+        diesel::update(budgets::table.find($key.as_str()).filter(is_free))
             .set((budgets::full_at.eq(full_at), budgets::free_at.eq(free_at)))
             .returning(budgets::free_at)
             .get_result::<i64>($conn)
@@ -141,19 +152,22 @@ impl Store {
     /// Whether something can be taken of all of these; otherwise the one that is used up for longest. Changes nothing.
     pub async fn find_used_up(
         &self,
-        keys: &[&BudgetKey],
+        takings: &[Taking],
         now: DateTime<Utc>,
     ) -> Result<Option<UsedUp>, StoreError> {
-        let keys_as_text: Vec<_> = keys.iter().map(|key| key.as_str()).collect();
+        let keys: Vec<_> = takings.iter().map(|taking| taking.key.as_str()).collect();
+        let at = now.timestamp_micros();
         let query = budgets::table
-            .filter(budgets::key.eq_any(keys_as_text))
-            .filter(budgets::free_at.gt(now.timestamp_micros()))
-            .order(budgets::free_at.desc())
+            .filter(budgets::key.eq_any(keys))
+            .filter(budgets::free_at.gt(at))
             .select((budgets::key, budgets::free_at));
-        let found: Option<(String, i64)> = on!(self, |conn| query.first(conn).await.optional()?);
-        let Some((key, free_at)) = found else { return Ok(None) };
-        let key = keys.iter().find(|candidate| candidate.as_str() == key);
-        Ok(key.map(|key| UsedUp { key: (*key).clone(), until: instant(free_at) }))
+        let found: Vec<(String, i64)> = on!(self, |conn| query.load(conn).await?);
+        let used_up = takings.iter().filter_map(|taking| {
+            let (_, free_at) = found.iter().find(|(key, _)| taking.key.as_str() == key)?;
+            (*free_at <= absurd(&taking.budget, at)).then_some((*free_at, taking))
+        });
+        let longest = used_up.max_by_key(|(free_at, _)| *free_at);
+        Ok(longest.map(|(free_at, taking)| UsedUp { key: taking.key.clone(), until: instant(free_at) }))
     }
 
     /// Takes of all of these, or of none where one is used up.
@@ -178,9 +192,8 @@ impl Store {
             Ok(taken) => Ok(Ok(taken)),
             Err(Failure::Database(error)) => Err(error.into()),
             Err(Failure::UsedUp(key)) => {
-                let keys: Vec<_> = takings.iter().map(|taking| &taking.key).collect();
                 // Where it is back already, it was used up a moment ago.
-                let used_up = self.find_used_up(&keys, now).await?;
+                let used_up = self.find_used_up(takings, now).await?;
                 Ok(Err(used_up.unwrap_or(UsedUp { key, until: now })))
             }
         }
@@ -233,13 +246,26 @@ impl Store {
             .order(budgets::full_at)
             .limit(limit)
             .select(budgets::key);
-        let keys: Vec<String> = on!(self, |conn| full.load(conn).await?);
-        // Somebody may have taken some since.
-        let delete = diesel::delete(
-            budgets::table.filter(budgets::key.eq_any(&keys)).filter(budgets::full_at.lt(before)),
-        );
-        Ok(if keys.is_empty() { 0 } else { on!(self, |conn| delete.execute(conn).await?) })
+        let mut keys: Vec<String> = on!(self, |conn| full.load(conn).await?);
+        keys.sort();
+        for keys in keys.chunks(REMOVED_AT_ONCE) {
+            transact!(self, async |conn| {
+                // One by one, in the order in which they are taken: of two who want the same rows, one waits.
+                for key in keys {
+                    // Somebody may have taken some since.
+                    let row = budgets::table.find(key).filter(budgets::full_at.lt(before));
+                    diesel::delete(row).execute(conn).await?;
+                }
+                Ok::<_, DieselError>(())
+            })?;
+        }
+        Ok(keys.len())
     }
+}
+
+/// After this, no clock that is right says that something is free.
+fn absurd(budget: &Budget, now: i64) -> i64 {
+    now + budget.terms().longest + CLOCKS_DIFFER
 }
 
 /// In the order of their keys: of two who take of the same rows, one waits and none is stuck.

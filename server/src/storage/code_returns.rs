@@ -1,33 +1,38 @@
 //! Codes sent to phones that nobody had proven, and how many of them came back, by calling code and hour.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use diesel::{dsl::sum, prelude::*};
+use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{Store, StoreError, columns::At, on, schema::code_returns};
 
-/// Of the codes that were sent, how many came back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Of the codes that were sent in one hour, how many came back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodeReturns {
-    /// Sent.
-    pub sent: i64,
-    /// Typed by somebody who received them.
-    pub confirmed: i64,
+    /// When the hour began.
+    pub hour: DateTime<Utc>,
+    /// Logins that a code was sent for.
+    pub sent: i32,
+    /// Those of them that were confirmed by it, then or later.
+    pub confirmed: i32,
 }
 
 impl Store {
-    /// What was sent to unproven phones of a calling code since then, to the hour.
+    /// What was sent to unproven phones of a calling code from that hour on, the oldest hour first.
     pub async fn code_returns_since(
         &self,
         calling_code: &str,
         since: DateTime<Utc>,
-    ) -> Result<CodeReturns, StoreError> {
+    ) -> Result<Vec<CodeReturns>, StoreError> {
         let query = code_returns::table
             .filter(code_returns::calling_code.eq(calling_code))
             .filter(code_returns::hour.ge(At(hour(since))))
-            .select((sum(code_returns::sent), sum(code_returns::confirmed)));
-        let (sent, confirmed): (Option<i64>, Option<i64>) = on!(self, |conn| query.first(conn).await?);
-        Ok(CodeReturns { sent: sent.unwrap_or_default(), confirmed: confirmed.unwrap_or_default() })
+            .order(code_returns::hour)
+            .select((code_returns::hour, code_returns::sent, code_returns::confirmed));
+        let found: Vec<(At, i32, i32)> = on!(self, |conn| query.load(conn).await?);
+        let returns =
+            found.into_iter().map(|(hour, sent, confirmed)| CodeReturns { hour: hour.0, sent, confirmed });
+        Ok(returns.collect())
     }
 
     /// Counts codes that were sent, and such as came back.

@@ -2,7 +2,7 @@
 
 use countersign::{
     model::{Budget, BudgetKey, Growth, Rate},
-    storage::{Taking, UsedUp},
+    storage::{CodeReturns, Taking, UsedUp},
 };
 
 use super::*;
@@ -63,7 +63,7 @@ async fn what_is_used_up_comes_back_when_it_was_said_and_not_before(database: &D
     }
     for _ in 0..3 {
         let until = take(database, &taking, now).await.unwrap();
-        let found = database.store.find_used_up(&[&taking.key], now).await.unwrap();
+        let found = database.store.find_used_up(std::slice::from_ref(&taking), now).await.unwrap();
         assert_eq!(found, Some(UsedUp { key: taking.key.clone(), until }));
         let just_before = until - TimeDelta::microseconds(1);
         assert_eq!(take(database, &taking, just_before).await, Some(until));
@@ -84,7 +84,7 @@ async fn pauses_grow_to_the_longest_and_no_further(database: &Database) {
     let mut pauses = Vec::new();
     for _ in 0..20 {
         assert_eq!(take(database, &taking, now).await, None);
-        let used_up = database.store.find_used_up(&[&taking.key], now).await.unwrap();
+        let used_up = database.store.find_used_up(std::slice::from_ref(&taking), now).await.unwrap();
         let until = used_up.map_or(now, |used_up| used_up.until);
         pauses.push((until - now).num_seconds());
         now = until;
@@ -147,6 +147,41 @@ async fn a_clock_that_is_behind_does_not_make_anybody_wait(database: &Database) 
     assert!(database.store.take_budgets(&[strict, growing], behind).await.unwrap().is_ok());
 }
 
+async fn a_clock_that_was_far_ahead_locks_nobody_out(database: &Database) {
+    let (strict, growing) = (taking("codes", strict()), taking("passwords", growing()));
+    let place = taking(PLACE, Budget::hold(Duration::from_mins(10)));
+    let all = [strict, growing, place];
+    let ahead = database.now + TimeDelta::days(1);
+    for _ in 0..AT_ONCE {
+        database.store.charge_budgets(&all, ahead).await.unwrap();
+    }
+    assert!(database.store.take_budgets(&all, ahead).await.unwrap().is_err());
+    assert_eq!(database.store.find_used_up(&all, database.now).await.unwrap(), None);
+    assert!(database.store.take_budgets(&all, database.now).await.unwrap().is_ok());
+    // From then on it is as it was for everybody.
+    assert!(database.store.take_budgets(&all, database.now).await.unwrap().is_err());
+}
+
+async fn removing_and_taking_wait_for_each_other_and_neither_is_stuck(database: &Database) {
+    let names: Vec<_> = (0..40).map(|number| format!("codes {number}")).collect();
+    for round in 0..10 {
+        let now = database.now + TimeDelta::hours(round);
+        let takings: Vec<_> = names.iter().map(|name| taking(name, strict())).collect();
+        let taken = database.store.take_budgets(&takings, now).await.unwrap();
+        assert!(taken.is_ok(), "{round}");
+        // They are back, and are removed, taken and taken backwards at the same moment.
+        let later = now + TimeDelta::minutes(30);
+        let backwards: Vec<_> = takings.iter().rev().cloned().collect();
+        let store = &database.store;
+        let (removed, one, other) = tokio::join!(
+            store.remove_full_budgets(later, 100),
+            store.take_budgets(&takings, later),
+            store.take_budgets(&backwards, later),
+        );
+        assert!(removed.is_ok() && one.unwrap().is_ok() && other.unwrap().is_ok(), "{round}");
+    }
+}
+
 async fn a_place_is_held_until_the_deadline_or_until_the_phone_has_answered(database: &Database) {
     let (begun, until) = (database.begin_with_push("push-1").await, database.now + TimeDelta::minutes(10));
     let place = taking(PLACE, Budget::hold(Duration::from_mins(10)));
@@ -192,7 +227,9 @@ async fn codes_that_come_back_are_counted_by_the_hour(database: &Database) {
     store.count_code_returns("1", 1, 1, now).await.unwrap();
     let since = async |since| {
         let returns = store.code_returns_since("44", since).await.unwrap();
-        (returns.sent, returns.confirmed)
+        let sum = |count: fn(&CodeReturns) -> i32| returns.iter().map(count).sum::<i32>();
+        assert!(returns.is_sorted_by_key(|returns| returns.hour));
+        (sum(|returns| returns.sent), sum(|returns| returns.confirmed))
     };
     assert_eq!(since(now).await, (50, 1));
     assert_eq!(since(now + TimeDelta::hours(1)).await, (0, 1));
@@ -209,6 +246,8 @@ on_both_databases! {
     what_is_given_back_can_be_taken_again,
     what_has_happened_counts_although_it_is_used_up,
     a_clock_that_is_behind_does_not_make_anybody_wait,
+    a_clock_that_was_far_ahead_locks_nobody_out,
+    removing_and_taking_wait_for_each_other_and_neither_is_stuck,
     a_place_is_held_until_the_deadline_or_until_the_phone_has_answered,
     the_place_of_a_push_that_is_gone_is_free,
     rows_that_say_nothing_are_removed_and_no_others,

@@ -1,0 +1,85 @@
+//! The push of a login that has just begun.
+
+use super::{
+    Logins, Patience, ask,
+    begin::{Draft, Origin, Whom},
+};
+use crate::{
+    model::ApprovalRequestId,
+    provider::{ApprovalRequest, ProviderError},
+    storage::StoreError,
+};
+
+impl Logins {
+    /// Sends the push, where there is a place for it on the phone; the place is given back where it certainly was not sent.
+    pub(super) async fn push(
+        &self,
+        draft: &mut Draft,
+        whom: Whom<'_>,
+        origin: Origin,
+        patience: Patience,
+    ) -> Result<Result<(), ProviderError>, StoreError> {
+        let Some(place) = draft.place.take() else {
+            return Ok(Err(ProviderError::NotAsked));
+        };
+        let sent = self.request_approval_of_known(draft, whom, origin, patience).await;
+        if let Ok(Ok(push)) = &sent {
+            let ask_at = (self.clock.now() + ask::first_interval()).min(draft.expires_at);
+            self.store.record_push(draft.id, push, ask_at).await?;
+            self.asking.set(ask_at);
+        } else if !matches!(&sent, Ok(Err(error)) if error.may_have_taken_effect()) {
+            self.limits.give_back(place.grant).await;
+        }
+        Ok(sent?.map(|_| ()))
+    }
+
+    /// Asks for approval. A person whom the provider has forgotten is registered again, once. Storage is not asked for
+    /// anything any more once the push is out.
+    async fn request_approval_of_known(
+        &self,
+        draft: &mut Draft,
+        whom: Whom<'_>,
+        origin: Origin,
+        patience: Patience,
+    ) -> Result<Result<ApprovalRequestId, ProviderError>, StoreError> {
+        let sent = self.request_approval(draft, whom, origin, patience).await;
+        if !matches!(sent, Err(ProviderError::NotEnrolled)) {
+            return Ok(sent);
+        }
+        match self.enrol(whom, patience).await? {
+            Ok(known) => {
+                self.store.record_provider_user(draft.id, &known).await?;
+                draft.provider_user_id = known;
+                Ok(self.request_approval(draft, whom, origin, patience).await)
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn request_approval(
+        &self,
+        draft: &Draft,
+        whom: Whom<'_>,
+        origin: Origin,
+        patience: Patience,
+    ) -> Result<ApprovalRequestId, ProviderError> {
+        let Some(match_number) = &draft.match_number else {
+            return Err(ProviderError::NoPush { code: "no match number is free".to_owned() });
+        };
+        let from = origin.address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+        let details = [
+            ("Match number", match_number.clone()),
+            ("Email", whom.email().as_str().to_owned()),
+            ("From", from),
+            ("Time", draft.created_at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
+        ];
+        let request = ApprovalRequest {
+            user: &draft.provider_user_id,
+            login_id: draft.id,
+            message: &whom.message(),
+            details: &details,
+            expires_in: (draft.expires_at - self.clock.now()).to_std().unwrap_or_default(),
+        };
+        patience.with(self.provider.request_approval(&request)).await
+    }
+}
