@@ -106,8 +106,11 @@ impl Housekeeping {
             }
             tokio::time::sleep(REST).await;
         }
-        if removed > 0 {
-            tracing::info!(removed, ?kind, "housekeeping");
+        match (removed, kind) {
+            (0, _) => {}
+            // Each round has some.
+            (_, Kind::Budgets) => tracing::debug!(removed, ?kind, "housekeeping"),
+            _ => tracing::info!(removed, ?kind, "housekeeping"),
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("users", &["model", "storage", "limits", "clock", "random"]),
     ("sessions", &["model", "storage", "events", "clock"]),
     ("logins", &["model", "storage", "provider", "events", "limits", "clock", "random"]),
-    ("graphql", &["model", "users", "sessions", "logins", "limits"]),
+    ("graphql", &["model", "users", "sessions", "logins"]),
     ("http", &["graphql"]),
     ("housekeeping", &["storage", "clock"]),
     ("sandbox", &[]),

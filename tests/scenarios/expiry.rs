@@ -147,21 +147,27 @@ async fn a_push_that_nobody_answers_expires_without_asking_for_a_code_first(data
 }
 
 async fn what_is_over_is_removed_when_it_is_old_and_takes_nothing_with_it(database: Database) {
-    let world =
-        World::builder(database).set("LOGIN_RETENTION", "1h").set("SESSION_RETENTION", "1h").start().await;
+    let world = World::builder(database)
+        .set("LOGIN_RETENTION", "1h")
+        .set("SESSION_RETENTION", "1h")
+        .set("DEVICE_TTL", "5h")
+        .start()
+        .await;
     let person = Person::new();
     let session = world.sign_up(&person).await;
     let cleaned = async |kind: &str| {
-        let line = format!("housekeeping removed=1 kind={kind}");
-        while !world.log().contains(&line) {
+        let (one, some) = (format!("removed=1 kind={kind}"), format!("kind={kind}"));
+        while !world.log().contains(if kind == "Budgets" { &some } else { &one }) {
             tokio::task::yield_now().await;
         }
     };
     world.advance(Duration::from_mins(62)).await;
     in_time(cleaned("Logins")).await;
+    in_time(cleaned("Budgets")).await;
     assert!(world.client.with_bearer(session.token).me().await.unwrap().is_some());
     world.advance(Duration::from_hours(12)).await;
     in_time(cleaned("Sessions")).await;
+    in_time(cleaned("Devices")).await;
     let begun = world.begin_login(&person).await;
     world.approve(&person, &begun.status).await;
     world.session(&begun.login_token).await;

@@ -81,10 +81,10 @@ async fn the_seconds_to_wait_are_true(database: Database) {
     let person = Person::new();
     world.sign_up(&person).await;
     let mut waits = Vec::new();
-    for number in 0..12 {
+    for number in 0..17 {
         let (code, _) = answer(&world.client, guess(&person, number)).await;
         assert_eq!(code, LoginErrorCode::WrongCredentials, "{number}");
-        if number >= 4 {
+        if number >= 9 {
             let (code, wait) = answer(&world.client, guess(&person, number)).await;
             assert_eq!(code, LoginErrorCode::RateLimited, "{number}");
             waits.push(wait.unwrap());
@@ -101,13 +101,13 @@ async fn an_unknown_email_is_kept_waiting_as_a_known_one_is(database: Database) 
     world.sign_up(&known).await;
     world.plant(&unknown);
     let mut answers = [Vec::new(), Vec::new()];
-    for number in 0..8 {
+    for number in 0..12 {
         for (person, answers) in [&known, &unknown].into_iter().zip(&mut answers) {
             answers.push(answer(&world.client, guess(person, number)).await.0);
         }
     }
     assert_eq!(answers[0], answers[1]);
-    assert_eq!(answers[0][4..6], [LoginErrorCode::WrongCredentials, LoginErrorCode::RateLimited]);
+    assert_eq!(answers[0][9..11], [LoginErrorCode::WrongCredentials, LoginErrorCode::RateLimited]);
     // However it is written.
     let shouted = LoginInput { email: format!(" {} ", unknown.email.to_uppercase()), ..unknown.login() };
     assert_eq!(answer(&world.client, shouted).await.0, LoginErrorCode::RateLimited);

@@ -116,6 +116,11 @@ async fn owner_gets_every_code(world: &World, owner: &Person) {
         world.advance(Duration::from_secs(30)).await;
         let refused = world.client.resend_token(&token, None).await.unwrap();
         assert_eq!(refused.errors[0].code, ResendTokenErrorCode::RateLimited);
+        let (status, wait) = (refused.status.unwrap(), refused.errors[0].retry_after_seconds.unwrap());
+        assert!(wait > 9 * 60, "one of five comes back in twelve minutes: {wait}");
+        assert_eq!(status.resend_available_at, Some(status.expires_at), "not before the login is over");
+        let again = world.client.resend_token(&token, None).await.unwrap();
+        assert_eq!(again.errors[0].code, ResendTokenErrorCode::TooSoon);
         confirm(world, owner, &token).await;
     }
     assert_eq!(messages(world).await - before, 10);
@@ -250,6 +255,17 @@ async fn phones_of_some_countries_cannot_sign_up(database: Database) {
     }
 }
 
+async fn a_provider_that_fails_uses_up_nobodys_signups(database: Database) {
+    let (world, person) = (usual(database).set("SIGNUPS_PER_ADDRESS", "2/1h").start().await, Person::new());
+    world.phone.set_faults(&Faults::api(ApiFault::new(ApiFaultKind::Html))).await.unwrap();
+    for _ in 0..5 {
+        let reply = sign_up_from(&world, address(1), &person).await;
+        assert_eq!(reply.errors[0].code, SignupErrorCode::ProviderUnavailable);
+    }
+    world.phone.clear_faults().await.unwrap();
+    assert!(sign_up_from(&world, address(1), &person).await.login_token.is_some());
+}
+
 async fn a_phone_is_named_by_so_many_signups(database: Database) {
     let (world, person) = (usual(database).start().await, Person::new());
     for number in 0..10 {
@@ -269,5 +285,6 @@ on_both_databases! {
     one_network_alone_cannot_close_a_calling_code_nor_can_a_provider_that_fails,
     a_code_that_came_by_text_and_a_push_that_was_approved_is_no_code_that_came_back,
     phones_of_some_countries_cannot_sign_up,
+    a_provider_that_fails_uses_up_nobodys_signups,
     a_phone_is_named_by_so_many_signups,
 }

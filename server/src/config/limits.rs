@@ -2,14 +2,15 @@
 
 use clap::Args;
 
-use super::values::{calling_code, rate};
+use super::values::{CallingCodes, rate};
 use crate::{limits::LimitSettings, model::Rate};
 
 /// The flags that say how often what may be done. `5/1h` is five at once, and as many again, evenly, in each hour.
 #[derive(Args, Debug)]
 pub(super) struct LimitArguments {
-    /// Wrong passwords for one email from one network (IPv4 /24, IPv6 /64); past that, growing pauses up to 60 s.
-    #[arg(long, env = "WRONG_PASSWORDS_PER_EMAIL_AND_NETWORK", default_value = "5/30m", value_parser = rate)]
+    /// Wrong passwords for one email from one network (IPv4 /24, IPv6 /64); past that, growing pauses up to 60 s. A right one
+    /// counts as long as it is being compared.
+    #[arg(long, env = "WRONG_PASSWORDS_PER_EMAIL_AND_NETWORK", default_value = "10/30m", value_parser = rate)]
     wrong_passwords_per_email_and_network: Rate,
     /// Wrong passwords from one address (of IPv6 a /64), for whatever emails; past that, growing pauses up to 60 s [default:
     /// 100/1h; in `dev` 10000/1h].
@@ -78,12 +79,12 @@ pub(super) struct LimitArguments {
     #[arg(long, env = "DENIALS_PER_PHONE", default_value = "6/1d", value_parser = rate)]
     denials_per_phone: Rate,
     /// The calling codes of which people may sign up, with commas: `1,44` [default: all].
-    #[arg(long, env = "ALLOWED_CALLING_CODES", value_delimiter = ',', value_parser = calling_code)]
-    allowed_calling_codes: Vec<String>,
+    #[arg(long, env = "ALLOWED_CALLING_CODES", default_value = "")]
+    allowed_calling_codes: CallingCodes,
     /// The calling codes of which nobody may sign up, with commas. Those that are refused unless something is said are
     /// satellites' and premium rates, and no country's.
-    #[arg(long, env = "REFUSED_CALLING_CODES", default_value = "870,878,881,882,883,888,979", value_delimiter = ',', value_parser = calling_code)]
-    refused_calling_codes: Vec<String>,
+    #[arg(long, env = "REFUSED_CALLING_CODES", default_value = "870,878,881,882,883,888,979")]
+    refused_calling_codes: CallingCodes,
     /// Of the codes sent within a day to unproven phones of a calling code, how many must come back, in percent; below that,
     /// no more are sent to such phones.
     #[arg(long, env = "RETURNED_CODES", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
@@ -155,8 +156,8 @@ impl LimitArguments {
             open_pushes_for_devices: self.open_pushes_for_devices,
             denials_per_phone_and_network: self.denials_per_phone_and_network,
             denials_per_phone: self.denials_per_phone,
-            allowed_calling_codes: self.allowed_calling_codes.into_iter().collect(),
-            refused_calling_codes: self.refused_calling_codes.into_iter().collect(),
+            allowed_calling_codes: self.allowed_calling_codes.0,
+            refused_calling_codes: self.refused_calling_codes.0,
             returned_codes: self.returned_codes,
             returned_codes_sample: self.returned_codes_sample.unwrap_or(defaults.sample),
         }

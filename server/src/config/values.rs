@@ -1,6 +1,6 @@
 //! The values that settings can have, read from text.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{collections::HashSet, fmt, str::FromStr, time::Duration};
 
 use url::{Host, Url};
 
@@ -90,6 +90,24 @@ impl FromStr for Logos {
     }
 }
 
+/// Calling codes with commas between them, with or without a plus: `1,+44`. Nothing is none.
+#[derive(Clone, Debug)]
+pub(super) struct CallingCodes(pub(super) HashSet<String>);
+
+impl FromStr for CallingCodes {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let codes = text.split(',').map(str::trim).filter(|code| !code.is_empty());
+        let digits = |code| {
+            CountryCode::parse(code)
+                .map(|code| code.digits().to_owned())
+                .map_err(|_| format!("holds {code}, which is no country's calling code"))
+        };
+        codes.map(digits).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 /// Reads a duration such as `10m` or `12h`, of a millisecond at least.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
@@ -123,12 +141,6 @@ pub(super) fn rate(text: &str) -> Result<Rate, String> {
         Ok(count @ 1..=LARGEST_BUDGET) => Ok(Rate { count, per: duration(per)? }),
         _ => Err("must begin with a number from 1 to 1000000".to_owned()),
     }
-}
-
-/// Reads a calling code: digits, with or without a plus.
-pub(super) fn calling_code(text: &str) -> Result<String, String> {
-    let code = CountryCode::parse(text).map_err(|error| error.to_string())?;
-    Ok(code.digits().to_owned())
 }
 
 /// Reads an `http` or `https` URL: the place of something, so that a path can follow.
@@ -218,8 +230,10 @@ mod tests {
 
     #[test]
     fn calling_codes_are_those_that_some_country_has() {
-        assert_eq!(calling_code(" +44 "), Ok("44".to_owned()));
-        assert!(calling_code("999").is_err() && calling_code("GB").is_err() && calling_code("").is_err());
+        let codes = |text: &str| text.parse::<CallingCodes>().map(|codes| codes.0);
+        assert_eq!(codes(" +44, 1,"), Ok(HashSet::from(["44".to_owned(), "1".to_owned()])));
+        assert_eq!(codes(""), Ok(HashSet::new()));
+        assert!(codes("999").is_err() && codes("1,GB").is_err());
     }
 
     #[test]

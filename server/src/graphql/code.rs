@@ -158,7 +158,7 @@ impl From<ResendError> for ResendTokenPayload {
                 let (code, message, retry_after) = match trouble {
                     CodeTrouble::TooSoon { retry_after } => (
                         Code::TooSoon,
-                        "A code was sent a moment ago. Please wait for it.",
+                        "It is too soon for another code. Please wait a moment.",
                         Some(retry_after),
                     ),
                     CodeTrouble::ChannelUnavailable => {

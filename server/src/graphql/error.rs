@@ -130,8 +130,8 @@ pub enum VerifyTokenErrorCode {
     LoginOver,
     /// The provider of the second factor cannot be asked just now.
     ProviderUnavailable,
-    /// Too many wrong codes, for this login or for others of the same phone. The code was not judged: wait for
-    /// `retryAfterSeconds`, or approve the push. Where the login is over by then, begin another after them.
+    /// Too many codes at once, or too many wrong ones for this phone, over all its logins. The code was not judged: wait for
+    /// `retryAfterSeconds`, or approve a push. Where the login is over by then, begin another after them.
     RateLimited,
 }
 
@@ -142,7 +142,7 @@ pub enum ResendTokenErrorCode {
     LoginNotFound,
     /// The login is over; `status` says how. Begin again.
     LoginOver,
-    /// A code was sent a moment ago. Wait for `retryAfterSeconds`.
+    /// Another code cannot be sent yet. Wait for `retryAfterSeconds`.
     TooSoon,
     /// Codes cannot travel this way to this phone. Try another channel.
     ChannelUnavailable,

@@ -10,7 +10,6 @@ use super::{
     session::Session,
 };
 use crate::{
-    limits::LimitError,
     logins::{self, BeginError, Begun, CodeTrouble, Whom},
     model::{self, LoginToken},
     users::{CheckError, Credential, PasswordError, Recognised},
@@ -58,7 +57,7 @@ pub enum LoginPurpose {
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 #[graphql(remote = "model::LoginFailure")]
 pub enum LoginFailure {
-    /// Five codes were wrong.
+    /// Too many codes were wrong: five, unless the service is set otherwise.
     TooManyWrongCodes,
     /// The person gave up, by `cancelLogin`.
     Cancelled,
@@ -100,7 +99,7 @@ pub struct LoginStatus {
     code_channel: Option<CodeChannel>,
     /// When the login expires if nobody countersigns.
     expires_at: DateTime<Utc>,
-    /// From when on `resendToken` sends another code. Null when the login is over.
+    /// Not before then `resendToken` sends another code. Null when the login is over.
     resend_available_at: Option<DateTime<Utc>>,
     /// The session that it opened. With `APPROVED` only: the same one, however often it is read.
     session: Option<Session>,
@@ -204,7 +203,7 @@ impl LoginMutation {
         let Recognised { user, device } = match api.users.check_password(&credential).await {
             Ok(Some(recognised)) => recognised,
             Ok(None) => return Ok(LoginPayload::rejected(LoginError::wrong_credentials())),
-            Err(CheckError::Limit(LimitError::UsedUp { retry_after })) => {
+            Err(CheckError::TooOften { retry_after }) => {
                 return Ok(LoginPayload::rejected(LoginError::rate_limited(Some(seconds(retry_after)))));
             }
             Err(CheckError::Password(PasswordError::Busy { retry_after })) => {

@@ -11,8 +11,8 @@ use crate::logins::OpenSession;
 pub struct Session {
     /// The secret that signs the person in: `Authorization: Bearer …`, over HTTP and in `connection_init`.
     token: String,
-    /// What this browser is known by from now on: keep it, in place of an older one, beyond the session, and present it as
-    /// `LoginInput.deviceToken`. It signs nobody in. A secret all the same.
+    /// What this browser is known by from now on. Keep one for each `user.id`, in place of an older one, beyond the session,
+    /// and present it as `LoginInput.deviceToken`. It signs nobody in. A secret all the same.
     device_token: String,
     /// When the session ends by itself.
     expires_at: DateTime<Utc>,

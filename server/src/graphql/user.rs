@@ -10,7 +10,6 @@ use super::{
     origin, signed_in,
 };
 use crate::{
-    limits::LimitError,
     logins::{BeginError, Begun, CodeTrouble, Whom},
     model::{self, InvalidPassword},
     users::{FieldFault, PasswordError, SignupForm, SignupRejection},
@@ -106,12 +105,12 @@ impl SignupMutation {
             password: &input.password,
             from: origin.address,
         };
-        let signup = match api.users.prepare_signup(&form).await {
-            Ok(signup) => signup,
+        let prepared = match api.users.prepare_signup(&form).await {
+            Ok(prepared) => prepared,
             Err(SignupRejection::Invalid(faults)) => {
                 return Ok(SignupPayload::rejected(faults.into_iter().map(Into::into).collect()));
             }
-            Err(SignupRejection::Limit(LimitError::UsedUp { retry_after })) => {
+            Err(SignupRejection::TooOften { retry_after }) => {
                 return Ok(SignupPayload::rejected(vec![SignupError::rate_limited(Some(seconds(
                     retry_after,
                 )))]));
@@ -121,10 +120,15 @@ impl SignupMutation {
             }
             Err(error) => return Err(internal(context, &error)),
         };
-        match api.logins.begin(Whom::Newcomer(&signup), origin).await {
+        match api.logins.begin(Whom::Newcomer(&prepared.signup), origin).await {
             Ok(begun) => Ok(begun.into()),
             Err(BeginError::Store(error)) => Err(internal(context, &error)),
-            Err(error) => Ok(SignupPayload::rejected(vec![error.into()])),
+            Err(error) => {
+                if !matches!(error, BeginError::Refused) {
+                    api.users.withdraw_signup(prepared).await;
+                }
+                Ok(SignupPayload::rejected(vec![error.into()]))
+            }
         }
     }
 }

@@ -31,8 +31,8 @@ use crate::{
 
 /// The budgets that many people share.
 const SHARED_BY_ALL: [&str; 2] = ["codes_per_calling_code", "codes_for_all"];
-/// How often at the most the log says that one of them is used up.
-const WARNING_PAUSE: TimeDelta = TimeDelta::minutes(1);
+/// How often at the most the log says of a budget that it is used up.
+const TOLD_EVERY: TimeDelta = TimeDelta::minutes(1);
 
 /// No answer says "at once" to somebody who was refused.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
@@ -45,8 +45,8 @@ pub struct Limits {
     settings: Arc<LimitSettings>,
     /// The calling codes whose new phones are sent nothing, as far as this instance has noticed.
     stopped: Arc<DashSet<String>>,
-    /// When it was last said of which budget that it is used up for all.
-    warned: Arc<DashMap<&'static str, DateTime<Utc>>>,
+    /// When it was last said of which budget that it is used up.
+    told: Arc<DashMap<&'static str, DateTime<Utc>>>,
 }
 
 /// Why something is not done now.
@@ -69,7 +69,7 @@ pub enum LimitError {
 pub struct Grant(Vec<Taken>);
 
 /// One budget to take from, with its name: that of its setting in lower case, for logs and metrics.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Claim {
     name: &'static str,
     taking: Taking,
@@ -85,7 +85,7 @@ impl Limits {
     /// Joins its parts.
     #[must_use]
     pub fn new(store: Store, clock: Clock, settings: LimitSettings) -> Self {
-        Self { store, clock, settings: Arc::new(settings), stopped: Arc::default(), warned: Arc::default() }
+        Self { store, clock, settings: Arc::new(settings), stopped: Arc::default(), told: Arc::default() }
     }
 
     /// Gives back what was not needed. Where storage is away it stays taken, which costs somebody a pause and no more.
@@ -117,22 +117,23 @@ impl Limits {
         }
     }
 
-    /// Counts what has happened.
-    async fn charge(&self, claims: &[Claim]) -> Result<(), StoreError> {
-        self.store.charge_budgets(&takings(claims), self.clock.now()).await
-    }
-
-    /// What all phones share is used up by many at once, or by an attack: worth a line now and then.
-    fn warn_of(&self, budget: &'static str) {
-        if !SHARED_BY_ALL.contains(&budget) {
+    /// Says now and then that a budget is used up, and louder where many people share it.
+    fn tell_of(&self, budget: &'static str, retry_after: Duration) {
+        let now = self.clock.now();
+        let mut told = self.told.entry(budget).or_insert(DateTime::UNIX_EPOCH);
+        if (now - *told).abs() < TOLD_EVERY {
+            tracing::debug!(budget, ?retry_after, "a budget is used up");
             return;
         }
-        let now = self.clock.now();
-        let is_due = |warned: &DateTime<Utc>| (now - *warned).abs() >= WARNING_PAUSE;
-        let mut warned = self.warned.entry(budget).or_insert(DateTime::UNIX_EPOCH);
-        if is_due(&warned) {
-            *warned = now;
-            tracing::warn!(budget, "codes are not sent: what all phones may have is used up");
+        *told = now;
+        if SHARED_BY_ALL.contains(&budget) {
+            tracing::warn!(budget, ?retry_after, "what all phones may have is used up: no codes are sent");
+        } else {
+            tracing::info!(
+                budget,
+                ?retry_after,
+                "a budget is used up; others like it are not told for a minute"
+            );
         }
     }
 
@@ -140,9 +141,8 @@ impl Limits {
         let budget = claims.iter().find(|claim| claim.taking.key == used_up.key).map(|claim| claim.name);
         let retry_after = (used_up.until - self.clock.now()).to_std().unwrap_or_default().max(SHORTEST_WAIT);
         let budget = budget.unwrap_or("unknown");
-        tracing::debug!(budget, ?retry_after, "a budget is used up");
         count_used_up(budget);
-        self.warn_of(budget);
+        self.tell_of(budget, retry_after);
         LimitError::UsedUp { retry_after }
     }
 }

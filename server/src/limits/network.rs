@@ -4,6 +4,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
+/// Clients whose address nobody knows share one.
+pub(super) const UNKNOWN: &str = "unknown";
 /// Bits of IPv6 that one customer of a provider has at least (RFC 6177): within them, an address costs nothing.
 const CUSTOMER_OF_IPV6: u8 = 64;
 /// Bits of IPv4 that are handed out together.

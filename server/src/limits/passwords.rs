@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::{Claim, Grant, LimitError, Limits, network, network::customer, settings::AFTER_WRONG_PASSWORDS};
+use super::{
+    Claim, Grant, LimitError, Limits,
+    network::{UNKNOWN, customer, network},
+    settings::AFTER_WRONG_PASSWORDS,
+};
 use crate::model::{Budget, DeviceId};
-
-/// Clients whose address nobody knows share one.
-const UNKNOWN: &str = "unknown";
 
 impl Limits {
     /// Takes one password for this email. A known device has a budget of its own, which no stranger can use up, and

@@ -2,11 +2,19 @@
 
 use std::net::IpAddr;
 
-use super::{Claim, Grant, LimitError, Limits, network::customer, settings::AFTER_WRONG_CODES};
-use crate::model::{Budget, DeviceId, LoginId, Phone, Rate};
+use super::{
+    Claim, Grant, LimitError, Limits,
+    network::{UNKNOWN, customer},
+    settings::AFTER_WRONG_CODES,
+};
+use crate::model::{Budget, DeviceId, LoginId, LoginPurpose, Phone, Rate};
 
 /// Of how many known devices the budgets can be used up at once.
 const DEVICES_AT_ONCE: u32 = 3;
+
+/// A budget's name, that of its setting in lower case, and how much there is of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Named(pub(super) &'static str, pub(super) Rate);
 
 /// What is known of who uses a phone's budgets. Each has budgets of their own, so that none can use up another's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +25,18 @@ pub enum Standing {
     Proven,
     /// So they do, and present a device in which that user has signed in before.
     KnownDevice(DeviceId),
+}
+
+impl Standing {
+    /// Whose budgets a login takes from.
+    #[must_use]
+    pub fn of(purpose: LoginPurpose, device: Option<DeviceId>) -> Self {
+        match (purpose, device) {
+            (LoginPurpose::Signup, _) => Self::Unproven,
+            (LoginPurpose::Login, None) => Self::Proven,
+            (LoginPurpose::Login, Some(device)) => Self::KnownDevice(device),
+        }
+    }
 }
 
 /// A phone, and who uses it.
@@ -33,10 +53,11 @@ impl PhoneUse<'_> {
     /// them together as much as a few: whoever signs in again and again makes more and more of them known.
     pub(super) fn claims(
         &self,
-        name: &'static str,
-        rate: Rate,
+        proven: Named,
+        unproven: Named,
         budget: impl Fn(Rate) -> Budget,
     ) -> Vec<Claim> {
+        let Named(name, rate) = if self.is_proven() { proven } else { unproven };
         let claim = |who: &str, rate| Claim::new(name, &[who, self.phone.e164()], budget(rate));
         match self.standing {
             Standing::Unproven => vec![claim("unproven", rate)],
@@ -46,11 +67,6 @@ impl PhoneUse<'_> {
                 vec![claim(&id.to_string(), rate), claim("devices", all)]
             }
         }
-    }
-
-    /// One of two, as the phone is proven or not.
-    pub(super) fn rate(&self, proven: Rate, unproven: Rate) -> Rate {
-        if self.is_proven() { proven } else { unproven }
     }
 
     pub(super) fn is_proven(&self) -> bool {
@@ -73,7 +89,7 @@ impl Limits {
 
     /// Takes one signup of this phone from this address.
     pub async fn take_signup(&self, phone: &Phone, from: Option<IpAddr>) -> Result<Grant, LimitError> {
-        let customer = from.map_or_else(|| "unknown".to_owned(), customer);
+        let customer = from.map_or_else(|| UNKNOWN.to_owned(), customer);
         self.take(&[
             Claim::new(
                 "signups_per_address",
@@ -87,9 +103,11 @@ impl Limits {
 
     /// Takes one code to be judged, whatever login it is typed for.
     pub async fn take_code_try(&self, of: PhoneUse<'_>) -> Result<Grant, LimitError> {
-        let rate = of.rate(self.settings.wrong_codes_per_phone, self.settings.wrong_codes_per_unproven_phone);
-        let claims =
-            of.claims("wrong_codes_per_phone", rate, |rate| Budget::growing(rate, AFTER_WRONG_CODES));
+        let claims = of.claims(
+            Named("wrong_codes_per_phone", self.settings.wrong_codes_per_phone),
+            Named("wrong_codes_per_unproven_phone", self.settings.wrong_codes_per_unproven_phone),
+            |rate| Budget::growing(rate, AFTER_WRONG_CODES),
+        );
         self.take(&claims).await
     }
 
@@ -114,10 +132,16 @@ impl Limits {
 
     fn claims_of_code(&self, login: LoginId, to: PhoneUse<'_>) -> Vec<Claim> {
         let settings = &self.settings;
-        let hourly = to.rate(settings.codes_per_phone, settings.codes_per_unproven_phone);
-        let daily = to.rate(settings.codes_per_phone_daily, settings.codes_per_unproven_phone_daily);
-        let mut claims = to.claims("codes_per_phone", hourly, Budget::strict);
-        claims.extend(to.claims("codes_per_phone_daily", daily, Budget::strict));
+        let mut claims = to.claims(
+            Named("codes_per_phone", settings.codes_per_phone),
+            Named("codes_per_unproven_phone", settings.codes_per_unproven_phone),
+            Budget::strict,
+        );
+        claims.extend(to.claims(
+            Named("codes_per_phone_daily", settings.codes_per_phone_daily),
+            Named("codes_per_unproven_phone_daily", settings.codes_per_unproven_phone_daily),
+            Budget::strict,
+        ));
         let login = login.to_string();
         claims.push(Claim::new("codes_per_login", &[&login], Budget::strict(settings.codes_per_login)));
         for (name, whose, rate) in [

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{Claim, Grant, LimitError, Limits, PhoneUse, Standing, settings::AFTER_DENIALS};
+use super::{
+    Claim, Grant, LimitError, Limits, PhoneUse, Standing, network::UNKNOWN, phones::Named,
+    settings::AFTER_DENIALS, takings,
+};
 use crate::{
     model::{Budget, BudgetKey},
-    storage::StoreError,
+    storage::Taking,
 };
 
 /// The right to send one push.
@@ -28,8 +31,14 @@ impl Limits {
         network: Option<&str>,
         until: DateTime<Utc>,
     ) -> Result<PushPlace, LimitError> {
-        self.check(&self.denials(to, network)).await?;
-        let rate = to.rate(self.settings.pushes_per_phone, self.settings.pushes_per_unproven_phone);
+        let rate = to.claims(
+            Named("pushes_per_phone", self.settings.pushes_per_phone),
+            Named("pushes_per_unproven_phone", self.settings.pushes_per_unproven_phone),
+            Budget::strict,
+        );
+        let mut first = self.denials(to, network);
+        first.extend(rate.iter().cloned());
+        self.check(&first).await?;
         // One instant for both: a place is given back by when its time would have ended.
         let now = self.clock.now();
         let lasting = (until - now).to_std().unwrap_or(Duration::ZERO);
@@ -38,9 +47,7 @@ impl Limits {
             let whose = [to.phone.e164(), &slot.to_string()];
             let place = Claim::new("open_pushes_per_phone", &whose, Budget::hold(lasting));
             let key = place.taking.key.clone();
-            let mut claims = to.claims("pushes_per_phone", rate, Budget::strict);
-            claims.push(place);
-            match self.take_at(&claims, now).await {
+            match self.take_at(&[&rate[..], &[place]].concat(), now).await {
                 Ok(grant) => return Ok(PushPlace { key, grant }),
                 Err(LimitError::Store(error)) => return Err(error.into()),
                 Err(used_up) => refused = used_up,
@@ -49,9 +56,10 @@ impl Limits {
         Err(refused)
     }
 
-    /// The phone has denied a push of a login from this network.
-    pub async fn record_denial(&self, of: PhoneUse<'_>, network: Option<&str>) -> Result<(), StoreError> {
-        self.charge(&self.denials(of, network)).await
+    /// What it costs that the phone has denied a push of a login from this network: to be charged where that is settled.
+    #[must_use]
+    pub fn cost_of_denial(&self, of: PhoneUse<'_>, network: Option<&str>) -> Vec<Taking> {
+        takings(&self.denials(of, network))
     }
 
     fn denials(&self, of: PhoneUse<'_>, network: Option<&str>) -> Vec<Claim> {
@@ -65,7 +73,7 @@ impl Limits {
             Standing::Unproven => "unproven",
         };
         vec![
-            claim(name, &[standing, phone, network.unwrap_or("unknown")], per_network),
+            claim(name, &[standing, phone, network.unwrap_or(UNKNOWN)], per_network),
             claim("denials_per_phone", &[standing, phone], settings.denials_per_phone),
         ]
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::{Claim, LimitError, Limits, PhoneUse, count_used_up};
+use super::{Claim, LimitError, Limits, PhoneUse, count_used_up, network::UNKNOWN};
 use crate::{
     model::{Budget, Rate},
     storage::{CodeReturns, StoreError},
@@ -110,7 +110,7 @@ impl Limits {
         };
         let count = (self.settings.returned_codes_sample / NETWORKS).max(1);
         let rate = Rate { count, per: Duration::from_hours(24) };
-        let whose = [of.calling_code(), network.unwrap_or("unknown")];
+        let whose = [of.calling_code(), network.unwrap_or(UNKNOWN)];
         match self.take(&[Claim::new(name, &whose, Budget::strict(rate))]).await {
             // It is kept: the budget is the count.
             Ok(_grant) => {

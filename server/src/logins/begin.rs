@@ -4,10 +4,13 @@ use std::{net::IpAddr, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use super::{CodeTrouble, LoginStatus, Logins, Patience, code::Recipient, delta};
+use super::{CodeTrouble, LoginStatus, Logins, Patience, code::Recipient, delta, push::Pushed};
 use crate::{
     limits::{self, LimitError, PhoneUse, PushPlace, Standing},
-    model::{DeviceId, Email, LoginId, LoginToken, PendingSignup, Phone, ProviderUserId, SessionSalt, User},
+    model::{
+        DeviceId, Email, LoginId, LoginPurpose, LoginToken, PendingSignup, Phone, ProviderUserId,
+        SessionSalt, User,
+    },
     provider::{ProviderError, Sending},
     random,
     storage::{NewLogin, StoreError},
@@ -100,11 +103,11 @@ impl Whom<'_> {
     }
 
     fn phone_use(&self) -> PhoneUse<'_> {
-        let standing = match self {
-            Self::User(_, None) => Standing::Proven,
-            Self::User(_, Some(device)) => Standing::KnownDevice(*device),
-            Self::Newcomer(_) => Standing::Unproven,
+        let purpose = match self {
+            Self::User(..) => LoginPurpose::Login,
+            Self::Newcomer(_) => LoginPurpose::Signup,
         };
+        let standing = Standing::of(purpose, self.device());
         PhoneUse { phone: self.phone(), standing }
     }
 
@@ -126,8 +129,12 @@ impl Logins {
         self.deadline.set(draft.expires_at);
         tracing::info!(login.id = %draft.id, "login begun");
         let trouble = match self.push(&mut draft, whom, origin, patience).await? {
-            Ok(()) => None,
-            Err(error) => {
+            Pushed::Out => None,
+            Pushed::NoPlace => {
+                tracing::info!(login.id = %draft.id, "the phone is asked no more just now, so a code is sent");
+                self.send_first_code(&draft, whom, patience).await?
+            }
+            Pushed::NotSent(error) => {
                 tracing::info!(login.id = %draft.id, %error, "no push was sent, so a code is");
                 self.send_first_code(&draft, whom, patience).await?
             }
@@ -259,6 +266,7 @@ impl Logins {
             phone: whom.phone_use(),
             network: draft.network.as_deref(),
             is_first: true,
+            expires_at: draft.expires_at,
         };
         match self.send_code(&to, Sending::Preferred, patience).await? {
             Ok(()) => Ok(None),

@@ -1,16 +1,16 @@
 //! Codes: sending one, and having one judged.
 //!
 //! A try is taken before the provider is asked, and given back only where the code was certainly not judged: a hundred
-//! guesses at once reach the provider five times.
+//! guesses at once reach the provider as often as one login may guess.
 
 use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 
 use super::{LoginStatus, Logins, Patience, delta};
 use crate::{
     limits::{Grant, LimitError, PhoneUse, Standing},
-    model::{
-        Code, CodeChannel, Decision, Login, LoginId, LoginPurpose, LoginState, LoginToken, ProviderUserId,
-    },
+    model::{Code, CodeChannel, Decision, Login, LoginId, LoginState, LoginToken, ProviderUserId},
     provider::{CodeJudgement, ProviderError, Sending},
     storage::StoreError,
 };
@@ -109,6 +109,8 @@ pub(super) struct Recipient<'a> {
     pub(super) network: Option<&'a str>,
     /// Whether none was sent for this login before.
     pub(super) is_first: bool,
+    /// The login's deadline.
+    pub(super) expires_at: DateTime<Utc>,
 }
 
 impl<'a> Recipient<'a> {
@@ -119,17 +121,14 @@ impl<'a> Recipient<'a> {
             phone: phone_use(login),
             network: login.network.as_deref(),
             is_first: !was_sent_a_code(login),
+            expires_at: login.expires_at,
         }
     }
 }
 
 /// Whose budgets a login takes from.
 pub(super) fn phone_use(login: &Login) -> PhoneUse<'_> {
-    let standing = match (login.purpose, login.device_id) {
-        (LoginPurpose::Signup, _) => Standing::Unproven,
-        (LoginPurpose::Login, None) => Standing::Proven,
-        (LoginPurpose::Login, Some(device)) => Standing::KnownDevice(device),
-    };
+    let standing = Standing::of(login.purpose, login.device_id);
     PhoneUse { phone: &login.phone, standing }
 }
 
@@ -271,6 +270,9 @@ impl Logins {
         let grant = match self.limits.take_code(to.login, to.phone).await {
             Ok(grant) => grant,
             Err(LimitError::UsedUp { retry_after }) => {
+                // Whoever reads the login is told the same, and asking again before costs nothing.
+                let until = (self.clock.now() + delta(retry_after)).min(to.expires_at);
+                self.store.postpone_sending(to.login, until).await?;
                 return Ok(Err(CodeTrouble::RateLimited { retry_after: Some(retry_after) }));
             }
             Err(LimitError::Store(error)) => return Err(error),

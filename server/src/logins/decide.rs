@@ -10,7 +10,7 @@ use crate::{
     limits::Standing,
     model::{ApprovalRequestId, Decision, DeviceId, Effect, LoginId, LoginToken, SessionId, UserId, Verdict},
     random,
-    storage::{Settled, Settlement, StoreError},
+    storage::{CostOfDenial, Settled, Settlement, StoreError},
 };
 
 impl Logins {
@@ -32,6 +32,7 @@ impl Logins {
             user_id: UserId::new(random::id(at)),
             device_id: DeviceId::new(random::id(at)),
             device_expires_at: at + delta(self.settings.device_ttl),
+            cost_of_denial: self.cost_of_denial(),
         };
         let decision = match decision {
             Decision::Verdict(Verdict::Denied) if self.settings.denied_is_final => Decision::FinalDenial,
@@ -60,14 +61,17 @@ impl Logins {
         Ok(settled)
     }
 
-    /// What budgets learn from a decision. The login does not depend on it.
+    /// Charged where the denial is settled: not before, and not without it.
+    fn cost_of_denial(&self) -> CostOfDenial {
+        let limits = self.limits.clone();
+        Box::new(move |login| limits.cost_of_denial(phone_use(login), login.network.as_deref()))
+    }
+
+    /// What is learnt from a decision of the codes that come back. The login does not depend on it.
     async fn count(&self, settled: &Settled, decision: Decision) -> Result<(), StoreError> {
         let Settled { login, effect, .. } = settled;
         if *effect == Effect::Ignore {
             return Ok(());
-        }
-        if decision.verdict() == Some(Verdict::Denied) {
-            self.limits.record_denial(phone_use(login), login.network.as_deref()).await?;
         }
         let is_proven = effect.opens_a_session() || *effect == Effect::EMAIL_TAKEN;
         if decision == Decision::RightCode && is_proven && was_sent_a_code(login) {

@@ -10,6 +10,16 @@ use crate::{
     storage::StoreError,
 };
 
+/// What became of a push.
+pub(super) enum Pushed {
+    /// It is on its way.
+    Out,
+    /// Budgets have no place for it on the phone.
+    NoPlace,
+    /// The provider did not send it, or did not say so.
+    NotSent(ProviderError),
+}
+
 impl Logins {
     /// Sends the push, where there is a place for it on the phone; the place is given back where it certainly was not sent.
     pub(super) async fn push(
@@ -18,9 +28,9 @@ impl Logins {
         whom: Whom<'_>,
         origin: Origin,
         patience: Patience,
-    ) -> Result<Result<(), ProviderError>, StoreError> {
+    ) -> Result<Pushed, StoreError> {
         let Some(place) = draft.place.take() else {
-            return Ok(Err(ProviderError::NotAsked));
+            return Ok(Pushed::NoPlace);
         };
         let sent = self.request_approval_of_known(draft, whom, origin, patience).await;
         if let Ok(Ok(push)) = &sent {
@@ -30,7 +40,10 @@ impl Logins {
         } else if !matches!(&sent, Ok(Err(error)) if error.may_have_taken_effect()) {
             self.limits.give_back(place.grant).await;
         }
-        Ok(sent?.map(|_| ()))
+        Ok(match sent? {
+            Ok(_) => Pushed::Out,
+            Err(error) => Pushed::NotSent(error),
+        })
     }
 
     /// Asks for approval. A person whom the provider has forgotten is registered again, once. Storage is not asked for

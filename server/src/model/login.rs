@@ -155,7 +155,7 @@ pub struct Login {
     pub push_place: Option<BudgetKey>,
     /// Makes the session token from the login token; erased when the login token is to be forgotten.
     pub session_salt: Option<SessionSalt>,
-    /// Shown to the person and on the phone; `None` where all numbers of this phone were taken.
+    /// Shown to the person and on the phone; `None` where there is no place for a push, or no number free.
     pub match_number: Option<String>,
     /// How the provider knows the person.
     pub provider_user_id: ProviderUserId,

@@ -28,7 +28,7 @@ pub struct SessionToken([u8; LENGTH]);
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct DeviceToken([u8; LENGTH]);
 
-/// The salt that makes a login token's session token; worthless without the login token.
+/// The salt that makes a login token's session and device token; worthless without the login token.
 #[derive(Clone, Zeroize, ZeroizeOnDrop)]
 pub struct SessionSalt([u8; LENGTH]);
 

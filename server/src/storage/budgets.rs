@@ -60,24 +60,24 @@ impl From<DieselError> for Failure {
 
 /// What one taking makes of its row, in microseconds.
 #[derive(Clone, Copy)]
-struct Change {
-    now: i64,
-    cost: i64,
-    divisor: i64,
+pub(super) struct Change {
+    pub(super) now: i64,
+    pub(super) cost: i64,
+    pub(super) divisor: i64,
     /// Where nothing is used up: what becomes of it.
-    fresh: (i64, i64),
+    pub(super) fresh: (i64, i64),
     /// The most that can be used up.
-    ceiling: (i64, i64),
+    pub(super) ceiling: (i64, i64),
     /// Up to here nobody has to pause.
-    first_pause: i64,
+    pub(super) first_pause: i64,
     /// From here on the pause is the longest.
-    longest_pause: i64,
+    pub(super) longest_pause: i64,
     /// No clock that is right makes anybody wait for longer.
-    absurd: i64,
+    pub(super) absurd: i64,
 }
 
 impl Change {
-    fn new(budget: &Budget, now: i64) -> Self {
+    pub(super) fn new(budget: &Budget, now: i64) -> Self {
         let terms = budget.terms();
         let pause = ((terms.cost - terms.spare) / terms.divisor).clamp(0, terms.longest);
         let first_pause = now + terms.spare - terms.cost;
@@ -97,13 +97,22 @@ impl Change {
 /// The guarded update of a row that is there. `$bar` is the latest `free_at` at which something may be taken.
 macro_rules! update_row {
     ($conn:expr, $key:expr, $change:expr, $bar:expr) => {{
-        let Change { now, cost, divisor, fresh, ceiling, first_pause, longest_pause, absurd } = $change;
-        let number = |number: i64| number.into_sql::<BigInt>();
-        let full_at = case_when(budgets::full_at.le(now), number(fresh.0))
+        let crate::storage::budgets::Change {
+            now,
+            cost,
+            divisor,
+            fresh,
+            ceiling,
+            first_pause,
+            longest_pause,
+            absurd,
+        } = $change;
+        let number = |number: i64| diesel::IntoSql::into_sql::<diesel::sql_types::BigInt>(number);
+        let full_at = diesel::dsl::case_when(budgets::full_at.le(now), number(fresh.0))
             .when(budgets::full_at.ge(ceiling.0 - cost), number(ceiling.0))
             .otherwise(budgets::full_at + cost);
-        let free_at = case_when(budgets::full_at.le(now), number(fresh.1))
-            .when(budgets::full_at.le(first_pause), number(AT_ONCE))
+        let free_at = diesel::dsl::case_when(budgets::full_at.le(now), number(fresh.1))
+            .when(budgets::full_at.le(first_pause), number(crate::storage::budgets::AT_ONCE))
             .when(budgets::full_at.ge(longest_pause), number(ceiling.1))
             .otherwise((budgets::full_at - first_pause) / divisor + now);
         let is_free = budgets::free_at.le($bar).or(budgets::free_at.gt(absurd));
@@ -137,16 +146,29 @@ macro_rules! take {
     }};
 }
 
+/// Takes of these although they may be used up, in a transaction: something has happened and counts.
+macro_rules! charge {
+    ($conn:expr, $takings:expr, $now:expr) => {{
+        for taking in crate::storage::budgets::in_order($takings) {
+            let change = crate::storage::budgets::Change::new(&taking.budget, $now.timestamp_micros());
+            let _: Option<i64> = take!($conn, taking.key, change, i64::MAX);
+        }
+    }};
+}
+
 /// Ends a hold before its time, where it is still the one that was to last until then: one statement of a transaction.
 macro_rules! end_hold {
     ($conn:expr, $key:expr, $until:expr, $now:expr) => {{
         let held = budgets::table.find($key).filter(budgets::free_at.eq($until.timestamp_micros()));
-        let ended = (budgets::full_at.eq($now.timestamp_micros()), budgets::free_at.eq(AT_ONCE));
+        let ended = (
+            budgets::full_at.eq($now.timestamp_micros()),
+            budgets::free_at.eq(crate::storage::budgets::AT_ONCE),
+        );
         diesel::update(held).set(ended).execute($conn).await?
     }};
 }
 
-pub(super) use end_hold;
+pub(super) use {charge, end_hold, take, update_row};
 
 impl Store {
     /// Whether something can be taken of all of these; otherwise the one that is used up for longest. Changes nothing.
@@ -197,20 +219,6 @@ impl Store {
                 Ok(Err(used_up.unwrap_or(UsedUp { key, until: now })))
             }
         }
-    }
-
-    /// Takes of these although they may be used up: something has happened and counts.
-    pub async fn charge_budgets(&self, takings: &[Taking], now: DateTime<Utc>) -> Result<(), StoreError> {
-        let ordered = in_order(takings);
-        let at = now.timestamp_micros();
-        transact!(self, async |conn| {
-            for taking in &ordered {
-                let change = Change::new(&taking.budget, at);
-                let _: Option<i64> = take!(conn, taking.key, change, i64::MAX);
-            }
-            Ok::<_, DieselError>(())
-        })
-        .map_err(StoreError::from)
     }
 
     /// Gives back what was not needed after all.
@@ -269,7 +277,7 @@ fn absurd(budget: &Budget, now: i64) -> i64 {
 }
 
 /// In the order of their keys: of two who take of the same rows, one waits and none is stuck.
-fn in_order(takings: &[Taking]) -> Vec<&Taking> {
+pub(super) fn in_order(takings: &[Taking]) -> Vec<&Taking> {
     let mut ordered: Vec<_> = takings.iter().collect();
     ordered.sort_by(|one, other| one.key.cmp(&other.key));
     ordered

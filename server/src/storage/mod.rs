@@ -36,7 +36,8 @@ use diesel_async::{
 pub use budgets::{Taken, Taking, UsedUp};
 pub use code_returns::CodeReturns;
 pub use logins::{
-    AskingClaim, ClaimedAskings, DueLogin, NewLogin, OpenedLogin, OverdueClaim, Settled, Settlement,
+    AskingClaim, ClaimedAskings, CostOfDenial, DueLogin, NewLogin, OpenedLogin, OverdueClaim, Settled,
+    Settlement,
 };
 pub use notifications::Notifications;
 pub use sqlite::Durability;

@@ -3,12 +3,12 @@
 mod passwords;
 mod sign_up;
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use tokio_util::task::TaskTracker;
 
 pub use passwords::{PasswordError, PasswordSettings, Passwords};
-pub use sign_up::{FieldFault, SignupForm, SignupRejection};
+pub use sign_up::{FieldFault, PreparedSignup, SignupForm, SignupRejection};
 
 use crate::{
     clock::Clock,
@@ -53,14 +53,26 @@ pub struct Recognised {
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// Too many were wrong.
-    #[error(transparent)]
-    Limit(#[from] LimitError),
+    #[error("too many passwords were wrong")]
+    TooOften {
+        /// From when on another is compared.
+        retry_after: Duration,
+    },
     /// Passwords, or the threads that hash them.
     #[error(transparent)]
     Password(#[from] PasswordError),
     /// Storage.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<LimitError> for CheckError {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::UsedUp { retry_after } => Self::TooOften { retry_after },
+            LimitError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 impl Users {

@@ -1,11 +1,12 @@
 //! From what a person typed to a pending signup, or to everything that is wrong with it, all at once.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use super::{PasswordError, Users};
 use crate::{
-    limits::LimitError,
+    limits::{Grant, LimitError},
     model::{CountryCode, Email, FullName, InvalidPassword, PendingSignup, Phone},
+    storage::StoreError,
 };
 
 /// What a person typed. It has no `Debug`: it holds a password.
@@ -48,17 +49,41 @@ pub enum SignupRejection {
     #[error("{} fields are wrong", .0.len())]
     Invalid(Vec<FieldFault>),
     /// There were too many.
+    #[error("too many signups")]
+    TooOften {
+        /// From when on another is taken.
+        retry_after: Duration,
+    },
+    /// Storage.
     #[error(transparent)]
-    Limit(#[from] LimitError),
+    Store(#[from] StoreError),
     /// Passwords, or the threads that hash them.
     #[error(transparent)]
     Password(#[from] PasswordError),
 }
 
+/// A signup whose login can begin.
+#[derive(Debug)]
+pub struct PreparedSignup {
+    /// What becomes a user when the phone is proven.
+    pub signup: PendingSignup,
+    /// What it took.
+    grant: Grant,
+}
+
+impl From<LimitError> for SignupRejection {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::UsedUp { retry_after } => Self::TooOften { retry_after },
+            LimitError::Store(error) => Self::Store(error),
+        }
+    }
+}
+
 impl Users {
     /// Checks what a person typed and hashes the password. Nothing is stored, and nobody is told whether the email is
     /// taken: that is for whoever proves the phone.
-    pub async fn prepare_signup(&self, form: &SignupForm<'_>) -> Result<PendingSignup, SignupRejection> {
+    pub async fn prepare_signup(&self, form: &SignupForm<'_>) -> Result<PreparedSignup, SignupRejection> {
         let full_name = FullName::parse(form.full_name).map_err(|_| FieldFault::Name);
         let email = Email::parse(form.email).map_err(|_| FieldFault::Email);
         let phone = form.phone().and_then(|phone| {
@@ -69,7 +94,10 @@ impl Users {
             (Ok(full_name), Ok(email), Ok(phone), Ok(password)) => {
                 let grant = self.limits.take_signup(&phone, form.from).await?;
                 match self.passwords.hash(password).await {
-                    Ok(password_hash) => Ok(PendingSignup { full_name, email, phone, password_hash }),
+                    Ok(password_hash) => {
+                        let signup = PendingSignup { full_name, email, phone, password_hash };
+                        Ok(PreparedSignup { signup, grant })
+                    }
                     Err(error) => {
                         self.limits.give_back(grant).await;
                         Err(error.into())
@@ -81,6 +109,13 @@ impl Users {
                 Err(SignupRejection::Invalid(faults.into_iter().flatten().collect()))
             }
         }
+    }
+}
+
+impl Users {
+    /// Forgets a signup whose login did not begin, through no fault of whoever signed up.
+    pub async fn withdraw_signup(&self, prepared: PreparedSignup) {
+        self.limits.give_back(prepared.grant).await;
     }
 }
 

@@ -14,7 +14,7 @@ use countersign::{
     model::{
         ApprovalRequestId, Claimed, CodeChannel, CountryCode, Credentials, Decision, DeviceId, Effect, Email,
         FullName, LoginFailure, LoginId, LoginState, LoginToken, PasswordHash, PendingSignup, Phone,
-        ProviderUserId, SessionId, SessionSalt, UserId, Verdict,
+        ProviderUserId, SessionId, SessionSalt, TokenHash, UserId, Verdict,
     },
     random,
     storage::{AskingClaim, Durability, NewLogin, OverdueClaim, Settlement, Store, StoreSettings},
@@ -163,6 +163,7 @@ impl Database {
             user_id: UserId::new(random::id(self.now)),
             device_id: DeviceId::new(random::id(self.now)),
             device_expires_at: self.now + TimeDelta::days(180),
+            cost_of_denial: Box::new(|_| vec![budgets::denial()]),
         }
     }
 

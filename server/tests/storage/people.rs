@@ -53,9 +53,73 @@ async fn an_email_that_nobody_has_comes_with_the_hash_of_somebody_else(database:
     assert_eq!(nobodys("zz@example.com").await, None);
 }
 
+/// Logs somebody in by a code, and returns the hash of the device token that the login hands out.
+async fn known_device(database: &Database, user_id: UserId, from: Option<DeviceId>) -> TokenHash {
+    let (id, token) = (LoginId::new(random::id(database.now)), LoginToken::from_bytes(random::bytes()));
+    let salt = SessionSalt::from_bytes(random::bytes());
+    let device_token = token.derive_device_token(&salt).hash();
+    let new = NewLogin {
+        id,
+        user_id: Some(user_id),
+        signup: None,
+        phone: &signup("ada@example.com", "2015550123").phone,
+        login_token: token.hash(),
+        session_token: token.derive_session_token(&salt).hash(),
+        device_token: device_token.clone(),
+        session_salt: &salt,
+        match_number: None,
+        push_place: None,
+        device_id: from,
+        network: None,
+        provider: PROVIDER,
+        provider_user_id: &ProviderUserId::new("1000001"),
+        created_at: database.now,
+        expires_at: database.now + TimeDelta::minutes(10),
+    };
+    assert!(database.store.begin_login(&new).await.unwrap());
+    assert_eq!(database.settle(id, Decision::RightCode).await, approved());
+    device_token
+}
+
+async fn a_device_is_known_to_its_user_by_its_token_until_its_time_ends(database: &Database) {
+    let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
+    database.settle(begun.id, Decision::RightCode).await;
+    let email = Email::parse("ada@example.com").unwrap();
+    let user_id = database.credentials(&email).await.unwrap().user.id;
+    let first = known_device(database, user_id, None).await;
+    let find = async |token: &TokenHash, email: &str, now| {
+        database.store.find_device(token, &Email::parse(email).unwrap(), now).await.unwrap()
+    };
+    let device = find(&first, "ada@example.com", database.now).await.unwrap();
+    assert_eq!(find(&first, "mary@example.com", database.now).await, None);
+    let end = database.how().device_expires_at;
+    assert_eq!(find(&first, "ada@example.com", end).await, None);
+    // Renewed, it is the same, by either token until the newer one was seen.
+    let second = known_device(database, user_id, Some(device)).await;
+    assert_eq!(find(&first, "ada@example.com", database.now).await, Some(device));
+    assert_eq!(find(&second, "ada@example.com", database.now).await, Some(device));
+    database.store.record_device_token_seen(device, &second).await.unwrap();
+    assert_eq!(find(&first, "ada@example.com", database.now).await, None);
+    assert_eq!(find(&second, "ada@example.com", database.now).await, Some(device));
+    assert_eq!(database.store.remove_devices(end, 10).await.unwrap(), 0);
+    assert_eq!(database.store.remove_devices(end + TimeDelta::seconds(1), 10).await.unwrap(), 2);
+}
+
+async fn of_a_user_twenty_devices_are_known(database: &Database) {
+    let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
+    database.settle(begun.id, Decision::RightCode).await;
+    let user_id = database.credentials(&Email::parse("ada@example.com").unwrap()).await.unwrap().user.id;
+    for _ in 0..25 {
+        known_device(database, user_id, None).await;
+    }
+    assert_eq!(database.store.remove_devices_of(user_id).await.unwrap(), 20);
+}
+
 on_both_databases! {
     afterwards every_query_used_an_index:
     a_revoked_session_takes_its_login_token_with_it,
     a_password_hash_is_replaced_unless_it_has_changed,
     an_email_that_nobody_has_comes_with_the_hash_of_somebody_else,
+    a_device_is_known_to_its_user_by_its_token_until_its_time_ends,
+    of_a_user_twenty_devices_are_known,
 }

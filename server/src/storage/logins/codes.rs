@@ -56,6 +56,14 @@ impl Store {
         Ok(on!(self, |conn| update.execute(conn).await?) == 1)
     }
 
+    /// Puts off when the next code may be asked for.
+    pub async fn postpone_sending(&self, id: LoginId, until: DateTime<Utc>) -> Result<(), StoreError> {
+        let open = logins::table.find(id.to_string()).filter(logins::state.eq_any(OPEN));
+        let update = diesel::update(open).set(logins::resend_available_at.eq(At(until)));
+        on!(self, |conn| update.execute(conn).await?);
+        Ok(())
+    }
+
     /// Gives back a sending that certainly did not happen.
     pub async fn give_back_sending(
         &self,

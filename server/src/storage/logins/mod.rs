@@ -14,7 +14,7 @@ use diesel_async::RunQueryDsl;
 pub use asking::{AskingClaim, ClaimedAskings, DueLogin};
 pub use begin::NewLogin;
 pub use deadlines::OverdueClaim;
-pub use settle::{Settled, Settlement};
+pub use settle::{CostOfDenial, Settled, Settlement};
 
 use super::{
     Store, StoreError,

@@ -9,7 +9,7 @@ use crate::{
     model::{ApprovalRequestId, LoginId, LoginState, LoginStep, ProviderUserId},
     storage::{
         Store, StoreError,
-        budgets::{AT_ONCE, end_hold},
+        budgets::end_hold,
         columns::{At, read},
         on,
         schema::{budgets, logins},

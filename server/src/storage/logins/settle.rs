@@ -17,7 +17,7 @@ use crate::{
     },
     storage::{
         Store, StoreError,
-        budgets::{AT_ONCE, end_hold},
+        budgets::{Taking, charge, end_hold, take, update_row},
         columns::{At, read_optional},
         devices::{forget_devices_of, know_device},
         schema::{budgets, devices, enrollments, logins, pending_signups, sessions, users},
@@ -29,7 +29,6 @@ use crate::{
 const READABLE_AFTER: TimeDelta = TimeDelta::minutes(2);
 
 /// What settling needs to know besides the decision.
-#[derive(Debug)]
 pub struct Settlement {
     /// Now.
     pub at: DateTime<Utc>,
@@ -45,7 +44,12 @@ pub struct Settlement {
     pub device_id: DeviceId,
     /// Until when the device is known.
     pub device_expires_at: DateTime<Utc>,
+    /// What it costs that the phone has denied this login, where that is what was decided.
+    pub cost_of_denial: CostOfDenial,
 }
+
+/// What it costs that a phone has denied a login.
+pub type CostOfDenial = Box<dyn Fn(&Login) -> Vec<Taking> + Send + Sync>;
 
 /// What settling came to.
 #[derive(Debug)]
@@ -56,6 +60,15 @@ pub struct Settled {
     pub effect: Effect,
     /// The session that a late denial ended.
     pub ended_session: Option<SessionId>,
+}
+
+/// Whatever a verdict means for its login: the push no longer lies open on the phone.
+macro_rules! free_place {
+    ($conn:expr, $login:expr, $decision:expr, $how:expr) => {
+        if let (Some(_), Some(place)) = ($decision.verdict(), &$login.push_place) {
+            end_hold!($conn, place.as_str(), $login.expires_at, $how.at);
+        }
+    };
 }
 
 /// Ends the session that a login opened, and forgets the device: whoever was in it is not its user.
@@ -96,13 +109,13 @@ impl Store {
                 return Ok(None);
             };
             let found = Login::try_from(row)?;
-            if let (Some(_), Some(place)) = (decision.verdict(), &found.push_place) {
-                // Whatever it means for the login: the push no longer lies open on the phone.
-                end_hold!(conn, place.as_str(), found.expires_at, how.at);
-            }
+            free_place!(conn, &found, decision, how);
             let mut effect = decision.effect(found.state, found.verdict, found.settled_by);
             if effect == Effect::Ignore {
                 return Ok(Some(Settled { login: found, effect, ended_session: None }));
+            }
+            if decision.verdict() == Some(Verdict::Denied) {
+                charge!(conn, &(how.cost_of_denial)(&found), how.at);
             }
             let mut user_id = found.user_id;
             if effect.ends_the_login() {
@@ -134,10 +147,8 @@ impl Store {
                     know_device!(conn, &found, user_id, token_hash, how);
                 }
             }
-            let mut ended_session = None;
-            if effect == Effect::EndSession {
-                ended_session = end_session!(conn, &found, how);
-            }
+            let ended_session =
+                if effect == Effect::EndSession { end_session!(conn, &found, how) } else { None };
             Ok(Some(Settled { login: login.try_into()?, effect, ended_session }))
         })
     }
