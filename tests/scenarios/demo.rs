@@ -78,6 +78,12 @@ async fn a_person_signs_up_and_out_by_commands(database: Database) {
     let token = ("COUNTERSIGN_SESSION_TOKEN", session_token.as_str());
     let me = client(&world, &["me", "--json"], token, "").await;
     assert_eq!(last(&me)["me"]["email"], person.email);
+    let device_token = last(&watched)["session"]["deviceToken"].as_str().unwrap().to_owned();
+    world.planted.plant("device token", &device_token);
+    let known = ["login", "--json", "--no-wait", "--email", &person.email, "--device-token", &device_token];
+    assert_eq!(client(&world, &known, NO_TOKEN, &person.password).await.code, Some(0));
+    let forgotten = client(&world, &["forget-devices", "--json"], token, "").await;
+    assert_eq!(last(&forgotten)["forgotten"], 1);
     // By a pipe as well, where no other user of the machine can read it.
     let piped = client(&world, &["logout", "--session-token", "-"], NO_TOKEN, &session_token).await;
     assert_eq!((piped.code, piped.output.as_str()), (Some(0), "Logged out.\n"));

@@ -174,6 +174,18 @@ async fn whoever_runs_it_is_told_how_it_is(database: Database) {
     }
 }
 
+async fn a_proxy_that_nobody_has_named_is_told_of_once_and_not_believed(database: Database) {
+    let world = World::builder(database).set("WRONG_PASSWORDS_PER_ADDRESS", "1/1h").start().await;
+    let guess = json!({ "query": "mutation { login(input: {email: \"a@example.com\", password: \"wrong\"}) { errors { code } } }" });
+    let mut answers = Vec::new();
+    for client in ["192.0.2.1", "198.51.100.1"] {
+        let asked = request(&world, Method::POST, "/graphql").header("x-forwarded-for", client).json(&guess);
+        answers.push(asked.send().await.unwrap().text().await.unwrap());
+    }
+    assert!(answers[0].contains("WRONG_CREDENTIALS") && answers[1].contains("RATE_LIMITED"), "{answers:?}");
+    assert_eq!(world.log().matches("TRUSTED_PROXIES has to name it peer=127.0.0.1").count(), 1);
+}
+
 on_both_databases! {
     no_answer_may_be_kept_and_each_has_an_id,
     a_token_in_a_url_is_refused_and_so_is_a_mutation,
@@ -184,4 +196,5 @@ on_both_databases! {
     tools_find_the_schema_and_browsers_a_page,
     a_service_tells_nothing_of_its_schema_and_heeds_who_may_talk_to_it,
     whoever_runs_it_is_told_how_it_is,
+    a_proxy_that_nobody_has_named_is_told_of_once_and_not_believed,
 }

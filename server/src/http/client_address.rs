@@ -3,7 +3,10 @@
 //! Read from the right: each proxy adds whom it was asked by, and what stands further left than the first address that is
 //! no proxy of ours was made up by whoever stands there. The invariant: without a trusted proxy no header counts.
 
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Once,
+};
 
 use axum::http::{HeaderMap, HeaderName, header};
 
@@ -23,6 +26,9 @@ impl TrustedProxies {
     pub(super) fn client_of(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.contain(peer) {
+            if headers.contains_key(header::FORWARDED) || headers.contains_key(X_FORWARDED_FOR) {
+                tell_of_unknown_proxy(peer);
+            }
             return peer;
         }
         let from = |name: HeaderName, read| {
@@ -56,6 +62,15 @@ impl TrustedProxies {
         }
         client
     }
+}
+
+/// Says once that somebody speaks for others and is not believed: a proxy that nobody has named has all its clients share
+/// one address, and what one address may do.
+fn tell_of_unknown_proxy(peer: IpAddr) {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        tracing::warn!(%peer, "a peer says whom it speaks for: if it is a proxy of yours, TRUSTED_PROXIES has to name it");
+    });
 }
 
 /// The address in one element of `Forwarded` (RFC 7239 §4): `for="[2001:db8::1]:4711";proto=https`.
