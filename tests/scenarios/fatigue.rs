@@ -48,7 +48,7 @@ async fn deny(world: &World, person: &Person, begun: &Begun) {
 }
 
 async fn two_pushes_lie_open_at_most_and_a_third_for_a_known_device(database: Database) {
-    let (world, person) = (usual(database).start().await, Person::new());
+    let (world, person) = (usual(database).with_metrics().start().await, Person::new());
     let device = world.sign_up(&person).await.device_token;
     let logins = join_all((0..20).map(|_| world.begin_login(&person))).await;
     assert_eq!(logins.iter().filter(|begun| was_pushed(begun)).count(), 2);
@@ -58,6 +58,10 @@ async fn two_pushes_lie_open_at_most_and_a_third_for_a_known_device(database: Da
     let known = join_all((0..5).map(|_| begin_on(&world, &person, &device))).await;
     assert_eq!(known.iter().filter(|begun| was_pushed(begun)).count(), 1);
     assert_eq!(open_pushes(&world, &person).await, 3);
+    // Each that had to go without is counted once.
+    let counted = r#"countersign_budgets_used_up_total{budget="open_pushes_per_phone"} 22"#;
+    let metrics = world.metrics().await;
+    assert!(metrics.lines().any(|line| line == counted), "{metrics}");
     // Nobody's was taken away.
     for begun in logins.iter().chain(&known).filter(|begun| was_pushed(begun)) {
         world.approve(&person, &begun.status).await;

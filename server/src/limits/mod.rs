@@ -97,16 +97,20 @@ impl Limits {
 
     /// Takes of all, or of none.
     async fn take(&self, claims: &[Claim]) -> Result<Grant, LimitError> {
-        self.take_at(claims, self.clock.now()).await
+        self.try_to_take(claims, self.clock.now()).await?.map_err(|used_up| self.refuse(claims, &used_up))
     }
 
-    async fn take_at(&self, claims: &[Claim], now: DateTime<Utc>) -> Result<Grant, LimitError> {
-        self.check(claims).await?;
+    /// [`Self::take`], of which nobody is told where there is nothing to take.
+    async fn try_to_take(
+        &self,
+        claims: &[Claim],
+        now: DateTime<Utc>,
+    ) -> Result<Result<Grant, UsedUp>, StoreError> {
         let takings = takings(claims);
-        match self.store.take_budgets(&takings, now).await? {
-            Ok(taken) => Ok(Grant(taken)),
-            Err(used_up) => Err(self.refuse(claims, &used_up)),
+        if let Some(used_up) = self.store.find_used_up(&takings, now).await? {
+            return Ok(Err(used_up));
         }
+        Ok(self.store.take_budgets(&takings, now).await?.map(Grant))
     }
 
     /// Whether something could be taken of all. Takes nothing.

@@ -42,18 +42,21 @@ impl Limits {
         // One instant for both: a place is given back by when its time would have ended.
         let now = self.clock.now();
         let lasting = (until - now).to_std().unwrap_or(Duration::ZERO);
-        let mut refused = LimitError::UsedUp { retry_after: lasting };
-        for slot in self.slots(to.standing) {
+        let mut places = self.slots(to.standing).into_iter().map(|slot| {
             let whose = [to.phone.e164(), &slot.to_string()];
-            let place = Claim::new("open_pushes_per_phone", &whose, Budget::hold(lasting));
+            Claim::new("open_pushes_per_phone", &whose, Budget::hold(lasting))
+        });
+        // Of several places one is enough.
+        loop {
+            let Some(place) = places.next() else { return Err(LimitError::UsedUp { retry_after: lasting }) };
             let key = place.taking.key.clone();
-            match self.take_at(&[&rate[..], &[place]].concat(), now).await {
+            let claims = [&rate[..], &[place]].concat();
+            match self.try_to_take(&claims, now).await? {
                 Ok(grant) => return Ok(PushPlace { key, grant }),
-                Err(LimitError::Store(error)) => return Err(error.into()),
-                Err(used_up) => refused = used_up,
+                Err(used_up) if places.len() == 0 => return Err(self.refuse(&claims, &used_up)),
+                Err(_) => {}
             }
         }
-        Err(refused)
     }
 
     /// What it costs that the phone has denied a push of a login from this network: to be charged where that is settled.
