@@ -69,7 +69,7 @@ impl Client {
     pub async fn signup(&self, input: SignupInput) -> Result<SignupReply, ClientError> {
         let SignupInput { full_name, email, country_code, phone, password } = input;
         let input = signup::SignupInput { full_name, email, country_code, phone, password };
-        self.ask::<Signup>(signup::Variables { input }).await.map(SignupReply::from)
+        Ok(SignupReply::try_from(self.ask::<Signup>(signup::Variables { input }).await?)?)
     }
 
     /// Begins a login.
@@ -77,7 +77,7 @@ impl Client {
         let LoginInput { email, password, device_token } = input;
         let device_token = device_token.map(|token| token.reveal().to_owned());
         let input = login::LoginInput { email, password, device_token };
-        self.ask::<Login>(login::Variables { input }).await.map(LoginReply::from)
+        Ok(LoginReply::try_from(self.ask::<Login>(login::Variables { input }).await?)?)
     }
 
     /// Confirms a login with a code that the person typed.
@@ -90,7 +90,7 @@ impl Client {
             login_token: login_token.reveal().to_owned(),
             code: code.to_owned(),
         };
-        self.ask::<VerifyToken>(verify_token::Variables { input }).await.map(VerifyTokenReply::from)
+        Ok(VerifyTokenReply::try_from(self.ask::<VerifyToken>(verify_token::Variables { input }).await?)?)
     }
 
     /// Asks for another code; without a channel the service picks one.
@@ -100,20 +100,20 @@ impl Client {
         channel: Option<CodeChannel>,
     ) -> Result<ResendTokenReply, ClientError> {
         let input = resend_token::ResendTokenInput { login_token: login_token.reveal().to_owned(), channel };
-        self.ask::<ResendToken>(resend_token::Variables { input }).await.map(ResendTokenReply::from)
+        Ok(ResendTokenReply::try_from(self.ask::<ResendToken>(resend_token::Variables { input }).await?)?)
     }
 
     /// Calls a login off. `None`: the service knows no such login.
     pub async fn cancel_login(&self, login_token: &LoginToken) -> Result<Option<LoginStatus>, ClientError> {
         let input = cancel_login::CancelLoginInput { login_token: login_token.reveal().to_owned() };
         let data = self.ask::<CancelLogin>(cancel_login::Variables { input }).await?;
-        Ok(data.cancel_login.status.map(LoginStatus::from))
+        Ok(data.cancel_login.status.map(LoginStatus::try_from).transpose()?)
     }
 
     /// How a login stands now. `None`: the service knows no such login.
     pub async fn login_status(&self, login_token: &LoginToken) -> Result<Option<LoginStatus>, ClientError> {
         let variables = read_login::Variables { login_token: login_token.reveal().to_owned() };
-        Ok(self.ask::<ReadLogin>(variables).await?.login_status.map(LoginStatus::from))
+        Ok(self.ask::<ReadLogin>(variables).await?.login_status.map(LoginStatus::try_from).transpose()?)
     }
 
     /// Who is signed in. `None`: nobody, or a session that has ended.

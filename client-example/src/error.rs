@@ -30,7 +30,15 @@ pub enum ClientError {
     /// An answer that does not fit the schema.
     #[error("the service's answer does not fit the schema: {0}")]
     Malformed(Misfit),
+    /// A session whose token is not told.
+    #[error(transparent)]
+    TokenWithheld(#[from] TokenWithheld),
 }
+
+/// The service keeps its sessions in cookies, for pages, and tells their tokens to nobody. The login was approved all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the service keeps its sessions in cookies: a program wants SESSION_TRANSPORT=bearer or both there")]
+pub struct TokenWithheld;
 
 impl ClientError {
     /// Whether nothing listens where the service should be.

@@ -20,7 +20,7 @@ mod watch;
 
 pub use address::Address;
 pub use client::{Client, ClientBuilder};
-pub use error::{AddressError, ClientError, GraphqlError, Misfit};
+pub use error::{AddressError, ClientError, GraphqlError, Misfit, TokenWithheld};
 pub use login::{
     CodeChannel, LoginFailure, LoginPurpose, LoginState, LoginStatus, LoginStep, Outcome, Session, User,
 };

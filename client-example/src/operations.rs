@@ -6,6 +6,7 @@ use chrono::{DateTime as Instant, Utc};
 use graphql_client::GraphQLQuery;
 
 use crate::{
+    error::TokenWithheld,
     login::{CodeChannel, LoginFailure, LoginPurpose, LoginState, LoginStatus, LoginStep, Session, User},
     reply::{
         BeginReply, LoginErrorCode, PayloadError, ResendTokenErrorCode, SignupErrorCode, StatusReply,
@@ -56,9 +57,11 @@ operation!(ForgetDevices, "operations/sessions.graphql");
 /// Ways from what one operation's module generated for the three shared fragments into the public types.
 macro_rules! fragments_of {
     ($($module:ident),+) => {$(
-        impl From<$module::LoginStatusFields> for LoginStatus {
-            fn from(fields: $module::LoginStatusFields) -> Self {
-                Self {
+        impl TryFrom<$module::LoginStatusFields> for LoginStatus {
+            type Error = TokenWithheld;
+
+            fn try_from(fields: $module::LoginStatusFields) -> Result<Self, TokenWithheld> {
+                Ok(Self {
                     sequence: fields.sequence,
                     state: fields.state,
                     next_step: fields.next_step,
@@ -68,19 +71,21 @@ macro_rules! fragments_of {
                     code_channel: fields.code_channel,
                     expires_at: fields.expires_at,
                     resend_available_at: fields.resend_available_at,
-                    session: fields.session.map(Session::from),
-                }
+                    session: fields.session.map(Session::try_from).transpose()?,
+                })
             }
         }
 
-        impl From<$module::SessionFields> for Session {
-            fn from(fields: $module::SessionFields) -> Self {
-                Self {
-                    token: SessionToken::new(fields.token),
+        impl TryFrom<$module::SessionFields> for Session {
+            type Error = TokenWithheld;
+
+            fn try_from(fields: $module::SessionFields) -> Result<Self, TokenWithheld> {
+                Ok(Self {
+                    token: fields.token.map(SessionToken::new).ok_or(TokenWithheld)?,
                     device_token: DeviceToken::new(fields.device_token),
                     expires_at: fields.expires_at,
                     user: fields.user.into(),
-                }
+                })
             }
         }
 
@@ -132,41 +137,49 @@ errors_of! {
     resend_token::ResendTokenResendTokenErrors => ResendTokenErrorCode;
 }
 
-impl From<signup::ResponseData> for BeginReply<SignupErrorCode> {
-    fn from(data: signup::ResponseData) -> Self {
-        Self {
+impl TryFrom<signup::ResponseData> for BeginReply<SignupErrorCode> {
+    type Error = TokenWithheld;
+
+    fn try_from(data: signup::ResponseData) -> Result<Self, TokenWithheld> {
+        Ok(Self {
             login_token: data.signup.login_token.map(LoginToken::new),
-            status: data.signup.status.map(LoginStatus::from),
+            status: data.signup.status.map(LoginStatus::try_from).transpose()?,
             errors: data.signup.errors.into_iter().map(PayloadError::from).collect(),
-        }
+        })
     }
 }
 
-impl From<login::ResponseData> for BeginReply<LoginErrorCode> {
-    fn from(data: login::ResponseData) -> Self {
-        Self {
+impl TryFrom<login::ResponseData> for BeginReply<LoginErrorCode> {
+    type Error = TokenWithheld;
+
+    fn try_from(data: login::ResponseData) -> Result<Self, TokenWithheld> {
+        Ok(Self {
             login_token: data.login.login_token.map(LoginToken::new),
-            status: data.login.status.map(LoginStatus::from),
+            status: data.login.status.map(LoginStatus::try_from).transpose()?,
             errors: data.login.errors.into_iter().map(PayloadError::from).collect(),
-        }
+        })
     }
 }
 
-impl From<verify_token::ResponseData> for StatusReply<VerifyTokenErrorCode> {
-    fn from(data: verify_token::ResponseData) -> Self {
-        Self {
-            status: data.verify_token.status.map(LoginStatus::from),
+impl TryFrom<verify_token::ResponseData> for StatusReply<VerifyTokenErrorCode> {
+    type Error = TokenWithheld;
+
+    fn try_from(data: verify_token::ResponseData) -> Result<Self, TokenWithheld> {
+        Ok(Self {
+            status: data.verify_token.status.map(LoginStatus::try_from).transpose()?,
             errors: data.verify_token.errors.into_iter().map(PayloadError::from).collect(),
-        }
+        })
     }
 }
 
-impl From<resend_token::ResponseData> for StatusReply<ResendTokenErrorCode> {
-    fn from(data: resend_token::ResponseData) -> Self {
-        Self {
-            status: data.resend_token.status.map(LoginStatus::from),
+impl TryFrom<resend_token::ResponseData> for StatusReply<ResendTokenErrorCode> {
+    type Error = TokenWithheld;
+
+    fn try_from(data: resend_token::ResponseData) -> Result<Self, TokenWithheld> {
+        Ok(Self {
+            status: data.resend_token.status.map(LoginStatus::try_from).transpose()?,
             errors: data.resend_token.errors.into_iter().map(PayloadError::from).collect(),
-        }
+        })
     }
 }
 
@@ -230,13 +243,24 @@ mod tests {
             json!({"token": "t", "deviceToken": "d", "expiresAt": "2026-11-22T22:00:00Z", "user": user});
         let data: read_login::ResponseData =
             serde_json::from_value(json!({"loginStatus": status_json("APPROVED", &session)})).unwrap();
-        let status = LoginStatus::from(data.login_status.unwrap());
+        let status = LoginStatus::try_from(data.login_status.unwrap()).unwrap();
         assert_eq!(status.state, LoginState::Approved);
         assert_eq!(status.code_channel, Some(CodeChannel::Sms));
         let session = status.session.unwrap();
         assert_eq!(session.token, SessionToken::new("t"));
         assert_eq!(session.device_token, DeviceToken::new("d"));
         assert_eq!(session.user.full_name, "Ada");
+    }
+
+    #[test]
+    fn a_session_whose_token_is_withheld_is_an_error() {
+        let user = json!({"id": "u1", "fullName": "Ada", "email": "ada@example.com", "countryCode": "44",
+            "maskedPhone": "•••07", "createdAt": "2026-11-22T09:00:00Z"});
+        let session =
+            json!({"token": null, "deviceToken": "d", "expiresAt": "2026-11-22T22:00:00Z", "user": user});
+        let data: read_login::ResponseData =
+            serde_json::from_value(json!({"loginStatus": status_json("APPROVED", &session)})).unwrap();
+        assert_eq!(LoginStatus::try_from(data.login_status.unwrap()), Err(TokenWithheld));
     }
 
     #[test]
@@ -247,7 +271,7 @@ mod tests {
                 "retryAfterSeconds": 60, "triesLeft": 4}],
         }}))
         .unwrap();
-        let reply = StatusReply::from(data);
+        let reply = StatusReply::try_from(data).unwrap();
         assert_eq!(reply.status.unwrap().state, LoginState::Other("SUSPENDED".to_owned()));
         assert_eq!(reply.errors[0].code, VerifyTokenErrorCode::Other("MOON_TOO_FULL".to_owned()));
         assert_eq!(reply.errors[0].retry_after_seconds, Some(60));

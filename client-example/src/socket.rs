@@ -141,7 +141,7 @@ fn status_of(answer: Response<watch_login::ResponseData>) -> Result<LoginStatus,
         return Err(broken_by(errors));
     }
     let data = answer.data.ok_or(Break::Final(WatchError::Malformed))?;
-    Ok(data.login_status.into())
+    LoginStatus::try_from(data.login_status).map_err(|withheld| Break::Final(withheld.into()))
 }
 
 fn broken_by(errors: Vec<GraphqlError>) -> Break {

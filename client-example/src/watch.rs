@@ -20,7 +20,7 @@ use crate::{
     address::websocket_url,
     backoff::Backoff,
     client::Client,
-    error::{GraphqlError, Listed},
+    error::{GraphqlError, Listed, TokenWithheld},
     login::LoginStatus,
     random,
     socket::{Break, Destination, Socket},
@@ -109,6 +109,9 @@ pub enum WatchError {
     /// An answer that does not fit the schema.
     #[error("the service's answer does not fit the schema")]
     Malformed,
+    /// A session whose token is not told.
+    #[error(transparent)]
+    TokenWithheld(#[from] TokenWithheld),
     /// The service could not be reached for as long as the client has patience.
     #[error("the service cannot be reached")]
     Unreachable(#[source] Interruption),

@@ -5,6 +5,7 @@
 mod callback;
 mod code;
 mod commands;
+mod cookies;
 mod crowd;
 mod database;
 mod demo;

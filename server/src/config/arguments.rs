@@ -276,7 +276,7 @@ impl ServeArguments {
             retention,
             shutdown_delay: self.shutdown_delay,
             shutdown_timeout: self.shutdown_timeout,
-            http: self.wire.check_public(&public_url),
+            http: self.wire.check_public(&public_url)?,
         })
     }
 }

@@ -135,7 +135,7 @@ impl DevArguments {
             passwords: self.passwords.check(),
             limits: self.limits.check_local(),
             logos: self.logins.approval_logos.0,
-            http: self.wire.check_local(),
+            http: self.wire.check_local()?,
         })
     }
 }

@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use clap::{ArgAction, Args};
+use clap::{ArgAction, Args, ValueEnum};
 use ipnet::IpNet;
 use url::Url;
 
-use crate::http::{HttpSettings, Origins, TrustedProxies};
+use super::{SettingError, values::is_loopback};
+use crate::http::{HttpSettings, Origins, SessionTransport, TrustedProxies};
 
 /// The flags that say who may talk to the service, and how much.
 #[derive(Args, Debug)]
@@ -34,29 +35,63 @@ pub(super) struct WireArguments {
     /// Whether a browser that opens `/graphql` gets GraphiQL [default: false; in `dev` true].
     #[arg(long, env = "GRAPHIQL", action = ArgAction::Set)]
     graphiql: Option<bool>,
+    /// Whether a browser that opens `/` gets the login pages [default: false; in `dev` true].
+    #[arg(long, env = "PAGES", action = ArgAction::Set)]
+    pages: Option<bool>,
+    /// How sessions travel: as a `bearer`, in a `cookie`, or `both`: in a cookie for the service's own pages and as a bearer
+    /// for everybody else [default: bearer; with `PAGES` both].
+    #[arg(long, env = "SESSION_TRANSPORT", value_enum)]
+    session_transport: Option<Transport>,
+}
+
+/// How sessions travel, as it is written in the settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Transport {
+    Bearer,
+    Cookie,
+    Both,
+}
+
+impl From<Transport> for SessionTransport {
+    fn from(transport: Transport) -> Self {
+        match transport {
+            Transport::Bearer => Self::Bearer,
+            Transport::Cookie => Self::Cookie,
+            Transport::Both => Self::Both,
+        }
+    }
 }
 
 impl WireArguments {
     /// For a service that browsers find at `public_url`.
-    pub(super) fn check_public(self, public_url: &Url) -> HttpSettings {
-        let mut settings = self.check(false);
-        settings.origins.listed.push(public_url.origin().ascii_serialization());
+    pub(super) fn check_public(self, public_url: &Url) -> Result<HttpSettings, SettingError> {
+        let mut settings = self.check(false)?;
+        settings.origins.own = Some(public_url.origin().ascii_serialization());
         settings.strict_transport = public_url.scheme() == "https";
-        settings
+        let keeps_cookies = settings.strict_transport || is_loopback(public_url);
+        if settings.sessions != SessionTransport::Bearer && !keeps_cookies {
+            let problem =
+                "must be https where sessions live in cookies: browsers keep such cookies of https alone";
+            return Err(SettingError::new("PUBLIC_URL", problem));
+        }
+        Ok(settings)
     }
 
     /// For a service that only this machine reaches, and that hides nothing from its developer.
     #[cfg(feature = "sandbox")]
-    pub(super) fn check_local(self) -> HttpSettings {
-        let mut settings = self.check(true);
+    pub(super) fn check_local(self) -> Result<HttpSettings, SettingError> {
+        let mut settings = self.check(true)?;
         settings.origins.any_on_loopback = true;
-        settings
+        Ok(settings)
     }
 
-    fn check(self, is_open: bool) -> HttpSettings {
+    fn check(self, is_open: bool) -> Result<HttpSettings, SettingError> {
+        let (sessions, pages) = self.sessions_and_pages(is_open)?;
         let count = |count| usize::try_from(count).unwrap_or(usize::MAX);
         let mut settings = HttpSettings {
-            origins: Origins { listed: self.allowed_origins, any_on_loopback: false },
+            origins: Origins { listed: self.allowed_origins, ..Origins::default() },
+            sessions,
+            pages,
             trusted_proxies: TrustedProxies(self.trusted_proxies),
             ..HttpSettings::default()
         };
@@ -65,7 +100,21 @@ impl WireArguments {
         settings.websocket.max_per_address = count(self.sockets_per_address);
         settings.graphql.introspection = self.introspection.unwrap_or(is_open);
         settings.graphql.graphiql = self.graphiql.unwrap_or(is_open);
-        settings
+        Ok(settings)
+    }
+
+    /// The login pages keep their sessions in cookies: who wants bearers alone has no pages.
+    fn sessions_and_pages(&self, is_open: bool) -> Result<(SessionTransport, bool), SettingError> {
+        match (self.session_transport, self.pages) {
+            (Some(Transport::Bearer), Some(true)) => {
+                let problem = "must be `cookie` or `both` with PAGES: the login pages know no bearer";
+                Err(SettingError::new("SESSION_TRANSPORT", problem))
+            }
+            (Some(Transport::Bearer), _) => Ok((SessionTransport::Bearer, false)),
+            (Some(transport), pages) => Ok((transport.into(), pages.unwrap_or(is_open))),
+            (None, pages) if pages.unwrap_or(is_open) => Ok((SessionTransport::Both, true)),
+            (None, _) => Ok((SessionTransport::Bearer, false)),
+        }
     }
 }
 
@@ -95,7 +144,49 @@ fn network(text: &str) -> Result<IpNet, String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{network, origin};
+    use clap::Parser;
+
+    use super::{HttpSettings, SessionTransport, SettingError, Url, WireArguments, network, origin};
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        wire: WireArguments,
+    }
+
+    fn public(url: &str, flags: &[&str]) -> Result<HttpSettings, SettingError> {
+        let line = Line::try_parse_from([&["countersign"], flags].concat()).unwrap();
+        line.wire.check_public(&Url::parse(url).unwrap())
+    }
+
+    #[test]
+    fn pages_bring_cookies_with_them_and_bearers_are_what_there_is_without() {
+        use SessionTransport::{Bearer, Both, Cookie};
+        for (flags, sessions, pages) in [
+            (&[][..], Bearer, false),
+            (&["--pages=false"], Bearer, false),
+            (&["--pages=true"], Both, true),
+            (&["--session-transport=bearer"], Bearer, false),
+            (&["--session-transport=cookie"], Cookie, false),
+            (&["--session-transport=both", "--pages=true"], Both, true),
+            (&["--session-transport=cookie", "--pages=true"], Cookie, true),
+        ] {
+            let settings = public("https://login.example.com/below", flags).unwrap();
+            assert_eq!((settings.sessions, settings.pages), (sessions, pages), "{flags:?}");
+            assert_eq!(settings.origins.own.as_deref(), Some("https://login.example.com"));
+        }
+        let contradiction =
+            public("https://login.example.com", &["--pages=true", "--session-transport=bearer"]);
+        assert_eq!(contradiction.unwrap_err().variable, "SESSION_TRANSPORT");
+    }
+
+    #[test]
+    fn cookies_want_https_or_this_machine() {
+        let cookies = ["--session-transport=cookie"];
+        assert_eq!(public("http://login.example.com", &cookies).unwrap_err().variable, "PUBLIC_URL");
+        assert!(public("http://login.example.com", &[]).is_ok());
+        assert!(public("http://127.0.0.1:3000", &cookies).is_ok());
+    }
 
     #[test]
     fn an_origin_is_written_as_browsers_do() {

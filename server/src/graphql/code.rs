@@ -10,6 +10,7 @@ use super::{
         ResendTokenError, ResendTokenErrorCode, VerifyTokenError, VerifyTokenErrorCode, internal, seconds,
     },
     login::{CodeChannel, LoginStatus},
+    session::Handover,
 };
 use crate::{
     logins::{self, CodeTrouble, ResendError, VerifyError},
@@ -66,13 +67,17 @@ impl CodeMutation {
         context: &Context<'_>,
         input: VerifyTokenInput,
     ) -> Result<VerifyTokenPayload> {
+        let handover = Handover::of(context)?;
         let Ok(token) = LoginToken::parse(&input.login_token) else {
-            return Ok(VerifyError::LoginNotFound.into());
+            return Ok(VerifyTokenPayload::refused(VerifyError::LoginNotFound, &handover));
         };
         match api(context)?.logins.verify_code(&token, &input.code).await {
-            Ok(status) => Ok(VerifyTokenPayload { status: Some(status.into()), errors: Vec::new() }),
+            Ok(status) => {
+                let status = Some(LoginStatus::tell(status, &handover));
+                Ok(VerifyTokenPayload { status, errors: Vec::new() })
+            }
             Err(VerifyError::Store(error)) => Err(internal(context, &error)),
-            Err(error) => Ok(error.into()),
+            Err(error) => Ok(VerifyTokenPayload::refused(error, &handover)),
         }
     }
 
@@ -83,19 +88,23 @@ impl CodeMutation {
         context: &Context<'_>,
         input: ResendTokenInput,
     ) -> Result<ResendTokenPayload> {
+        let handover = Handover::of(context)?;
         let Ok(token) = LoginToken::parse(&input.login_token) else {
-            return Ok(ResendError::LoginNotFound.into());
+            return Ok(ResendTokenPayload::refused(ResendError::LoginNotFound, &handover));
         };
         match api(context)?.logins.resend_code(&token, input.channel.map(Into::into)).await {
-            Ok(status) => Ok(ResendTokenPayload { status: Some(status.into()), errors: Vec::new() }),
+            Ok(status) => {
+                let status = Some(LoginStatus::tell(status, &handover));
+                Ok(ResendTokenPayload { status, errors: Vec::new() })
+            }
             Err(ResendError::Store(error)) => Err(internal(context, &error)),
-            Err(error) => Ok(error.into()),
+            Err(error) => Ok(ResendTokenPayload::refused(error, &handover)),
         }
     }
 }
 
-impl From<VerifyError> for VerifyTokenPayload {
-    fn from(error: VerifyError) -> Self {
+impl VerifyTokenPayload {
+    fn refused(error: VerifyError, handover: &Handover) -> Self {
         use VerifyTokenErrorCode as Code;
         let (code, message) = match &error {
             VerifyError::LoginNotFound => {
@@ -125,7 +134,7 @@ impl From<VerifyError> for VerifyTokenPayload {
             retry_after_seconds: retry_after.map(seconds),
             tries_left,
         };
-        Self { status: status.map(Into::into), errors: vec![error] }
+        Self { status: status.map(|status| LoginStatus::tell(status, handover)), errors: vec![error] }
     }
 }
 
@@ -144,8 +153,8 @@ impl VerifyError {
     }
 }
 
-impl From<ResendError> for ResendTokenPayload {
-    fn from(error: ResendError) -> Self {
+impl ResendTokenPayload {
+    fn refused(error: ResendError, handover: &Handover) -> Self {
         use ResendTokenErrorCode as Code;
         let (status, code, message, retry_after) = match error {
             ResendError::LoginNotFound | ResendError::Store(_) => {
@@ -178,6 +187,6 @@ impl From<ResendError> for ResendTokenPayload {
         let field = (code == Code::ChannelUnavailable).then(|| "input.channel".to_owned());
         let retry_after_seconds = retry_after.map(seconds);
         let error = ResendTokenError { code, message: message.to_owned(), field, retry_after_seconds };
-        Self { status: status.map(|status| (*status).into()), errors: vec![error] }
+        Self { status: status.map(|status| LoginStatus::tell(*status, handover)), errors: vec![error] }
     }
 }

@@ -7,7 +7,7 @@ use super::{
     NotInUrl, api,
     error::{LoginError, LoginErrorCode, internal, seconds},
     origin,
-    session::Session,
+    session::{Handover, Session},
 };
 use crate::{
     logins::{self, BeginError, Begun, CodeTrouble, Whom},
@@ -105,8 +105,8 @@ pub struct LoginStatus {
     session: Option<Session>,
 }
 
-impl From<logins::LoginStatus> for LoginStatus {
-    fn from(status: logins::LoginStatus) -> Self {
+impl LoginStatus {
+    pub(super) fn tell(status: logins::LoginStatus, handover: &Handover) -> Self {
         let is_over = status.is_over();
         let login = status.login;
         Self {
@@ -119,7 +119,7 @@ impl From<logins::LoginStatus> for LoginStatus {
             code_channel: login.code_channel.map(Into::into),
             expires_at: login.expires_at,
             resend_available_at: (!is_over).then_some(login.resend_available_at),
-            session: status.session.map(Into::into),
+            session: status.session.map(|session| handover.hand_over(session)),
         }
     }
 }
@@ -179,8 +179,10 @@ impl LoginQuery {
         let Ok(token) = LoginToken::parse(&login_token) else {
             return Ok(None);
         };
-        let status = api(context)?.logins.find_status(&token).await;
-        status.map(|status| status.map(Into::into)).map_err(|error| internal(context, &error))
+        let handover = Handover::of(context)?;
+        let status =
+            api(context)?.logins.find_status(&token).await.map_err(|error| internal(context, &error))?;
+        Ok(status.map(|status| LoginStatus::tell(status, &handover)))
     }
 }
 
@@ -212,7 +214,7 @@ impl LoginMutation {
             Err(error) => return Err(internal(context, &error)),
         };
         match api.logins.begin(Whom::User(&user, device), origin).await {
-            Ok(begun) => Ok(begun.into()),
+            Ok(begun) => Ok(LoginPayload::begun(begun, &Handover::of(context)?)),
             Err(BeginError::Store(error)) => Err(internal(context, &error)),
             Err(error) => Ok(LoginPayload::rejected(error.into())),
         }
@@ -228,7 +230,8 @@ impl LoginMutation {
             return Ok(CancelLoginPayload { status: None });
         };
         let status = api(context)?.logins.cancel(&token).await.map_err(|error| internal(context, &error))?;
-        Ok(CancelLoginPayload { status: status.map(Into::into) })
+        let handover = Handover::of(context)?;
+        Ok(CancelLoginPayload { status: status.map(|status| LoginStatus::tell(status, &handover)) })
     }
 }
 
@@ -236,13 +239,11 @@ impl LoginPayload {
     fn rejected(error: LoginError) -> Self {
         Self { login_token: None, status: None, errors: vec![error] }
     }
-}
 
-impl From<Begun> for LoginPayload {
-    fn from(begun: Begun) -> Self {
+    fn begun(begun: Begun, handover: &Handover) -> Self {
         Self {
             login_token: Some(begun.token.reveal()),
-            status: Some(begun.status.into()),
+            status: Some(LoginStatus::tell(begun.status, handover)),
             errors: begun.trouble.map(Into::into).into_iter().collect(),
         }
     }

@@ -16,7 +16,7 @@ use async_graphql::{Context, Guard, MergedObject, Schema, SchemaBuilder};
 use chrono::{DateTime, Utc};
 
 pub use error::coded;
-pub use request::{ClientAddress, RequestId, Transport};
+pub use request::{ClientAddress, CookieChange, CookieSlot, RequestId, TokenDelivery, Transport};
 
 use crate::{
     logins::{Logins, Origin},

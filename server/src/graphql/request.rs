@@ -1,6 +1,12 @@
-//! What resolvers are told of the request that they answer, by whoever carried it.
+//! What resolvers are told of the request that they answer, by whoever carried it, and what they hand back beside the answer.
 
-use std::{fmt, net::IpAddr, sync::Arc};
+use std::{
+    fmt,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::model::SessionToken;
 
 /// What an operation came over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,6 +17,49 @@ pub enum Transport {
     Get,
     /// A WebSocket.
     Socket,
+}
+
+/// Where the token of a session goes that an answer opens. Nothing in a request's data is [`Self::InAnswer`].
+#[derive(Clone, Debug, Default)]
+pub enum TokenDelivery {
+    /// Into the answer, for a program that presents it as a bearer.
+    #[default]
+    InAnswer,
+    /// Into the browser's cookie, by whoever carries the answer.
+    InCookie(CookieSlot),
+    /// Nowhere: a socket sets no cookies. The page asks again by HTTP.
+    Withheld,
+}
+
+/// Where an answer leaves what is to become of the browser's session cookie.
+#[derive(Clone, Debug, Default)]
+pub struct CookieSlot(Arc<Mutex<Option<CookieChange>>>);
+
+/// What is to become of the browser's session cookie.
+#[derive(Debug)]
+pub enum CookieChange {
+    /// It holds this token, for so many seconds.
+    Set {
+        /// The token of the session.
+        token: SessionToken,
+        /// How long the session lasts from now on, in seconds.
+        max_age_seconds: i64,
+    },
+    /// It goes.
+    Remove,
+}
+
+impl CookieSlot {
+    /// Says what is to become of the cookie; the last word counts.
+    pub fn put(&self, change: CookieChange) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(change);
+    }
+
+    /// What is to become of the cookie; nothing, where nobody has said anything.
+    #[must_use]
+    pub fn take(&self) -> Option<CookieChange> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// The address of the client: of the peer itself, or what trusted proxies before it say.

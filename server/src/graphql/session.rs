@@ -3,14 +3,22 @@
 use async_graphql::{Context, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 
-use super::{api, error::internal, signed_in, user::User};
+use super::{
+    api,
+    error::internal,
+    request::{CookieChange, TokenDelivery},
+    signed_in,
+    user::User,
+};
 use crate::logins::OpenSession;
 
 /// Being signed in.
 #[derive(Clone, SimpleObject)]
 pub struct Session {
-    /// The secret that signs the person in: `Authorization: Bearer …`, over HTTP and in `connection_init`.
-    token: String,
+    /// The secret that signs the person in: `Authorization: Bearer …`, over HTTP and in `connection_init`. Null where the
+    /// service keeps it in a cookie of the browser instead: the answer by HTTP that shows an approved login sets that cookie, and
+    /// a page that was told over a socket asks `loginStatus` once more by HTTP.
+    token: Option<String>,
     /// What this browser is known by from now on. Keep one for each `user.id`, in place of an older one, beyond the session,
     /// and present it as `LoginInput.deviceToken`. It signs nobody in. A secret all the same.
     device_token: String,
@@ -20,14 +28,30 @@ pub struct Session {
     user: User,
 }
 
-impl From<OpenSession> for Session {
-    fn from(session: OpenSession) -> Self {
-        Self {
-            token: session.token.reveal(),
-            device_token: session.device_token.reveal(),
-            expires_at: session.expires_at,
-            user: User::from(&session.user),
-        }
+/// How what an answer opens reaches whoever asked.
+pub(super) struct Handover {
+    delivery: TokenDelivery,
+    now: DateTime<Utc>,
+}
+
+impl Handover {
+    pub(super) fn of(context: &Context<'_>) -> Result<Self> {
+        let delivery = context.data_opt::<TokenDelivery>().cloned().unwrap_or_default();
+        Ok(Self { delivery, now: api(context)?.sessions.now() })
+    }
+
+    /// Hands the session over. This is the one way to show one, so that no answer tells what belongs into a cookie.
+    pub(super) fn hand_over(&self, session: OpenSession) -> Session {
+        let OpenSession { token, device_token, expires_at, user } = session;
+        let token = match &self.delivery {
+            TokenDelivery::InAnswer => Some(token.reveal()),
+            TokenDelivery::InCookie(slot) => {
+                slot.put(CookieChange::Set { token, max_age_seconds: (expires_at - self.now).num_seconds() });
+                None
+            }
+            TokenDelivery::Withheld => None,
+        };
+        Session { token, device_token: device_token.reveal(), expires_at, user: User::from(&user) }
     }
 }
 
@@ -51,14 +75,19 @@ pub struct SessionMutation;
 
 #[Object]
 impl SessionMutation {
-    /// Ends the session whose token stands in the `Authorization: Bearer …` header, and closes the sockets that were
-    /// opened with it.
+    /// Ends the session that the request comes with, as a bearer or in a cookie, and closes the sockets that were opened with
+    /// it. A cookie is removed.
     async fn logout(&self, context: &Context<'_>) -> Result<LogoutPayload> {
-        let Some(signed_in) = signed_in(context) else {
-            return Ok(LogoutPayload { logged_out: false });
+        let revoked = match signed_in(context) {
+            Some(signed_in) => api(context)?.sessions.revoke(signed_in.session.id).await,
+            None => Ok(false),
         };
-        let revoked = api(context)?.sessions.revoke(signed_in.session.id).await;
-        Ok(LogoutPayload { logged_out: revoked.map_err(|error| internal(context, &error))? })
+        let logged_out = revoked.map_err(|error| internal(context, &error))?;
+        // Also where it opened nothing any more, but not where the session may go on.
+        if let Some(TokenDelivery::InCookie(slot)) = context.data_opt() {
+            slot.put(CookieChange::Remove);
+        }
+        Ok(LogoutPayload { logged_out })
     }
 
     /// Forgets all browsers in which the user has signed in, this one included: their device tokens say nothing any more.

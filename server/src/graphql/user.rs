@@ -7,7 +7,9 @@ use super::{
     api,
     error::{SignupError, SignupErrorCode, internal, seconds},
     login::LoginStatus,
-    origin, signed_in,
+    origin,
+    session::Handover,
+    signed_in,
 };
 use crate::{
     logins::{BeginError, Begun, CodeTrouble, Whom},
@@ -78,8 +80,8 @@ pub struct UserQuery;
 
 #[Object]
 impl UserQuery {
-    /// The user whose session token stands in the `Authorization: Bearer …` header. Null when nobody is signed in,
-    /// which is never an error.
+    /// The user whose session the request comes with: its token stands in the `Authorization: Bearer …` header, or in a cookie
+    /// where the service keeps it there. Null when nobody is signed in, which is never an error.
     async fn me(&self, context: &Context<'_>) -> Option<User> {
         signed_in(context).map(|signed_in| User::from(&signed_in.user))
     }
@@ -121,7 +123,7 @@ impl SignupMutation {
             Err(error) => return Err(internal(context, &error)),
         };
         match api.logins.begin(Whom::Newcomer(&prepared.signup), origin).await {
-            Ok(begun) => Ok(begun.into()),
+            Ok(begun) => Ok(SignupPayload::begun(begun, &Handover::of(context)?)),
             Err(BeginError::Store(error)) => Err(internal(context, &error)),
             Err(error) => {
                 if !matches!(error, BeginError::Refused) {
@@ -137,13 +139,11 @@ impl SignupPayload {
     fn rejected(errors: Vec<SignupError>) -> Self {
         Self { login_token: None, status: None, errors }
     }
-}
 
-impl From<Begun> for SignupPayload {
-    fn from(begun: Begun) -> Self {
+    fn begun(begun: Begun, handover: &Handover) -> Self {
         Self {
             login_token: Some(begun.token.reveal()),
-            status: Some(begun.status.into()),
+            status: Some(LoginStatus::tell(begun.status, handover)),
             errors: begun.trouble.map(Into::into).into_iter().collect(),
         }
     }

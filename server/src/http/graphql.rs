@@ -21,11 +21,13 @@ use super::{
     client_address::ClientAddress,
     execution::Transport,
     operation::{Operation, Parameters},
+    origin,
     request_id::{RequestId, log_panic},
-    requester,
+    session_cookie,
     state::HttpState,
     websocket,
 };
+use crate::graphql::TokenDelivery;
 
 const WRONG_PARAMETERS: &str = "Send `query` as a string, and where they are needed `operationName` as a string, \
                                 `variables` and `extensions` as maps.";
@@ -40,6 +42,9 @@ pub(super) async fn post(
     let Some(media) = AnswerMedia::preferred(&parts.headers) else {
         return not_acceptable();
     };
+    if state.settings.turns_away(&parts.headers) {
+        return origin::refuse(media);
+    }
     if !is_json(&parts.headers) {
         let message = "Send the request as `application/json`, in UTF-8 and without an encoding.";
         return answer::refuse(media, StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", message);
@@ -101,14 +106,16 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
         _ => {}
     }
     let mut request = operation.request;
-    match requester::bearer_of_headers(&parts.headers) {
+    match state.settings.token_of(&parts.headers) {
         None => {}
-        Some(bearer) => match state.authenticator.authenticate(bearer).await {
+        Some(token) => match state.authenticator.authenticate(token).await {
             Ok(Some(authenticated)) => drop(authenticated.insert_into(&mut request.data)),
             Ok(None) => {}
             Err(_unavailable) => return unavailable(media),
         },
     }
+    let delivery = state.settings.delivery_to(&parts.headers);
+    request.data.insert(delivery.clone());
     request.data.insert(transport);
     request.data.insert(id.clone());
     if let Some(client) = parts.extensions.get::<ClientAddress>() {
@@ -117,7 +124,13 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
     // A task of its own: the peer that hangs up takes this handler with it, but not what it began.
     let executed = state.tasks.spawn(state.schema.execute(request).in_current_span()).await;
     match executed {
-        Ok(response) => answer::respond(media, &Outcome::from(response)),
+        Ok(response) => {
+            let mut response = answer::respond(media, &Outcome::from(response));
+            if let TokenDelivery::InCookie(slot) = delivery {
+                session_cookie::write(&slot, &mut response);
+            }
+            response
+        }
         Err(_panicked) => {
             log_panic("a GraphQL operation", id);
             answer::internal(id)

@@ -22,6 +22,7 @@ mod per_address;
 mod request_id;
 mod requester;
 mod router;
+mod session_cookie;
 mod settings;
 mod state;
 mod websocket;
@@ -40,7 +41,7 @@ pub use request_id::RequestId;
 pub use requester::{Authenticated, Authenticator, Unavailable};
 pub use router::router;
 pub use settings::{
-    BodySettings, DocumentLimits, GraphqlSettings, HttpSettings, ListenerSettings, Origins, TrustedProxies,
-    WebSocketSettings,
+    BodySettings, DocumentLimits, GraphqlSettings, HttpSettings, ListenerSettings, Origins, SessionTransport,
+    TrustedProxies, WebSocketSettings,
 };
 pub use state::HttpState;

@@ -5,23 +5,49 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, HeaderValue, Method, header, request::Parts};
+use axum::{
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
+    response::Response,
+};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use url::{Host, Url};
 
-use super::{request_id::X_REQUEST_ID, settings::Origins};
+use super::{
+    accept::AnswerMedia,
+    answer,
+    request_id::X_REQUEST_ID,
+    settings::{HttpSettings, Origins, SessionTransport},
+};
 
 impl Origins {
     /// Whether a page of this origin may talk to the service.
     fn allow(&self, origin: &HeaderValue) -> bool {
         let Ok(origin) = origin.to_str() else { return false };
-        self.listed.iter().any(|listed| listed == origin) || (self.any_on_loopback && is_on_loopback(origin))
+        self.own.iter().chain(&self.listed).any(|listed| listed == origin)
+            || (self.any_on_loopback && is_on_loopback(origin))
     }
 
-    /// Whether a socket may be opened: by a program, or by a page that is allowed.
-    pub(super) fn allow_socket(&self, headers: &HeaderMap) -> bool {
+    /// Whether whoever sends these headers may: a program, or a page that is allowed. Browsers name the page with every POST
+    /// and with every socket.
+    pub(super) fn allow_sender(&self, headers: &HeaderMap) -> bool {
         headers.get_all(header::ORIGIN).iter().all(|origin| self.allow(origin))
     }
+
+    /// Whether a page of the service itself sends these headers.
+    pub(super) fn is_own_page(&self, headers: &HeaderMap) -> bool {
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        let (Some(origin), None) = (origins.next(), origins.next()) else { return false };
+        let is_own = match &self.own {
+            Some(own) => origin == own,
+            None => headers.get(header::HOST).is_some_and(|host| is_of_host(origin, host)),
+        };
+        is_own && self.allow(origin)
+    }
+}
+
+/// Whether an origin is where a request went to by plain http.
+fn is_of_host(origin: &HeaderValue, host: &HeaderValue) -> bool {
+    origin.as_bytes().strip_prefix(b"http://") == Some(host.as_bytes())
 }
 
 fn is_on_loopback(origin: &str) -> bool {
@@ -33,11 +59,18 @@ fn is_on_loopback(origin: &str) -> bool {
     }
 }
 
-/// Answers a browser that asks whether a page may send or read something. Credentials are not among it: who is signed in
-/// is told by a header that a page sets itself.
-pub(super) fn cors(origins: &Origins) -> CorsLayer {
-    let origins = origins.clone();
+/// Tells a page that it may not talk to this service.
+pub(super) fn refuse(media: AnswerMedia) -> Response {
+    let message = "Pages of this origin may not talk to this service.";
+    answer::refuse(media, StatusCode::FORBIDDEN, "ORIGIN_NOT_ALLOWED", message)
+}
+
+/// Answers a browser that asks whether a page may send or read something. Cookies are among it where they are what says who
+/// is signed in; a page of the same site only has any (`SameSite`).
+pub(super) fn cors(settings: &HttpSettings) -> CorsLayer {
+    let origins = settings.origins.clone();
     CorsLayer::new()
+        .allow_credentials(settings.sessions == SessionTransport::Cookie)
         .allow_origin(AllowOrigin::predicate(move |origin, _: &Parts| origins.allow(origin)))
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(AllowHeaders::mirror_request())
@@ -52,12 +85,12 @@ mod tests {
     use super::Origins;
 
     fn allows(origins: &Origins, origin: &'static str) -> bool {
-        origins.allow_socket(&HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]))
+        origins.allow_sender(&HeaderMap::from_iter([(ORIGIN, HeaderValue::from_static(origin))]))
     }
 
     #[test]
     fn an_origin_is_allowed_as_a_whole_or_not_at_all() {
-        let origins = Origins { listed: vec!["https://app.example.com".to_owned()], any_on_loopback: false };
+        let origins = Origins { listed: vec!["https://app.example.com".to_owned()], ..Origins::default() };
         assert!(allows(&origins, "https://app.example.com"));
         for other in [
             "null",
@@ -74,17 +107,17 @@ mod tests {
 
     #[test]
     fn a_program_names_no_origin_and_two_are_one_too_many() {
-        let origins = Origins { listed: vec!["https://app.example.com".to_owned()], any_on_loopback: false };
+        let origins = Origins { listed: vec!["https://app.example.com".to_owned()], ..Origins::default() };
         let mut headers = HeaderMap::new();
-        assert!(origins.allow_socket(&headers));
+        assert!(origins.allow_sender(&headers));
         headers.append(ORIGIN, HeaderValue::from_static("https://app.example.com"));
         headers.append(ORIGIN, HeaderValue::from_static("https://attacker.net"));
-        assert!(!origins.allow_socket(&headers));
+        assert!(!origins.allow_sender(&headers));
     }
 
     #[test]
     fn where_loopback_is_allowed_it_is_any_port_of_this_machine_alone() {
-        let origins = Origins { listed: Vec::new(), any_on_loopback: true };
+        let origins = Origins { any_on_loopback: true, ..Origins::default() };
         for own in ["http://localhost:5173", "http://127.0.0.1:3000", "https://[::1]:8443"] {
             assert!(allows(&origins, own), "{own}");
         }

@@ -20,7 +20,7 @@ pub fn router(state: HttpState) -> Router {
     let graphql = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(origin::cors(&state.settings.origins));
+        .layer(origin::cors(&state.settings));
     Router::new()
         .merge(graphql)
         .route("/graphql/ws", get(websocket::get))

@@ -18,21 +18,40 @@ pub struct HttpSettings {
     pub graphql: GraphqlSettings,
     /// Sockets that speak `graphql-transport-ws`.
     pub websocket: WebSocketSettings,
-    /// Which pages of other origins may talk to the service.
+    /// Which pages may talk to the service.
     pub origins: Origins,
+    /// How sessions travel.
+    pub sessions: SessionTransport,
+    /// Whether a browser that opens `/` gets the login pages.
+    pub pages: bool,
     /// Whose word counts on where a request comes from.
     pub trusted_proxies: TrustedProxies,
     /// Whether browsers are told to come by https only: where they find the service there.
     pub strict_transport: bool,
 }
 
-/// Which pages of other origins may talk to the service.
+/// Which pages may talk to the service.
 #[derive(Clone, Debug, Default)]
 pub struct Origins {
-    /// These, as browsers write them (RFC 6454 §6.2): `https://app.example.com`.
+    /// The service's own, as browsers write it (RFC 6454 §6.2): `https://login.example.com`. Without, it is the one that they
+    /// ask for.
+    pub own: Option<String>,
+    /// These others.
     pub listed: Vec<String>,
     /// And any on this machine. For `dev`.
     pub any_on_loopback: bool,
+}
+
+/// How sessions travel between the service and whoever is signed in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SessionTransport {
+    /// The token is told, and comes as a bearer. For programs, and pages that keep it themselves.
+    #[default]
+    Bearer,
+    /// The token is in a cookie and is told to nobody. For pages.
+    Cookie,
+    /// In a cookie for the service's own pages, and as a bearer for everybody else.
+    Both,
 }
 
 /// The networks of the proxies before the service.

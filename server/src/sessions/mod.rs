@@ -49,6 +49,12 @@ impl Sessions {
         tasks.spawn(shutdown.clone().run_until_cancelled_owned(looking));
     }
 
+    /// The present instant, by the clock that sessions end by.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
     /// Whose session this token opens; `None` where it opens none (any more).
     pub async fn authenticate(&self, token: &str) -> Result<Option<SignedIn>, StoreError> {
         let Ok(token) = SessionToken::parse(token) else {

@@ -23,6 +23,7 @@ use super::{
     protocol::{ClientMessage, OperationId, ServerMessage},
     running::{Progress, RunningOperations},
 };
+use crate::graphql::TokenDelivery;
 use crate::http::{
     answer::{self, Outcome},
     client_address::ClientAddress,
@@ -37,6 +38,10 @@ use crate::http::{
 pub(super) struct Handshake {
     pub(super) request_id: RequestId,
     pub(super) client: Option<ClientAddress>,
+    /// The token in its cookie. Counts where `connection_init` brings no bearer.
+    pub(super) cookie: Option<Zeroizing<String>>,
+    /// Whether sessions that are opened here live in a cookie: then their tokens are not told.
+    pub(super) keeps_in_cookie: bool,
 }
 
 /// How far the handshake of the protocol has come.
@@ -205,13 +210,13 @@ impl Connection {
         if !matches!(self.phase, Phase::Expected) {
             return Err(End::Closed(Close::SecondInit));
         }
-        let Some(bearer) =
-            payload.and_then(bearer_of_payload).map(|bearer| Zeroizing::new(bearer.to_owned()))
-        else {
+        let cookie = self.handshake.cookie.take();
+        let bearer = payload.and_then(bearer_of_payload).map(|bearer| Zeroizing::new(bearer.to_owned()));
+        let Some(token) = bearer.or(cookie) else {
             return self.acknowledge(Ok(None));
         };
         let authenticator = self.state.authenticator.clone();
-        self.phase = Phase::Authenticating(async move { authenticator.authenticate(&bearer).await }.boxed());
+        self.phase = Phase::Authenticating(async move { authenticator.authenticate(&token).await }.boxed());
         Ok(())
     }
 
@@ -219,6 +224,9 @@ impl Connection {
         let authenticated = outcome.map_err(|_| End::Closed(Close::Unavailable))?;
         let mut data = Data::default();
         data.insert(Transport::Socket);
+        if self.handshake.keeps_in_cookie {
+            data.insert(TokenDelivery::Withheld);
+        }
         data.insert(self.handshake.request_id.clone());
         if let Some(client) = self.handshake.client {
             data.insert(client);

@@ -17,9 +17,10 @@ use axum::{
     response::Response,
 };
 use tracing::Instrument as _;
+use zeroize::Zeroizing;
 
 use super::{
-    accept::AnswerMedia, answer, client_address::ClientAddress, listener::ConnectionGuard,
+    accept::AnswerMedia, answer, client_address::ClientAddress, listener::ConnectionGuard, origin,
     request_id::RequestId, state::HttpState,
 };
 use connection::{Connection, Handshake};
@@ -52,9 +53,8 @@ pub(super) async fn upgrade(state: HttpState, id: RequestId, parts: &mut Parts) 
         return upgrade_required();
     }
     // Browsers open sockets to whomever a page names, and ask nobody (RFC 6455 §10.2).
-    if !state.settings.origins.allow_socket(&parts.headers) {
-        let message = "Pages of this origin may not talk to this service.";
-        return answer::refuse(AnswerMedia::Json, StatusCode::FORBIDDEN, "ORIGIN_NOT_ALLOWED", message);
+    if !state.settings.origins.allow_sender(&parts.headers) {
+        return origin::refuse(AnswerMedia::Json);
     }
     let Ok(upgrade) = WebSocketUpgrade::from_request_parts(parts, &state).await else {
         let message = "This is not a WebSocket handshake (RFC 6455, version 13).";
@@ -78,7 +78,12 @@ pub(super) async fn upgrade(state: HttpState, id: RequestId, parts: &mut Parts) 
     if let Some(None) = held {
         return too_many();
     }
-    let handshake = Handshake { request_id: id, client };
+    let handshake = Handshake {
+        request_id: id,
+        client,
+        cookie: state.settings.cookie_of(&parts.headers).map(|token| Zeroizing::new(token.to_owned())),
+        keeps_in_cookie: state.settings.keeps_in_cookie(&parts.headers),
+    };
     let guard = parts.extensions.get::<Arc<ConnectionGuard>>().cloned();
     // axum spawns the socket's task by itself; the token makes it one of those that shutdown waits for.
     let token = state.tasks.token();
