@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod countries;
 mod layers;
 mod schema;
 // Without it there are fewer settings than `.env.sample` names.

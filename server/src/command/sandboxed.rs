@@ -8,6 +8,7 @@ use url::Url;
 use super::{App, Clock, Context, Ending, Settings, bind, metrics, migrated, open, print};
 use crate::{
     config::{AuthySettings, DatabaseUrl, DevSettings, SandboxSettings},
+    http::HttpSettings,
     provider::authy::ApiKey,
     random,
     sandbox::{self, Sandbox, SandboxConfig},
@@ -47,7 +48,7 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
         retention: dev.retention,
         shutdown_delay: Duration::ZERO,
         shutdown_timeout: Duration::from_secs(10),
-        http: dev.http,
+        http: HttpSettings { phone: Some(format!("http://{phones}")), ..dev.http },
     };
     let metrics = metrics::listen(settings.metrics_listen).await?;
     let app = App::build(settings, store, clock).context("the service cannot be built")?;

@@ -97,6 +97,8 @@ pub struct LoginStatus {
     match_number: Option<String>,
     /// How the last code travelled. Null as long as none was sent.
     code_channel: Option<CodeChannel>,
+    /// When this was told, by the service's clock. Count the instants below down from here: the clock of a browser may be wrong.
+    told_at: DateTime<Utc>,
     /// When the login expires if nobody countersigns.
     expires_at: DateTime<Utc>,
     /// Not before then `resendToken` sends another code. Null when the login is over.
@@ -117,6 +119,7 @@ impl LoginStatus {
             failure: login.failure.map(Into::into),
             match_number: login.match_number,
             code_channel: login.code_channel.map(Into::into),
+            told_at: handover.now(),
             expires_at: login.expires_at,
             resend_available_at: (!is_over).then_some(login.resend_available_at),
             session: status.session.map(|session| handover.hand_over(session)),

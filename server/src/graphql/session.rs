@@ -10,7 +10,7 @@ use super::{
     signed_in,
     user::User,
 };
-use crate::logins::OpenSession;
+use crate::{logins::OpenSession, sessions::Sessions};
 
 /// Being signed in.
 #[derive(Clone, SimpleObject)]
@@ -31,13 +31,18 @@ pub struct Session {
 /// How what an answer opens reaches whoever asked.
 pub(super) struct Handover {
     delivery: TokenDelivery,
-    now: DateTime<Utc>,
+    sessions: Sessions,
 }
 
 impl Handover {
     pub(super) fn of(context: &Context<'_>) -> Result<Self> {
         let delivery = context.data_opt::<TokenDelivery>().cloned().unwrap_or_default();
-        Ok(Self { delivery, now: api(context)?.sessions.now() })
+        Ok(Self { delivery, sessions: api(context)?.sessions.clone() })
+    }
+
+    /// The present instant, by the clock that logins and sessions end by.
+    pub(super) fn now(&self) -> DateTime<Utc> {
+        self.sessions.now()
     }
 
     /// Hands the session over. This is the one way to show one, so that no answer tells what belongs into a cookie.
@@ -46,7 +51,10 @@ impl Handover {
         let token = match &self.delivery {
             TokenDelivery::InAnswer => Some(token.reveal()),
             TokenDelivery::InCookie(slot) => {
-                slot.put(CookieChange::Set { token, max_age_seconds: (expires_at - self.now).num_seconds() });
+                slot.put(CookieChange::Set {
+                    token,
+                    max_age_seconds: (expires_at - self.now()).num_seconds(),
+                });
                 None
             }
             TokenDelivery::Withheld => None,

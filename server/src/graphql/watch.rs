@@ -30,7 +30,6 @@ impl Subscription {
         let watched = api(context)?.logins.watch(token).await.map_err(|error| internal(context, &error))?;
         let statuses = watched.ok_or_else(not_found)?;
         let request_id = context.data_opt().cloned();
-        // What is handed over here has no cookie to live in, so the time of the beginning is as good as any.
         let handover = Handover::of(context)?;
         Ok(statuses.map(move |status| {
             let told = status.map(|status| LoginStatus::tell(status, &handover));

@@ -18,6 +18,7 @@ mod listener;
 mod metrics;
 mod operation;
 mod origin;
+mod pages;
 mod per_address;
 mod request_id;
 mod requester;

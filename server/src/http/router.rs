@@ -11,7 +11,8 @@ use axum::{
 };
 
 use super::{
-    accept::AnswerMedia, answer, callback, graphql, health, origin, request_id, state::HttpState, websocket,
+    accept::AnswerMedia, answer, callback, graphql, health, origin, pages, request_id, state::HttpState,
+    websocket,
 };
 
 /// The routes of the service.
@@ -21,7 +22,10 @@ pub fn router(state: HttpState) -> Router {
         .route("/graphql", get(graphql::get).post(graphql::post))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(origin::cors(&state.settings));
+    let pages =
+        if state.settings.pages { pages::router(state.settings.phone.as_deref()) } else { Router::new() };
     Router::new()
+        .merge(pages)
         .merge(graphql)
         .route("/graphql/ws", get(websocket::get))
         .route("/authy/callback", get(callback::hear).post(callback::hear))

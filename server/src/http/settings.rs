@@ -24,6 +24,8 @@ pub struct HttpSettings {
     pub sessions: SessionTransport,
     /// Whether a browser that opens `/` gets the login pages.
     pub pages: bool,
+    /// Where the phone of a sandbox is, to which the login pages then lead.
+    pub phone: Option<String>,
     /// Whose word counts on where a request comes from.
     pub trusted_proxies: TrustedProxies,
     /// Whether browsers are told to come by https only: where they find the service there.

@@ -1,0 +1,29 @@
+// What this browser is known by: the device token of each user who has signed in here. It signs nobody in; it spares them the
+// pauses that others' guesses cause.
+
+const KEY = 'countersign.devices';
+
+function all() {
+  try {
+    return JSON.parse(localStorage.getItem(KEY)) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+// What to present when somebody logs in with this email; undefined where nobody has.
+export function deviceToken(email) {
+  const wanted = email.trim().toLowerCase();
+  return Object.values(all()).find((device) => device.email === wanted)?.token;
+}
+
+// Remembers the token of a user, in place of an older one.
+export function rememberDevice(user, token) {
+  localStorage.setItem(KEY, JSON.stringify({ ...all(), [user.id]: { email: user.email, token } }));
+}
+
+// Forgets the token of a user.
+export function forgetDevice(user) {
+  const { [user.id]: _forgotten, ...others } = all();
+  localStorage.setItem(KEY, JSON.stringify(others));
+}

@@ -1,0 +1,43 @@
+// The account of whoever is signed in.
+
+import { forgetDevice } from '../devices.js';
+import { alert, messageOf } from '../form.js';
+import { FORGET_DEVICES, LOGOUT } from '../operations.js';
+import { ask } from '../service.js';
+import { view } from '../views.js';
+
+const section = view('account');
+
+export function startAccount(application) {
+  act('logout', async () => {
+    await ask(LOGOUT);
+    application.signedOut();
+  });
+  act('forget', async () => {
+    const { forgetDevices } = await ask(FORGET_DEVICES);
+    forgetDevice(application.user);
+    document.getElementById('forgotten').textContent = `Forgotten: ${forgetDevices.forgotten}.`;
+  });
+}
+
+// Shows somebody's account.
+export function showAccount(user) {
+  const since = new Date(user.createdAt).toLocaleDateString(document.documentElement.lang, { dateStyle: 'long' });
+  const facts = { ...user, phone: `+${user.countryCode} ${user.maskedPhone}`, since };
+  for (const place of section.querySelectorAll('[data-user]')) {
+    place.textContent = facts[place.dataset.user];
+  }
+  document.getElementById('forgotten').textContent = '';
+  alert(section, '');
+}
+
+function act(id, does) {
+  document.getElementById(id).addEventListener('click', async () => {
+    alert(section, '');
+    try {
+      await does();
+    } catch (fault) {
+      alert(section, messageOf(fault));
+    }
+  });
+}
