@@ -12,6 +12,7 @@ use tokio_tungstenite::{
 };
 
 use super::harness::{Server, client, in_time};
+use crate::http::SessionTransport;
 
 const APP: &str = "https://app.example.com";
 const ATTACKER: &str = "https://attacker.example.net";
@@ -58,6 +59,19 @@ async fn an_answer_may_be_read_by_pages_that_are_allowed_and_by_no_other() {
     for headers in [allowed, refused] {
         assert!(headers["vary"].to_str().unwrap().contains("origin"), "{headers:?}");
     }
+}
+
+#[tokio::test]
+async fn a_page_of_the_same_site_may_send_its_cookies_where_sessions_live_in_them() {
+    let server = Server::with(|settings| {
+        settings.origins.listed.push(APP.to_owned());
+        settings.sessions = SessionTransport::Cookie;
+    })
+    .await;
+    let allowed = preflight(&server, APP, "/graphql").await;
+    assert_eq!(allowed["access-control-allow-origin"], APP);
+    assert_eq!(allowed["access-control-allow-credentials"], "true");
+    assert!(!preflight(&server, ATTACKER, "/graphql").await.contains_key("access-control-allow-origin"));
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ mod clients;
 mod graphql;
 mod harness;
 mod listener;
+mod pages;
 mod raw;
 mod routes;
 mod schema;
