@@ -33,6 +33,8 @@ async fn without_the_app_a_code_is_sent_at_once(database: Database) {
     let (world, person) = (World::new(database).await, Person::new());
     let begun = awaiting_code(&world, &person).await;
     assert_eq!(begun.status.code_channel, Some(CodeChannel::Sms));
+    // There is no push to compare it with.
+    assert_eq!(begun.status.match_number, None);
     let code = world.sms_code(&person).await;
     assert_eq!(code.len(), 7);
     let typed = format!(" {}-{} ", &code[..3], &code[3..]);

@@ -39,6 +39,7 @@ impl Logins {
             self.asking.set(ask_at);
         } else if !matches!(&sent, Ok(Err(error)) if error.may_have_taken_effect()) {
             self.limits.give_back(place.grant).await;
+            self.store.forget_match_number(draft.id).await?;
         }
         Ok(match sent? {
             Ok(_) => Pushed::Out,

@@ -38,6 +38,14 @@ impl Store {
         Ok(())
     }
 
+    /// Forgets the number of a push that was not sent: there is nothing to compare it with.
+    pub async fn forget_match_number(&self, id: LoginId) -> Result<(), StoreError> {
+        let update =
+            diesel::update(logins::table.find(id.to_string())).set(logins::match_number.eq(None::<&str>));
+        on!(self, |conn| update.execute(conn).await?);
+        Ok(())
+    }
+
     /// Remembers under which id the provider knows the person of this login now.
     pub async fn record_provider_user(&self, id: LoginId, user: &ProviderUserId) -> Result<(), StoreError> {
         let update = diesel::update(logins::table.find(id.to_string()))
