@@ -60,7 +60,8 @@ export async function* watch(
     if (connectedAt !== undefined) {
       backoff.rest(newest !== known, now - connectedAt);
       lastContact = now;
-    } else if (now - lastContact >= destination.patience) {
+    }
+    if (now - lastContact >= destination.patience) {
       throw new ClientError({ kind: "unreachable" }, { cause });
     }
     await sleep(backoff.nextWait(), signal);
