@@ -23,7 +23,7 @@ const tells = (sequence: number, nextStep: string): Ending => (socket, id) => {
   socket.send(JSON.stringify({ id, type: "next", payload: { data: { loginStatus } } }));
 };
 
-/** A watch whose connections end as told, one after another, and how many there were. */
+/** A watch whose connections end as told, one after another; how many there were, and when the last of them is closed. */
 async function watchOf(test: TestContext, endings: readonly Ending[], patience = 60_000) {
   const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
   test.after(() => {
@@ -45,7 +45,8 @@ async function watchOf(test: TestContext, endings: readonly Ending[], patience =
   });
   await once(server, "listening");
   const client = new Client(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, { patience });
-  return { watch: client.watch(UNKNOWN_TOKEN), connections: () => connections };
+  const isLeft = () => Promise.all([...server.clients].map((socket) => once(socket, "close")));
+  return { watch: client.watch(UNKNOWN_TOKEN), connections: () => connections, isLeft };
 }
 
 test("an end that says nothing about the login means: subscribe again", async (test) => {
@@ -68,6 +69,12 @@ test("an end that will be the same the next time is final", async (test) => {
     await failsWith(watch.next(), problem);
     assert.equal(connections(), 1);
   }
+});
+
+test("the last status leaves no connection open, though nobody asks for more", async (test) => {
+  const { watch, isLeft } = await watchOf(test, [tells(7, "NONE")]);
+  assert.equal((await next(watch)).nextStep, "NONE");
+  await isLeft();
 });
 
 test("a connection that is closed as if all were well is not made again at once", async (test) => {

@@ -21,6 +21,13 @@ import { PHONE_URL, SERVICE_URL } from "../src/settings.js";
 export const client = new Client(SERVICE_URL);
 const phone = new Phone(PHONE_URL);
 
+/** After this long a file of tests hangs, and nothing is gained by waiting longer. */
+const HANGS_AFTER = 120_000;
+setTimeout(() => {
+  console.error(`error: these tests have not ended after ${HANGS_AFTER / 1000} s`);
+  process.exit(1);
+}, HANGS_AFTER).unref();
+
 /** Of the form of a login token, and nobody's. */
 export const UNKNOWN_TOKEN = "A".repeat(43);
 

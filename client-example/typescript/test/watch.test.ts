@@ -78,13 +78,6 @@ test("a watch that is left, or called off, closes its connection", async (test) 
   await calledOff.line.isLeft();
 });
 
-test("the last status leaves no connection open, though nobody asks for more", async (test) => {
-  const { line, somebody, login, watch } = await watched(test);
-  await somebody.approve(login.status);
-  assert.equal((await next(watch)).state, "APPROVED");
-  await line.isLeft();
-});
-
 test("the end of the session that a watch asks with ends the watch", async () => {
   const somebody = new Somebody();
   const signedIn = await somebody.signUp();
