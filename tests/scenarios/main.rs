@@ -28,5 +28,6 @@ mod shutdown;
 mod signup;
 mod spying;
 mod storm;
+mod typescript;
 mod watch;
 mod wire;
