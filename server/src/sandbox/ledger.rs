@@ -20,6 +20,8 @@ pub(super) struct Ledger {
     file: Option<PathBuf>,
     changed: Notify,
     written: watch::Sender<Written>,
+    /// How often anything has changed that somebody may look at.
+    changes: watch::Sender<u64>,
 }
 
 struct Entries {
@@ -46,7 +48,17 @@ impl Ledger {
         let state = file.as_deref().map_or_else(|| Ok(State::default()), load)?;
         let (written, _) = watch::channel(Written { revision: 0, succeeded: true });
         let entries = Mutex::new(Entries { state, revision: 0 });
-        Ok(Self { entries, file, changed: Notify::new(), written })
+        Ok(Self { entries, file, changed: Notify::new(), written, changes: watch::Sender::new(0) })
+    }
+
+    /// Is told of changes: of each, or of several at once.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Tells whoever looks that it looks different now, though nothing was written: the time was moved.
+    pub(super) fn tell_change(&self) {
+        self.changes.send_modify(|changes| *changes += 1);
     }
 
     /// Looks something up.
@@ -60,6 +72,9 @@ impl Ledger {
         let (result, revision) = {
             let mut entries = self.lock();
             let (result, has_changed) = act(&mut entries.state);
+            if has_changed {
+                self.tell_change();
+            }
             if !has_changed || self.file.is_none() {
                 return Ok(result);
             }

@@ -2,7 +2,7 @@
 //! as in RFC 4226, seven digits as the Authy app shows them. Who may use a code, and how often, is decided in
 //! `codes`.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha1::Sha1;
@@ -30,6 +30,12 @@ impl Secret {
 /// The number of the step that an instant lies in.
 pub(super) fn step(at: DateTime<Utc>) -> i64 {
     at.timestamp().div_euclid(STEP_SECONDS)
+}
+
+/// When the step that an instant lies in is over.
+pub(super) fn end_of_step(at: DateTime<Utc>) -> DateTime<Utc> {
+    at + TimeDelta::seconds(STEP_SECONDS - at.timestamp().rem_euclid(STEP_SECONDS))
+        - TimeDelta::nanoseconds(at.timestamp_subsec_nanos().into())
 }
 
 fn one_time_code(secret: &[u8], step: i64, digits: u32) -> String {
@@ -91,6 +97,14 @@ mod tests {
             let at = DateTime::from_timestamp(seconds, 0).unwrap();
             assert_eq!(secret.code(step(at)), code[1..]);
         }
+    }
+
+    #[test]
+    fn a_step_ends_where_the_next_one_begins() {
+        let at = DateTime::from_timestamp(1_800_000_017, 500_000_000).unwrap();
+        assert_eq!(end_of_step(at), DateTime::from_timestamp(1_800_000_030, 0).unwrap());
+        assert_eq!(step(end_of_step(at)), step(at) + 1);
+        assert_eq!(end_of_step(end_of_step(at)), DateTime::from_timestamp(1_800_000_060, 0).unwrap());
     }
 
     #[test]

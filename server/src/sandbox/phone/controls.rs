@@ -130,6 +130,7 @@ pub(super) async fn advance_clock(
     if !emulator.clock.advance(Duration::from_secs(advance_seconds)) {
         return Err(Complaint(StatusCode::CONFLICT, "the clock moves in dev only"));
     }
+    emulator.ledger.tell_change();
     Ok(Json(now(&emulator)))
 }
 

@@ -13,12 +13,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Complaint, read};
-use crate::sandbox::approval::{ApprovalRequest, Verdict};
+use crate::sandbox::approval::{ApprovalRequest, Status, Verdict};
 use crate::sandbox::callbacks::{Callback, send_soon};
 use crate::sandbox::device::Device;
 use crate::sandbox::emulator::Emulator;
 use crate::sandbox::ledger::NotKept;
 use crate::sandbox::state::AnswerError;
+use crate::sandbox::totp;
 
 const UNKNOWN_DEVICE: Complaint = Complaint(StatusCode::NOT_FOUND, "no such device");
 const UNKNOWN_REQUEST: Complaint = Complaint(StatusCode::NOT_FOUND, "no such approval request");
@@ -27,10 +28,12 @@ const NOT_KEPT: Complaint = Complaint(StatusCode::SERVICE_UNAVAILABLE, "the stat
 
 /// Who is registered.
 pub(super) async fn list(Given(emulator): Given<Arc<Emulator>>) -> Json<Value> {
+    let now = emulator.clock.now();
     let summarise = |device: &Device| {
+        let pending = device.approval_requests().filter(|request| request.status(now) == Status::Pending);
         json!({
             "authy_id": device.authy_id, "phone": device.phone.international(), "emails": device.emails,
-            "onetouch": device.onetouch(),
+            "onetouch": device.onetouch(), "pending": pending.count(),
         })
     };
     let devices: Vec<Value> = emulator.ledger.read(|state| state.enrolled_devices().map(summarise).collect());
@@ -127,6 +130,8 @@ fn describe(device: &Device, now: DateTime<Utc>) -> Value {
         "approval_requests": requests,
         "messages": messages,
         "app_code": device.onetouch().then(|| device.codes.app_code(now)),
+        "app_code_expires_at": device.onetouch().then(|| instant(totp::end_of_step(now))),
+        "now": instant(now),
     })
 }
 

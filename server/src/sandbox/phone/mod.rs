@@ -4,6 +4,8 @@
 
 mod controls;
 mod devices;
+mod events;
+mod page;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,9 +25,11 @@ use super::emulator::Emulator;
 /// Bytes of a body.
 const MAXIMAL_BODY: usize = 64 * 1024;
 
-/// The routes of the phone API.
+/// The routes of the phone API, and of the page that stands on it.
 pub(super) fn router(emulator: &Arc<Emulator>) -> Router<Arc<Emulator>> {
     Router::new()
+        .merge(page::router())
+        .route("/phone/events", get(events::follow))
         .route("/phone/devices", get(devices::list))
         .route("/phone/devices/{authy_id}", get(devices::show).merge(patch(devices::change)))
         .route("/phone/approval_requests/{uuid}", post(devices::answer))

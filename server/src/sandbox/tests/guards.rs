@@ -68,7 +68,9 @@ async fn unknown_phones_and_odd_bodies_are_refused() {
         );
     }
     let (_, body) = sandbox.phone(Method::GET, "/phone/devices", Value::Null).await;
-    let device = json!({"authy_id": 1_000_001, "phone": "+14053425699", "emails": ["ada@example.com"], "onetouch": true});
+    let device = json!({
+        "authy_id": 1_000_001, "phone": "+14053425699", "emails": ["ada@example.com"], "onetouch": true, "pending": 0,
+    });
     assert_eq!(body, json!({"devices": [device]}));
 }
 

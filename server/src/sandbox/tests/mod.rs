@@ -5,6 +5,7 @@ mod approvals;
 mod callbacks;
 mod faults;
 mod guards;
+mod page;
 mod persistence;
 mod tokens;
 mod users;
