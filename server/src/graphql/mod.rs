@@ -12,7 +12,7 @@ pub mod session;
 pub mod user;
 pub mod watch;
 
-use async_graphql::{Context, Guard, MergedObject, Schema, SchemaBuilder};
+use async_graphql::{Context, Guard, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 use chrono::{DateTime, Utc};
 
 pub use error::coded;
@@ -68,7 +68,7 @@ pub fn schema(api: Api, introspection: bool) -> ApiSchema {
 /// The schema in GraphQL's schema definition language, as it stands in `schema.graphql`.
 #[must_use]
 pub fn sdl() -> String {
-    let mut sdl = builder().finish().sdl();
+    let mut sdl = builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by());
     sdl.push('\n');
     sdl
 }
