@@ -25,7 +25,7 @@ const COORDINATES = {
   VALUE_REMOVED_FROM_ENUM: [/^(\w+) was removed from enum type (\w+)\.$/, '$2.$1'],
 };
 
-const COORDINATE = /^@?[A-Za-z_]\w*(\.\w+)?(\(\w+:\))?$/;
+const MEMBER_OR_DIRECTIVE = /^(\w+\.\w+|@\w+)(\(\w+:\))?$/;
 
 function coordinateOf({ type, description }) {
   const [sentence, coordinate] = COORDINATES[type] ?? [];
@@ -36,10 +36,11 @@ function coordinateOf({ type, description }) {
   return coordinate.replace(/\$(\d)/g, (_, group) => found[group]);
 }
 
-// What breaks, with coordinates, and what may surprise a client that was not written with care.
+// What breaks, with coordinates, what may surprise a client that was not written with care, and the types of both schemas.
 function changesBetween(older, newer) {
   const schemas = [buildSchema(older), buildSchema(newer)];
   return {
+    types: new Set(schemas.flatMap((schema) => Object.keys(schema.getTypeMap()))),
     breaking: findBreakingChanges(...schemas).map((change) => ({ ...change, coordinate: coordinateOf(change) })),
     dangerous: findDangerousChanges(...schemas).map(({ description }) => description),
   };
@@ -54,12 +55,10 @@ function breakingItems(changelog) {
   return items.filter((item) => item.includes('**breaking**'));
 }
 
-function coordinatesIn(item) {
-  return [...item.matchAll(/`([^`]+)`/g)].map(([, quoted]) => quoted).filter((quoted) => COORDINATE.test(quoted));
-}
-
-// What is wrong between these breaking changes and that changelog: a line for each thing, saying what to do.
-function complaints(breaking, changelog) {
+// What is wrong between these changes and that changelog: a line for each thing, saying what to do.
+function complaints({ breaking, types }, changelog) {
+  const isCoordinate = (quoted) => types.has(quoted) || MEMBER_OR_DIRECTIVE.test(quoted);
+  const coordinatesIn = (item) => [...item.matchAll(/`([^`]+)`/g)].map(([, quoted]) => quoted).filter(isCoordinate);
   const items = breakingItems(changelog);
   const named = new Set(items.flatMap(coordinatesIn));
   const broken = new Set(breaking.map(({ coordinate }) => coordinate));
