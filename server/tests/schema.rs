@@ -45,7 +45,7 @@ fn what_has_no_description_is_found_wherever_it_stands() {
 }
 
 /// What a document describes: types, fields, arguments and enum values, by their coordinates. The schema block is left out,
-/// since graphql_client stumbles over a description there; and directives, which are GraphQL's own.
+/// since `graphql_client` stumbles over a description there; and directives, which are GraphQL's own.
 #[derive(Default)]
 struct Descriptions {
     looked_at: usize,
@@ -77,7 +77,7 @@ impl Descriptions {
             TypeKind::Object(object) => self.look_at_fields(name, &object.fields),
             TypeKind::Interface(interface) => self.look_at_fields(name, &interface.fields),
             TypeKind::InputObject(input) => {
-                self.look_at_inputs(&input.fields, |field| format!("{name}.{field}"))
+                self.look_at_inputs(&input.fields, |field| format!("{name}.{field}"));
             }
             TypeKind::Enum(values) => {
                 for value in &values.values {

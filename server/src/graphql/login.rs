@@ -84,7 +84,7 @@ pub enum CodeChannel {
 /// How a login stands. Every answer and every event shows the whole of it.
 #[derive(Clone, SimpleObject)]
 pub struct LoginStatus {
-    /// Grows with every change of this login: of two statuses, the one with the higher number is newer. Drop the other.
+    /// Grows with every change of this login: of two statuses, the one with the higher number is newer. Drop the older.
     sequence: i32,
     /// How far the login has come.
     state: LoginState,
