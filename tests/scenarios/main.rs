@@ -18,6 +18,7 @@ mod flood;
 mod guessed_codes;
 mod guesses;
 mod input;
+mod older_client;
 mod outage;
 mod passwords;
 mod published_clients;

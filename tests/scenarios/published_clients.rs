@@ -1,5 +1,6 @@
 //! Published programs, unchanged. Authy's client libraries against the sandbox: what they take for Authy, is Authy enough.
 //! The audits of `graphql-http` and the client `graphql-ws` against the service: what they take for GraphQL, frontends do.
+//! `@graphql-eslint` and the reference implementation of GraphQL against the schema: whether it is clean, and what it breaks.
 //!
 //! `tests/published-clients/install` puts them into the target folder; what each is asked is in the files beside it.
 
@@ -9,7 +10,7 @@ use std::{
     process::Stdio,
 };
 
-use harness::{Database, World, require};
+use harness::{Database, World, report, require};
 use tokio::process::Command;
 
 /// Where `install` has put what a list names: `published-clients`, in the target folder that this test was built in.
@@ -41,23 +42,24 @@ async fn interpreter(name: &str) -> Result<(), String> {
     }
 }
 
-/// Runs the checks of one library, and returns how many passed.
+/// Runs the checks of one library against a world, and returns how many passed.
 async fn checks_passed(mut interpreter: Command, file: &str, world: &World) -> u32 {
-    let ended = interpreter
-        .arg(source(file))
+    interpreter
         .env("SERVICE_URL", world.service_address())
         .env("SANDBOX_URL", world.sandbox_address())
-        .env("NO_PROXY", "127.0.0.1")
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output()
-        .await
-        .unwrap();
+        .env("NO_PROXY", "127.0.0.1");
+    checks_told(interpreter, file).await.0
+}
+
+/// Runs checks. Returns how many passed, and what they told before.
+async fn checks_told(mut interpreter: Command, file: &str) -> (u32, String) {
+    let ended = interpreter.arg(source(file)).stdin(Stdio::null()).kill_on_drop(true).output().await.unwrap();
     let (output, log) = (String::from_utf8(ended.stdout).unwrap(), String::from_utf8(ended.stderr).unwrap());
     assert!(ended.status.success(), "{output}{log}");
-    let last = output.lines().last().unwrap_or_default();
+    let (told, last) = output.trim_end().rsplit_once('\n').unwrap_or(("", output.trim_end()));
     let passed = last.strip_suffix(" checks passed").and_then(|number| number.parse().ok());
-    passed.unwrap_or_else(|| panic!("it ended without a count: {output}{log}"))
+    let passed = passed.unwrap_or_else(|| panic!("it ended without a count: {output}{log}"));
+    (passed, told.to_owned())
 }
 
 /// Node with the libraries, where there is one.
@@ -123,5 +125,22 @@ async fn the_node_library_graphql_ws_watches_a_login_to_its_end() {
         let world = World::new(Database::Sqlite).await;
         let passed = checks_passed(node, "check_graphql_ws.js", &world).await;
         assert!(passed >= 15, "only {passed} checks");
+    }
+}
+
+#[tokio::test]
+async fn the_schema_is_clean_under_graphql_eslint() {
+    if let Some(node) = node().await {
+        let (passed, _) = checks_told(node, "check_graphql_eslint.js").await;
+        assert!(passed >= 18, "only {passed} checks");
+    }
+}
+
+#[tokio::test]
+async fn the_changelog_names_what_breaks_in_the_schema_and_nothing_else() {
+    if let Some(node) = node().await {
+        let (passed, told) = checks_told(node, "check_breaking_changes.js").await;
+        assert!(passed >= 10, "only {passed} checks");
+        told.lines().for_each(report);
     }
 }

@@ -17,39 +17,40 @@ use crate::{
     model::LoginToken,
 };
 
-/// A code that a person typed.
+/// A code that a person typed, and the login that it is for.
 #[derive(InputObject)]
 pub struct VerifyTokenInput {
-    /// The login's secret handle.
+    /// The login's secret handle, as `signup` or `login` gave it.
     login_token: String,
-    /// Six to eight digits; blanks and hyphens between them are allowed.
+    /// Six to eight digits; blanks and hyphens between them are allowed. Send it as it was typed.
     code: String,
 }
 
-/// A code that a person asks for.
+/// Another code that a person asks for, and the login that it is for.
 #[derive(InputObject)]
 pub struct ResendTokenInput {
-    /// The login's secret handle.
+    /// The login's secret handle, as `signup` or `login` gave it.
     login_token: String,
-    /// How it should travel. Without: by text message. `APP` tells the person to open their app, or sends a text message
-    /// where they have none.
+    /// How it should reach the person. Without: by text message. `APP` has the app show it, or sends a text message where
+    /// there is no app: `status.codeChannel` tells which it was.
     channel: Option<CodeChannel>,
 }
 
 /// What became of `verifyToken`.
 #[derive(SimpleObject)]
 pub struct VerifyTokenPayload {
-    /// How the login stands now: `APPROVED` with a session where the code was right. Null where nobody knows the login
-    /// token.
+    /// How the login stands now: `APPROVED` with a session where the code was right, or `FAILED` where it was right and the
+    /// email of a signup has a user already. Null where nobody knows the login token.
     status: Option<LoginStatus>,
-    /// What is wrong. Empty where all is well.
+    /// What is wrong. Empty where the code was right.
     errors: Vec<VerifyTokenError>,
 }
 
 /// What became of `resendToken`.
 #[derive(SimpleObject)]
 pub struct ResendTokenPayload {
-    /// How the login stands now; `codeChannel` tells how the code travels. Null where nobody knows the login token.
+    /// How the login stands now; `codeChannel` tells how the code reaches the person. Null where nobody knows the login
+    /// token.
     status: Option<LoginStatus>,
     /// What is wrong. Empty where a code is on its way.
     errors: Vec<ResendTokenError>,
@@ -61,11 +62,12 @@ pub struct CodeMutation;
 
 #[Object]
 impl CodeMutation {
-    /// Signs the person in where the code is right. On a login that is approved already, the answer is the same again.
+    /// Has a code judged that the person typed, and signs them in where it is right. Any code of their phone's will do while
+    /// the login is not over, also while a push is open. On a login that is approved already, the answer is the same again.
     async fn verify_token(
         &self,
         context: &Context<'_>,
-        input: VerifyTokenInput,
+        #[graphql(desc = "The code, and the login that it is for.")] input: VerifyTokenInput,
     ) -> Result<VerifyTokenPayload> {
         let handover = Handover::of(context)?;
         let Ok(token) = LoginToken::parse(&input.login_token) else {
@@ -81,12 +83,12 @@ impl CodeMutation {
         }
     }
 
-    /// Sends another code: one in 30 seconds for one login, and not without end to one phone, unless the service is set
-    /// otherwise. An open push stays open.
+    /// Sends a code, the first or another: one in 30 seconds for one login, unless the service is set otherwise, and not
+    /// without end to one phone. An open push stays open.
     async fn resend_token(
         &self,
         context: &Context<'_>,
-        input: ResendTokenInput,
+        #[graphql(desc = "The login, and how the code should reach the person.")] input: ResendTokenInput,
     ) -> Result<ResendTokenPayload> {
         let handover = Handover::of(context)?;
         let Ok(token) = LoginToken::parse(&input.login_token) else {

@@ -47,13 +47,13 @@ macro_rules! payload_errors {
         $(#[$doc])*
         #[derive(Clone, Debug, SimpleObject)]
         pub struct $error {
-            /// What went wrong, for programs. New codes may come: treat one that you do not know by its message.
+            /// What went wrong, for programs. New codes may come: where you do not know one, show the message.
             pub code: $code,
-            /// What went wrong, for people. May be shown as it is; its wording may change.
+            /// What went wrong, for people, in English. May be shown as it is; its wording may change.
             pub message: String,
-            /// The path of the input field that it is about, such as `input.email`; null where it is about none.
+            /// The path of the input field that it is about, such as `input.email`: show it there. Null where it is about none.
             pub field: Option<String>,
-            /// After how many seconds trying again makes sense; null where waiting alone does not help.
+            /// After how many seconds trying again makes sense. Null where waiting alone does not help, or nobody knows how long.
             pub retry_after_seconds: Option<i32>,
             $($(#[$extra_doc])* pub $extra: $kind,)*
         }
@@ -61,13 +61,13 @@ macro_rules! payload_errors {
 }
 
 payload_errors! {
-    /// Why a signup was not begun, or not as it should.
+    /// Why a signup was not begun or, beside a `loginToken`, why the phone has neither a push nor a code.
     SignupError(SignupErrorCode) {}
-    /// Why a login was not begun, or not as it should.
+    /// Why a login was not begun or, beside a `loginToken`, why the phone has neither a push nor a code.
     LoginError(LoginErrorCode) {}
     /// Why a code did not sign the person in.
     VerifyTokenError(VerifyTokenErrorCode) {
-        /// How many more codes this login will have judged; null where that is not known.
+        /// How many more codes this login will have judged before it is over. Null where nobody knows the login token.
         tries_left: Option<i32>,
     }
     /// Why no other code was sent.
@@ -77,28 +77,28 @@ payload_errors! {
 /// What can go wrong with `signup`.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 pub enum SignupErrorCode {
-    /// The email is no email address.
+    /// What was typed is no email address.
     InvalidEmail,
     /// The name is empty, longer than 100 characters, or holds control characters.
     InvalidName,
-    /// There is no such calling code.
+    /// No country has this calling code.
     InvalidCountryCode,
-    /// The phone is no number of that country.
+    /// The phone is no number of that country, or one that charges whoever calls it.
     InvalidPhone,
-    /// The password is too short, too long or holds a NUL character.
+    /// The password has fewer than 8 or more than 128 characters, or holds a NUL character: `message` says which.
     InvalidPassword,
-    /// The password is on the list of common ones.
+    /// The password is one of those that are guessed first. Ask for another.
     CommonPassword,
-    /// This phone cannot be used: the provider of the second factor will not serve it, or (with `input.countryCode` as the
-    /// field) this service does not serve its country.
+    /// This phone cannot be used, and trying again does not help: the provider of pushes and codes will not serve it, or
+    /// (with `input.countryCode` as the field) this service does not serve its country.
     ProviderRefused,
-    /// The provider of the second factor cannot be asked just now. With a `loginToken`: ask for a code by
-    /// `resendToken` later. Without: sign up again later.
+    /// The provider of pushes and codes cannot be asked just now. With a `loginToken`: ask for a code by `resendToken`
+    /// in a moment. Without: sign up again in a moment.
     ProviderUnavailable,
-    /// Too often. With a `loginToken`: no more codes are sent just now, and `resendToken` sends one after
+    /// Too often. With a `loginToken`: no code is sent just now, and `resendToken` sends one after
     /// `retryAfterSeconds`. Without: sign up again after them.
     RateLimited,
-    /// Too many people at once. Wait for `retryAfterSeconds`.
+    /// Too many people at once. Nothing was begun: try the same again after `retryAfterSeconds`.
     Busy,
 }
 
@@ -107,28 +107,29 @@ pub enum SignupErrorCode {
 pub enum LoginErrorCode {
     /// The email or the password is wrong. Which of them is never told.
     WrongCredentials,
-    /// The provider of the second factor cannot be asked just now. With a `loginToken`: ask for a code by
-    /// `resendToken` later. Without: log in again later.
+    /// The provider of pushes and codes cannot be asked just now. With a `loginToken`: ask for a code by `resendToken`
+    /// in a moment; the password need not be typed again. Without: log in again in a moment.
     ProviderUnavailable,
-    /// Too often. With a `loginToken`: no more codes are sent just now, and `resendToken` sends one after
+    /// Too often. With a `loginToken`: no code is sent just now, and `resendToken` sends one after
     /// `retryAfterSeconds`; the code that an app shows is taken all the while. Without: log in again after them.
     RateLimited,
-    /// Too many people at once. Wait for `retryAfterSeconds`.
+    /// Too many people at once. Nothing was begun: try the same again after `retryAfterSeconds`.
     Busy,
 }
 
 /// What can go wrong with `verifyToken`.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 pub enum VerifyTokenErrorCode {
-    /// It is not the code. A code that is not six to eight digits takes no try.
+    /// It is not the code, and it took a try: `triesLeft` counts them. What is not six to eight digits takes none.
     InvalidCode,
-    /// The code was right, but has been used. Wait for the next one or ask for another.
+    /// The code was right, but has been used already. It took a try. Wait until the app shows the next one, or ask for
+    /// another.
     CodeAlreadyUsed,
-    /// Nobody knows this login token (any more). Begin again.
+    /// Nobody knows this login token, or no longer. Begin again.
     LoginNotFound,
     /// The login is over; `status` says how. Begin again.
     LoginOver,
-    /// The provider of the second factor cannot be asked just now.
+    /// The provider of the codes gave no answer. Try again in a moment; `triesLeft` tells whether it took a try.
     ProviderUnavailable,
     /// Too many codes at once, or too many wrong ones for this phone, over all its logins. The code was not judged: wait for
     /// `retryAfterSeconds`, or approve a push. Where the login is over by then, begin another after them.
@@ -138,15 +139,15 @@ pub enum VerifyTokenErrorCode {
 /// What can go wrong with `resendToken`.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 pub enum ResendTokenErrorCode {
-    /// Nobody knows this login token (any more). Begin again.
+    /// Nobody knows this login token, or no longer. Begin again.
     LoginNotFound,
     /// The login is over; `status` says how. Begin again.
     LoginOver,
     /// Another code cannot be sent yet. Wait for `retryAfterSeconds`.
     TooSoon,
-    /// Codes cannot travel this way to this phone. Try another channel.
+    /// Codes cannot reach this phone this way. Offer another channel.
     ChannelUnavailable,
-    /// The provider of the second factor cannot be asked just now.
+    /// The provider of the codes gave no answer. Try again in a moment.
     ProviderUnavailable,
     /// Too often, for this login or for others of the same phone. Wait for `retryAfterSeconds`; where the login is over by
     /// then, begin another after them. A code that an app shows is taken all the while.

@@ -15,31 +15,33 @@ use crate::{
     users::{CheckError, Credential, PasswordError, Recognised},
 };
 
-/// Where a login stands.
+/// Where a login stands. More may come: where you do not know one, go by `nextStep`.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 #[graphql(remote = "model::LoginState")]
 pub enum LoginState {
     /// It waits for the phone or a code: `nextStep` says for which.
     Pending,
-    /// Signed in: `session` holds the token. The end.
+    /// Signed in, with a `session`. The end.
     Approved,
-    /// The phone said no. A code may still be typed; `resendToken` sends one.
+    /// The person, or whoever holds their phone, pressed Deny. Not the end: a code may still be typed, and `resendToken`
+    /// sends one.
     Denied,
-    /// Nobody countersigned in time. The end: begin again.
+    /// Neither an approval nor a right code came in time. The end: begin again.
     Expired,
     /// It ended otherwise; `failure` says why. The end: begin again.
     Failed,
 }
 
-/// What the person does next.
+/// What the person does next: what to show them.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 #[graphql(remote = "model::LoginStep")]
 pub enum LoginStep {
-    /// Approve the push on their phone, after comparing the number. Show `matchNumber`, and wait.
+    /// Approve the push on their phone, after comparing the number. Show `matchNumber`, and wait. A code that they type is
+    /// taken as well.
     ApproveOnPhone,
     /// Type a code. Show a field for it; `codeChannel` tells where the code is found.
     EnterCode,
-    /// Nothing: the login is over. A state is terminal exactly with this.
+    /// Nothing: the login is over, and this is its last status. Go by `state`.
     None,
 }
 
@@ -47,13 +49,13 @@ pub enum LoginStep {
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 #[graphql(remote = "model::LoginPurpose")]
 pub enum LoginPurpose {
-    /// To prove the phone of a new account.
+    /// To prove the phone of a new account, which then exists and is signed in.
     Signup,
-    /// To sign in.
+    /// To sign in with an account.
     Login,
 }
 
-/// Why a login failed.
+/// Why a login is `FAILED`.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 #[graphql(remote = "model::LoginFailure")]
 pub enum LoginFailure {
@@ -61,49 +63,49 @@ pub enum LoginFailure {
     TooManyWrongCodes,
     /// The person gave up, by `cancelLogin`.
     Cancelled,
-    /// A signup whose email has a user already. They may log in instead.
+    /// A signup whose email has a user already; told only now that its phone is proven. They may log in instead.
     EmailTaken,
-    /// The phone said no, and this service makes that final.
+    /// The person, or whoever holds their phone, pressed Deny, on a service that makes that final.
     Denied,
 }
 
-/// How a code travels.
+/// How a code reaches a person.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 #[graphql(remote = "model::CodeChannel")]
 pub enum CodeChannel {
-    /// By text message.
+    /// In a text message.
     Sms,
-    /// The app on the phone shows it; the person opens the app.
+    /// The app on their phone shows it, and nothing is sent: tell them to open it.
     App,
-    /// By a call.
+    /// In a call, which reads it out.
     Voice,
 }
 
 /// How a login stands. Every answer and every event shows the whole of it.
 #[derive(Clone, SimpleObject)]
 pub struct LoginStatus {
-    /// Grows with every change of this login: of two statuses, the one with the higher number is newer.
+    /// Grows with every change of this login: of two statuses, the one with the higher number is newer. Drop the older.
     sequence: i32,
-    /// Where the login stands.
+    /// How far the login has come.
     state: LoginState,
-    /// What the person does next.
+    /// What the person does next: what to show them.
     next_step: LoginStep,
     /// What the login is for.
     purpose: LoginPurpose,
-    /// Why it failed. With `FAILED` only.
+    /// Why it failed. With `FAILED` only; null otherwise.
     failure: Option<LoginFailure>,
-    /// Two digits that the push shows too. A person who sees another number there should deny: it is not their login. Null
-    /// where there is no push.
+    /// Two digits that the push shows too: show them. A person who sees another number on their phone should deny, for that
+    /// is not their login. Null where there is no push.
     match_number: Option<String>,
-    /// How the last code travelled. Null as long as none was sent.
+    /// How the last code reached the person. Null as long as there was none.
     code_channel: Option<CodeChannel>,
     /// When this was told, by the service's clock. Count the instants below down from here: the clock of a browser may be wrong.
     told_at: DateTime<Utc>,
-    /// When the login expires if nobody countersigns.
+    /// When the login becomes `EXPIRED`, unless it is over by then.
     expires_at: DateTime<Utc>,
-    /// Not before then `resendToken` sends another code. Null when the login is over.
+    /// Not before then `resendToken` sends a code: offer it from then on. Null when the login is over.
     resend_available_at: Option<DateTime<Utc>>,
-    /// The session that it opened. With `APPROVED` only: the same one, however often it is read.
+    /// The session that it opened. With `APPROVED` only, and null otherwise: the same one, however often it is read.
     session: Option<Session>,
 }
 
@@ -134,15 +136,16 @@ pub struct LoginInput {
     email: String,
     /// Their password.
     password: String,
-    /// What `Session.deviceToken` said when somebody last signed in in this browser. It replaces neither the password nor
-    /// the phone; it only spares people who have been here before the pauses that others' guesses cause.
+    /// What `Session.deviceToken` said when this person last signed in in this browser; left out where they never have. It
+    /// replaces neither the password nor the phone: it only spares people who have been here before the pauses that
+    /// others' guesses cause. One that is not known (any more) does no harm.
     device_token: Option<String>,
 }
 
 /// Which login is given up.
 #[derive(InputObject)]
 pub struct CancelLoginInput {
-    /// The login's secret handle.
+    /// The login's secret handle, as `signup` or `login` gave it.
     login_token: String,
 }
 
@@ -150,11 +153,12 @@ pub struct CancelLoginInput {
 #[derive(SimpleObject)]
 pub struct LoginPayload {
     /// The secret handle of the login: for `loginStatus`, `verifyToken`, `resendToken` and `cancelLogin`. Keep it as
-    /// safe as a session token. Null where no login was begun.
+    /// safe as a session token, which it leads to. It is known until `expiresAt`, and for two minutes after the end, but no
+    /// longer than the session lasts. Null where no login was begun.
     login_token: Option<String>,
     /// How the login stands. Null where none was begun.
     status: Option<LoginStatus>,
-    /// What is wrong. Empty where all is well.
+    /// What is wrong. Empty where the phone has a push or a code.
     errors: Vec<LoginError>,
 }
 
@@ -171,13 +175,14 @@ pub struct LoginQuery;
 
 #[Object]
 impl LoginQuery {
-    /// How a login stands, for those whom a proxy denies WebSockets. Null where nobody knows the login token (any
-    /// more). Not by GET: the token must not stand in a URL.
+    /// How a login stands now. Follow the subscription of this name instead, unless a proxy denies WebSockets: then ask
+    /// every few seconds. Null where nobody knows the login token, or no longer. Not by GET: the token must not stand in a
+    /// URL.
     #[graphql(guard = "NotInUrl")]
     async fn login_status(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The login's secret handle.")] login_token: String,
+        #[graphql(desc = "The login's secret handle, as `signup` or `login` gave it.")] login_token: String,
     ) -> Result<Option<LoginStatus>> {
         let Ok(token) = LoginToken::parse(&login_token) else {
             return Ok(None);
@@ -195,8 +200,13 @@ pub struct LoginMutation;
 
 #[Object]
 impl LoginMutation {
-    /// Begins a login: checks the password, then asks the phone, by push or else with a code.
-    async fn login(&self, context: &Context<'_>, input: LoginInput) -> Result<LoginPayload> {
+    /// Begins a login: checks the password, then asks the phone, by push or else with a code. Nobody is signed in yet: show
+    /// what `status.nextStep` says, and follow `loginStatus`.
+    async fn login(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Who logs in.")] input: LoginInput,
+    ) -> Result<LoginPayload> {
         let api = api(context)?;
         let origin = origin(context);
         let credential = Credential {
@@ -223,11 +233,11 @@ impl LoginMutation {
         }
     }
 
-    /// Ends a login because the person gave up. One that is over stays as it is.
+    /// Ends a login because the person gave up; approving its push does nothing any more. One that is over stays as it is.
     async fn cancel_login(
         &self,
         context: &Context<'_>,
-        input: CancelLoginInput,
+        #[graphql(desc = "Which login.")] input: CancelLoginInput,
     ) -> Result<CancelLoginPayload> {
         let Ok(token) = LoginToken::parse(&input.login_token) else {
             return Ok(CancelLoginPayload { status: None });

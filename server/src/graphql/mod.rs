@@ -12,7 +12,7 @@ pub mod session;
 pub mod user;
 pub mod watch;
 
-use async_graphql::{Context, Guard, MergedObject, Schema, SchemaBuilder};
+use async_graphql::{Context, Guard, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 use chrono::{DateTime, Utc};
 
 pub use error::coded;
@@ -50,7 +50,9 @@ pub struct Api {
 #[derive(Default, MergedObject)]
 pub struct Query(user::UserQuery, login::LoginQuery);
 
-/// What can be done.
+/// What can be done. What people and programs can act on is in a payload's `errors`; GraphQL's own errors are for requests
+/// that are wrong and for faults of the service. One operation asks for one of `signup`, `login`, `verifyToken` and
+/// `resendToken`, once.
 #[derive(Default, MergedObject)]
 pub struct Mutation(user::SignupMutation, login::LoginMutation, code::CodeMutation, session::SessionMutation);
 
@@ -68,7 +70,7 @@ pub fn schema(api: Api, introspection: bool) -> ApiSchema {
 /// The schema in GraphQL's schema definition language, as it stands in `schema.graphql`.
 #[must_use]
 pub fn sdl() -> String {
-    let mut sdl = builder().finish().sdl();
+    let mut sdl = builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by());
     sdl.push('\n');
     sdl
 }
@@ -78,7 +80,7 @@ fn builder() -> SchemaBuilder<Query, Mutation, watch::Subscription> {
         .limit_depth(MAX_DEPTH)
         .limit_complexity(MAX_COMPLEXITY)
         .override_output_type_description::<DateTime<Utc>>(
-            "An instant in RFC 3339: `2026-11-22T10:00:00.123456+00:00`.",
+            "An instant in RFC 3339, in UTC, to the microsecond at most: `2026-11-22T10:00:00.123456+00:00`.",
         )
 }
 

@@ -22,7 +22,7 @@ pub struct Session {
     /// What this browser is known by from now on. Keep one for each `user.id`, in place of an older one, beyond the session,
     /// and present it as `LoginInput.deviceToken`. It signs nobody in. A secret all the same.
     device_token: String,
-    /// When the session ends by itself.
+    /// When the session ends by itself. Using it does not put that off.
     expires_at: DateTime<Utc>,
     /// Who is signed in.
     user: User,
@@ -73,7 +73,7 @@ pub struct LogoutPayload {
 /// What became of `forgetDevices`.
 #[derive(Debug, SimpleObject)]
 pub struct ForgetDevicesPayload {
-    /// How many devices are no longer known. Zero where nobody was signed in.
+    /// How many browsers are no longer known. Zero where nobody was signed in.
     forgotten: i32,
 }
 
@@ -99,7 +99,7 @@ impl SessionMutation {
     }
 
     /// Forgets all browsers in which the user has signed in, this one included: their device tokens say nothing any more.
-    /// For somebody who has lost one. Sessions go on.
+    /// For somebody who has lost one. Sessions go on: `logout` ends one.
     async fn forget_devices(&self, context: &Context<'_>) -> Result<ForgetDevicesPayload> {
         let Some(signed_in) = signed_in(context) else {
             return Ok(ForgetDevicesPayload { forgotten: 0 });

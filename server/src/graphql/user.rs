@@ -20,7 +20,7 @@ use crate::{
 /// A person's account.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct User {
-    /// Never changes, and is no secret.
+    /// What other services may know the person by: it never changes, is nobody else's, and is no secret.
     id: ID,
     /// What the person calls themselves.
     full_name: String,
@@ -28,7 +28,7 @@ pub struct User {
     email: String,
     /// The calling code of their phone, digits only: `1`, `44`.
     country_code: String,
-    /// Their phone with all but the last two digits hidden, to be recognised by its owner.
+    /// The last two digits of their phone behind dots, to be recognised by its owner: `•••• 23`.
     masked_phone: String,
     /// When the account came to be: when the phone was proven.
     created_at: DateTime<Utc>,
@@ -52,13 +52,14 @@ impl From<&model::User> for User {
 pub struct SignupInput {
     /// What they call themselves: 1 to 100 characters.
     full_name: String,
-    /// Their email address. Upper and lower case are the same.
+    /// Their email address, to log in with. Upper and lower case are the same.
     email: String,
-    /// The calling code of their phone: `1`, `44`, a leading `+` is allowed.
+    /// The calling code of their phone's country: `1`, `44`; a leading `+` is allowed.
     country_code: String,
-    /// Their phone as one writes it in that country; blanks, dots and hyphens are allowed. Pushes and codes go there.
+    /// Their phone as one writes it in that country, or with its calling code; blanks, dots and hyphens are allowed.
+    /// Pushes and codes go there.
     phone: String,
-    /// Their password: 8 to 128 characters, none of the common ones.
+    /// The password that they choose: 8 to 128 characters of any kind, and not one of the common ones.
     password: String,
 }
 
@@ -66,11 +67,12 @@ pub struct SignupInput {
 #[derive(SimpleObject)]
 pub struct SignupPayload {
     /// The secret handle of the login that proves the phone: for `loginStatus`, `verifyToken`, `resendToken` and
-    /// `cancelLogin`. Keep it as safe as a session token. Null where no login was begun.
+    /// `cancelLogin`. Keep it as safe as a session token, which it leads to. It is known until `expiresAt`, and for two
+    /// minutes after the end, but no longer than the session lasts. Null where no login was begun.
     login_token: Option<String>,
     /// How that login stands. Null where none was begun.
     status: Option<LoginStatus>,
-    /// What is wrong, all of it at once. Empty where all is well.
+    /// What is wrong, with all fields at once. Empty where the phone has a push or a code.
     errors: Vec<SignupError>,
 }
 
@@ -93,10 +95,14 @@ pub struct SignupMutation;
 
 #[Object]
 impl SignupMutation {
-    /// Begins a login with purpose `SIGNUP`: the phone is asked to approve a push or to receive a code. The user exists
-    /// once the phone is proven. An email that has a user already looks the same; only who proves the phone is told, by
-    /// `FAILED` with `EMAIL_TAKEN`.
-    async fn signup(&self, context: &Context<'_>, input: SignupInput) -> Result<SignupPayload> {
+    /// Begins a login with purpose `SIGNUP`: the phone gets a push to approve, or a code to type here. The user exists, and
+    /// is signed in, once that has proven the phone: show what `status.nextStep` says, and follow `loginStatus`. An email
+    /// that has a user already looks the same; only who proves the phone is told, by `FAILED` with `EMAIL_TAKEN`.
+    async fn signup(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "Who signs up.")] input: SignupInput,
+    ) -> Result<SignupPayload> {
         let api = api(context)?;
         let origin = origin(context);
         let form = SignupForm {

@@ -11,19 +11,20 @@ use super::{
 };
 use crate::model::LoginToken;
 
-/// What can be followed.
+/// What can be followed, over a WebSocket that speaks `graphql-transport-ws`.
 pub struct Subscription;
 
-/// What can be followed.
+/// What can be followed, over a WebSocket that speaks `graphql-transport-ws`.
 #[async_graphql::Subscription]
 impl Subscription {
     /// How a login stands: at once, then after each change (close ones may merge; `sequence` only grows), until it is
     /// over. A client that lost its connection subscribes again and has missed nothing. An end without
-    /// `nextStep: NONE` means: subscribe again. An unknown login token is an error with the code `LOGIN_NOT_FOUND`.
+    /// `nextStep: NONE` means: subscribe again. A login token that nobody knows, or no longer, is an error with
+    /// `LOGIN_NOT_FOUND` as its `extensions.code`.
     async fn login_status(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The login's secret handle.")] login_token: String,
+        #[graphql(desc = "The login's secret handle, as `signup` or `login` gave it.")] login_token: String,
     ) -> Result<impl Stream<Item = Result<LoginStatus>> + 'static> {
         let not_found = || coded("LOGIN_NOT_FOUND", "Nobody knows this login token (any more).");
         let token = LoginToken::parse(&login_token).map_err(|_| not_found())?;
