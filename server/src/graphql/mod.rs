@@ -16,7 +16,9 @@ use async_graphql::{Context, Guard, MergedObject, SDLExportOptions, Schema, Sche
 use chrono::{DateTime, Utc};
 
 pub use error::coded;
-pub use request::{ClientAddress, CookieChange, CookieSlot, RequestId, TokenDelivery, Transport};
+pub use request::{
+    ClientAddress, CookieChange, CookieSlot, RequestId, SessionToken, TokenDelivery, Transport,
+};
 
 use crate::{
     logins::{Logins, Origin},

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use crate::model::SessionToken;
+pub use crate::model::SessionToken;
 
 /// What an operation came over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

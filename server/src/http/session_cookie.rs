@@ -104,7 +104,7 @@ mod tests {
     };
 
     use super::{CookieChange, CookieSlot, HttpSettings, SessionTransport, write};
-    use crate::model::SessionToken;
+    use crate::graphql::SessionToken;
 
     const OURS: &str = "https://login.example.com";
     const APP: &str = "https://app.example.com";
