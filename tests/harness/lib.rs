@@ -7,6 +7,7 @@
 #![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a harness fails by panicking")]
 
 mod balancer;
+mod browser;
 mod callback;
 mod database;
 mod fleet;
@@ -20,6 +21,7 @@ mod scene;
 mod settings;
 mod world;
 
+pub use browser::{Browser, Visitor, Window};
 pub use callback::Callback;
 pub use database::Database;
 pub use fleet::{Fleet, FleetBuilder};

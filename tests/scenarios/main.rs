@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "scenarios fail by panicking")]
 
+mod browser;
 mod callback;
 mod code;
 mod commands;
@@ -20,6 +21,7 @@ mod guesses;
 mod input;
 mod older_client;
 mod outage;
+mod pages;
 mod passwords;
 mod published_clients;
 mod pumping;

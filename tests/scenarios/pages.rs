@@ -1,0 +1,298 @@
+//! The login pages and the phone, in a real browser: two windows, as a person has them side by side.
+
+use std::time::Duration;
+
+use harness::{Browser, Database, Person, Window, World, on_both_databases, report};
+use serde_json::json;
+
+/// Somebody's two windows: the login pages, and the phone.
+struct Desk {
+    page: Window,
+    phone: Window,
+}
+
+impl Desk {
+    async fn at(browser: &Browser, world: &World) -> Self {
+        let (service, sandbox) = (world.service_address(), world.sandbox_address());
+        let visitor = browser.visitor(&[service, sandbox]).await;
+        let (page, phone) = (visitor.open(service).await, visitor.open(sandbox).await);
+        phone.see("[data-live=true]").await;
+        page.come_to_front().await;
+        Self { page, phone }
+    }
+
+    async fn view(&self, name: &str) {
+        self.page.see(&format!("[data-view={name}]")).await;
+    }
+
+    /// Fills in the form and sends it.
+    async fn sign_up(&self, world: &World, person: &Person) {
+        world.plant(person);
+        self.page.goto(&format!("{}/signup", world.service_address())).await;
+        self.page.fill("#signup-name", &person.full_name).await;
+        self.page.fill("#signup-email", &person.email).await;
+        self.page.choose("#signup-country", "United States (+1)").await;
+        self.page.fill("#signup-phone", &person.phone).await;
+        self.page.fill("#signup-password", &person.password).await;
+        self.page.press("Enter").await;
+    }
+
+    async fn log_in(&self, world: &World, person: &Person) {
+        self.page.goto(&format!("{}/login", world.service_address())).await;
+        self.page.fill("#login-email", &person.email).await;
+        self.page.fill("#login-password", &person.password).await;
+        self.page.click("#login-form [type=submit]").await;
+    }
+
+    /// A finger on the phone, where it shows the number that the page shows.
+    async fn tap(&self, world: &World, action: &str) {
+        self.view("approve").await;
+        let token = self.page.evaluate("sessionStorage.getItem('countersign.login')").await;
+        world.planted.plant("login token", token.as_str().unwrap());
+        let number = self.page.text("#match-number").await;
+        self.phone.read("[data-match-number]", &number).await;
+        self.phone.click(&format!("[data-request] [data-action={action}]")).await;
+    }
+
+    async fn log_out(&self) {
+        self.page.click("#logout").await;
+        self.view("home").await;
+    }
+
+    /// The newest code that a text message brought.
+    async fn code(&self, world: &World) -> String {
+        self.phone.see("[data-message-code]").await;
+        let code =
+            self.phone.evaluate("document.querySelector('[data-message-code]').dataset.messageCode").await;
+        let code = code.as_str().unwrap().to_owned();
+        world.planted.plant("code", &code);
+        code
+    }
+
+    fn assert_clean(&self) {
+        self.page.assert_clean();
+        self.phone.assert_clean();
+    }
+}
+
+/// When a click on Approve happened, and when the account could be seen: by the clock of the machine that both windows share.
+const CLICKED: &str = "new Promise((resolve) => addEventListener('click',
+  () => resolve(performance.timeOrigin + performance.now()), { capture: true, once: true }))";
+const ARRIVED: &str = "new Promise((resolve) => {
+  const account = document.querySelector('[data-view=account]');
+  const look = () => account.checkVisibility() && resolve(performance.timeOrigin + performance.now());
+  new MutationObserver(look).observe(account, { attributes: true });
+  look();
+})";
+
+async fn a_person_signs_up_and_logs_in_with_two_clicks_on_the_phone(database: Database) {
+    let Some(browser) = Browser::launch().await else { return };
+    let (world, person) = (World::new(database).await, Person::new());
+    let desk = Desk::at(&browser, &world).await;
+    desk.sign_up(&world, &person).await;
+    desk.tap(&world, "approve").await;
+    desk.view("account").await;
+    assert_eq!(desk.page.path().await, "/account");
+    desk.page.read("[data-user=email]", &person.email).await;
+    desk.log_out().await;
+
+    desk.log_in(&world, &person).await;
+    desk.view("approve").await;
+    desk.phone.see("[data-request]").await;
+    let (clicked, arrived, ()) =
+        tokio::join!(desk.phone.evaluate(CLICKED), desk.page.evaluate(ARRIVED), desk.tap(&world, "approve"));
+    let took = arrived.as_f64().unwrap() - clicked.as_f64().unwrap();
+    report(&format!("from Approve to the account page, in the browser: {took:.0} ms"));
+    // What says who is signed in, no script can read.
+    let kept = desk.page.evaluate("[document.cookie, sessionStorage.length, location.href]").await;
+    assert_eq!(kept, json!(["", 0, format!("{}/account", world.service_address())]));
+    desk.page.reload().await;
+    desk.page.read("[data-user=fullName]", &person.full_name).await;
+    desk.log_out().await;
+    desk.page.reload().await;
+    desk.view("home").await;
+    desk.assert_clean();
+}
+
+async fn after_a_denial_a_code_signs_in(database: Database) {
+    let Some(browser) = Browser::launch().await else { return };
+    let (world, person) = (World::new(database).await, Person::new());
+    world.sign_up(&person).await;
+    let desk = Desk::at(&browser, &world).await;
+    desk.log_in(&world, &person).await;
+    desk.tap(&world, "deny").await;
+    desk.page.read("#verify-reason", "You denied this login").await;
+    assert_eq!(desk.page.path().await, "/verify");
+    desk.page.click("[data-resend=SMS]").await;
+    desk.page.read("#verify-lead", "text message").await;
+    desk.page.read("#resend-status", "Another code can be sent in").await;
+    let code = desk.code(&world).await;
+    let wrong = format!("{}{}", &code[..6], (code.as_bytes()[6] - b'0' + 1) % 10);
+    desk.page.fill("#verify-code", &wrong).await;
+    desk.page.press("Enter").await;
+    desk.page.read("#verify-code-fault", "This is not the code. 4 tries left.").await;
+    desk.page.fill("#verify-code", &format!("{} {}", &code[..3], &code[3..])).await;
+    desk.page.click("#verify-form [type=submit]").await;
+    desk.view("account").await;
+    desk.assert_clean();
+}
+
+#[tokio::test]
+async fn without_the_app_a_code_is_asked_for_at_once() {
+    let Some(browser) = Browser::launch().await else { return };
+    let (world, person) = (World::new(Database::Sqlite).await, Person::new());
+    world.sign_up(&person).await;
+    let desk = Desk::at(&browser, &world).await;
+    desk.phone.click("#onetouch").await;
+    desk.phone.miss("[data-app-code]").await;
+    desk.log_in(&world, &person).await;
+    desk.page.read("#verify-reason", "cannot approve by a tap").await;
+    desk.page.fill("#verify-code", &desk.code(&world).await).await;
+    desk.page.press("Enter").await;
+    desk.view("account").await;
+    desk.assert_clean();
+}
+
+#[tokio::test]
+async fn a_login_that_nobody_approves_expires_and_is_begun_again() {
+    let Some(browser) = Browser::launch().await else { return };
+    let (world, person) = (World::new(Database::Sqlite).await, Person::new());
+    world.sign_up(&person).await;
+    let desk = Desk::at(&browser, &world).await;
+    desk.log_in(&world, &person).await;
+    desk.view("approve").await;
+    world.advance(Duration::from_mins(11)).await;
+    desk.page.read("#login-form [data-alert]", "Nobody approved in time").await;
+    desk.phone.read("#history", "Expired").await;
+    desk.log_in(&world, &person).await;
+    desk.tap(&world, "approve").await;
+    desk.view("account").await;
+    desk.assert_clean();
+}
+
+#[tokio::test]
+async fn a_reload_in_the_middle_goes_on_where_it_was() {
+    let Some(browser) = Browser::launch().await else { return };
+    let (world, person) = (World::new(Database::Sqlite).await, Person::new());
+    let desk = Desk::at(&browser, &world).await;
+    desk.sign_up(&world, &person).await;
+    desk.view("approve").await;
+    let number = desk.page.text("#match-number").await;
+    desk.page.reload().await;
+    desk.view("approve").await;
+    assert_eq!(desk.page.text("#match-number").await, number);
+    desk.page.click("[data-view=approve] a[href='/verify']").await;
+    desk.view("verify").await;
+    desk.page.reload().await;
+    desk.view("verify").await;
+    desk.page.click("[data-back-to-approve]").await;
+    desk.tap(&world, "approve").await;
+    desk.view("account").await;
+    desk.assert_clean();
+}
+
+#[tokio::test]
+async fn a_lost_connection_in_the_middle_loses_nothing() {
+    let Some(browser) = Browser::launch().await else { return };
+    let (mut world, person) = (World::new(Database::Sqlite).await, Person::new());
+    let desk = Desk::at(&browser, &world).await;
+    desk.sign_up(&world, &person).await;
+    desk.view("approve").await;
+    world.kill_service().await;
+    desk.page.see("#connection").await;
+    desk.phone.see("[data-live=false]").await;
+    world.start_service().await;
+    desk.page.miss("#connection").await;
+    desk.phone.see("[data-live=true]").await;
+    desk.tap(&world, "approve").await;
+    desk.view("account").await;
+    for window in [&desk.page, &desk.phone] {
+        window.forgive("ERR_");
+    }
+    desk.assert_clean();
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_at_its_field_and_what_was_typed_stays() {
+    let Some(browser) = Browser::launch().await else { return };
+    let (world, person) = (World::new(Database::Sqlite).await, Person::new());
+    let desk = Desk::at(&browser, &world).await;
+    let common = Person { password: "iloveyou".to_owned(), phone: "12 34 56".to_owned(), ..person.clone() };
+    desk.sign_up(&world, &common).await;
+    desk.page.read("#signup-password-fault", "Too many people use this password").await;
+    desk.page.read("#signup-phone-fault", "not a phone number").await;
+    let focused = desk.page.evaluate("[document.activeElement.id, document.activeElement.getAttribute('aria-describedby'), document.querySelector('#signup-email').value]").await;
+    assert_eq!(focused, json!(["signup-phone", "signup-phone-fault", person.email]));
+    desk.page.fill("#signup-phone", &person.phone).await;
+    desk.page.fill("#signup-password", &person.password).await;
+    desk.page.press("Enter").await;
+    desk.view("approve").await;
+    desk.page.click("[data-view=approve] [data-cancel]").await;
+    desk.view("login").await;
+    let wrong = Person { password: "not my password".to_owned(), ..person };
+    desk.log_in(&world, &wrong).await;
+    desk.page.read("#login-form [data-alert]", "The email or the password is wrong.").await;
+    desk.assert_clean();
+}
+
+#[tokio::test]
+async fn too_many_wrong_codes_end_it_and_say_so() {
+    let Some(browser) = Browser::launch().await else { return };
+    let world = World::builder(Database::Sqlite).set("WRONG_CODES_PER_LOGIN", "1").start().await;
+    let person = Person::new();
+    world.sign_up(&person).await;
+    let desk = Desk::at(&browser, &world).await;
+    desk.log_in(&world, &person).await;
+    desk.page.click("[data-view=approve] a[href='/verify']").await;
+    desk.page.fill("#verify-code", "0000000").await;
+    desk.page.press("Enter").await;
+    desk.page.read("#login-form [data-alert]", "Too many codes were wrong").await;
+    desk.assert_clean();
+}
+
+#[tokio::test]
+async fn a_request_brings_its_phone_to_hand_unless_another_one_waits() {
+    let Some(browser) = Browser::launch().await else { return };
+    let world = World::new(Database::Sqlite).await;
+    let phone = browser.visitor(&[world.sandbox_address()]).await.open(world.sandbox_address()).await;
+    phone.see("#empty").await;
+    let (ada, grace) = (Person::new(), Person::new());
+    let begun = world.begin_signup(&ada).await;
+    phone.read("[data-request]", &ada.email).await;
+    world.begin_signup(&grace).await;
+    phone.read("#people", &grace.email).await;
+    phone.read("[data-request]", &ada.email).await;
+    // The finger of another program is seen too.
+    world.approve(&ada, &begun.status).await;
+    phone.read("#history", "Approved").await;
+    let other = world.device(&grace).await.authy_id;
+    phone.click(&format!("[data-authy-id='{other}']")).await;
+    phone.read("[data-request]", &grace.email).await;
+    phone.reload().await;
+    phone.read("[data-request]", &grace.email).await;
+    phone.assert_clean();
+}
+
+#[tokio::test]
+async fn who_logs_out_in_one_window_is_out_in_the_other() {
+    let Some(browser) = Browser::launch().await else { return };
+    let (world, person) = (World::new(Database::Sqlite).await, Person::new());
+    let service = world.service_address();
+    let visitor = browser.visitor(&[service, world.sandbox_address()]).await;
+    let desk = Desk::at(&browser, &world).await;
+    desk.sign_up(&world, &person).await;
+    desk.tap(&world, "approve").await;
+    desk.view("account").await;
+    let stranger = visitor.open(&format!("{service}/account")).await;
+    stranger.see("[data-view=login]").await;
+    desk.log_out().await;
+    desk.page.goto(&format!("{service}/account")).await;
+    desk.view("login").await;
+    stranger.assert_clean();
+    desk.assert_clean();
+}
+
+on_both_databases! {
+    a_person_signs_up_and_logs_in_with_two_clicks_on_the_phone,
+    after_a_denial_a_code_signs_in,
+}
