@@ -22,6 +22,17 @@ fn values<'a>(sdl: &'a str, name: &str) -> Vec<&'a str> {
     lines.filter(|line| !line.is_empty()).collect()
 }
 
+/// Where the document tells of an enum: codes of the same name mean different things for different mutations, and each has
+/// its own table. What is no error code may stand anywhere.
+fn section_of<'a>(name: &str, document: &'a str) -> &'a str {
+    let Some(mutation) = name.strip_suffix("ErrorCode") else { return document };
+    let (first, rest) = mutation.split_at(1);
+    let head = format!("\n### `{}{rest}`\n", first.to_lowercase());
+    let (_, section) =
+        document.split_once(&head).unwrap_or_else(|| panic!("docs/FRONTEND.md has no {}", head.trim()));
+    section.split_once("\n#").map_or(section, |(section, _)| section)
+}
+
 #[test]
 fn the_frontend_document_names_every_state_step_failure_and_error_code() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/FRONTEND.md");
@@ -41,15 +52,4 @@ fn the_frontend_document_names_every_state_step_failure_and_error_code() {
     }
     assert!(missing.is_empty(), "docs/FRONTEND.md does not name {missing:?}");
     assert!(found > 30, "only {found} values were looked for");
-}
-
-/// Where the document tells of an enum: codes of the same name mean different things for different mutations, and each has
-/// its own table. What is no error code may stand anywhere.
-fn section_of<'a>(name: &str, document: &'a str) -> &'a str {
-    let Some(mutation) = name.strip_suffix("ErrorCode") else { return document };
-    let (first, rest) = mutation.split_at(1);
-    let head = format!("\n### `{}{rest}`\n", first.to_lowercase());
-    let (_, section) =
-        document.split_once(&head).unwrap_or_else(|| panic!("docs/FRONTEND.md has no {}", head.trim()));
-    section.split_once("\n#").map_or(section, |(section, _)| section)
 }
