@@ -1,9 +1,10 @@
 //! What holds the house together: the directions of imports, the published schema, the settings, the contract of
-//! storage, and what the wire may cost.
+//! storage, what the wire may cost, and what people who build on the schema are told.
 
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod countries;
+mod frontend;
 mod layers;
 mod schema;
 // Without it there are fewer settings than `.env.sample` names.
