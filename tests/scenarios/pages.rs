@@ -292,6 +292,18 @@ async fn who_logs_out_in_one_window_is_out_in_the_other() {
     desk.assert_clean();
 }
 
+#[tokio::test]
+async fn graphiql_says_in_one_line_that_its_cdn_is_not_there() {
+    let Some(browser) = Browser::launch().await else { return };
+    let world = World::new(Database::Sqlite).await;
+    let visitor = browser.visitor(&[world.service_address(), "https://unpkg.com:443"]).await;
+    let window = visitor.open(&format!("{}/graphql", world.service_address())).await;
+    assert_eq!(window.text("body").await.lines().filter(|line| !line.is_empty()).count(), 1);
+    window.read("#offline", "unpkg.com, which is not there").await;
+    window.forgive("ERR_NAME_NOT_RESOLVED");
+    window.assert_clean();
+}
+
 on_both_databases! {
     a_person_signs_up_and_logs_in_with_two_clicks_on_the_phone,
     after_a_denial_a_code_signs_in,

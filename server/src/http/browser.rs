@@ -2,12 +2,6 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-/// What GraphiQL's page may load: itself from its CDN; and it may talk to this service alone.
-pub(super) const GRAPHIQL_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline' https://unpkg.com; \
-                                          style-src 'unsafe-inline' https://unpkg.com; \
-                                          font-src data: https://unpkg.com; img-src data: https://unpkg.com; \
-                                          connect-src 'self'; worker-src blob:; frame-ancestors 'none'";
-
 /// Tells a browser to keep nothing, guess nothing, frame nothing and run nothing; a page brings a policy of its own, and what
 /// everybody is given alike may be kept (OWASP, HTTP Headers and REST Security cheat sheets).
 pub(super) fn protect(headers: &mut HeaderMap, strict_transport: bool) {

@@ -8,7 +8,7 @@ use axum::{
     body::Body,
     extract::{Extension, Query, Request, State},
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
-    response::{Html, IntoResponse as _, Response},
+    response::{IntoResponse as _, Response},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 use tracing::Instrument as _;
@@ -17,9 +17,9 @@ use super::{
     accept::{AnswerMedia, wants_page},
     answer::{self, Outcome},
     body::{self, BodyError},
-    browser,
     client_address::ClientAddress,
     execution::Transport,
+    graphiql,
     operation::{Operation, Parameters},
     origin,
     request_id::{RequestId, log_panic},
@@ -201,8 +201,7 @@ fn map<Map: DeserializeOwned>(json: Option<String>) -> serde_json::Result<Option
 
 fn page(is_on: bool) -> Response {
     if is_on {
-        let policy = [(header::CONTENT_SECURITY_POLICY, browser::GRAPHIQL_POLICY)];
-        (policy, Html(include_str!("graphiql.html"))).into_response()
+        graphiql::page()
     } else {
         (StatusCode::NOT_FOUND, "There is no page here: send GraphQL by POST.\n").into_response()
     }

@@ -12,6 +12,7 @@ mod callback;
 mod client_address;
 mod document;
 mod execution;
+mod graphiql;
 mod graphql;
 mod health;
 mod listener;

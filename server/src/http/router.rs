@@ -11,8 +11,8 @@ use axum::{
 };
 
 use super::{
-    accept::AnswerMedia, answer, callback, graphql, health, origin, pages, request_id, state::HttpState,
-    websocket,
+    accept::AnswerMedia, answer, callback, graphiql, graphql, health, origin, pages, request_id,
+    state::HttpState, websocket,
 };
 
 /// The routes of the service.
@@ -24,8 +24,10 @@ pub fn router(state: HttpState) -> Router {
         .layer(origin::cors(&state.settings));
     let pages =
         if state.settings.pages { pages::router(state.settings.phone.as_deref()) } else { Router::new() };
+    let graphiql = if state.settings.graphql.graphiql { graphiql::router() } else { Router::new() };
     Router::new()
         .merge(pages)
+        .merge(graphiql)
         .merge(graphql)
         .route("/graphql/ws", get(websocket::get))
         .route("/authy/callback", get(callback::hear).post(callback::hear))

@@ -94,6 +94,7 @@ fn logged(event: &EventEntryAdded) -> Option<String> {
 fn elsewhere(url: &str, allowed: &[String]) -> Option<String> {
     let asked = Url::parse(url).unwrap();
     let is_over_a_network = matches!(asked.scheme(), "http" | "https" | "ws" | "wss");
-    let origin = format!("http://{}:{}", asked.host_str()?, asked.port_or_known_default()?);
+    let scheme = asked.scheme().replacen("ws", "http", 1);
+    let origin = format!("{scheme}://{}:{}", asked.host_str()?, asked.port_or_known_default()?);
     (is_over_a_network && !allowed.contains(&origin)).then(|| format!("asked elsewhere: {url}"))
 }

@@ -22,6 +22,9 @@ async fn send(server: &Server, method: Method, path: &str) -> reqwest::Response 
 async fn a_browser_gets_graphiql_only_where_it_is_switched_on() {
     let page = async |graphiql: bool| {
         let server = Server::with(|settings| settings.graphql.graphiql = graphiql).await;
+        for file in ["/graphiql/graphiql.js", "/graphiql/graphiql.css"] {
+            assert_eq!(server.get(file).await.status() == 200, graphiql, "{file}");
+        }
         let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
         let request = client().get(server.url("/graphql")).header(ACCEPT, accept);
         let response = in_time(request.send()).await.unwrap();
