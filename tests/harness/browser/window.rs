@@ -165,7 +165,15 @@ impl Window {
 
     /// The size of the window, in CSS pixels.
     pub async fn resize(&self, width: i64, height: i64) {
-        self.page.execute(SetDeviceMetricsOverrideParams::new(width, height, 2.0, false)).await.unwrap();
+        self.page.execute(SetDeviceMetricsOverrideParams::new(width, height, 1.5, false)).await.unwrap();
+    }
+
+    /// Waits until nothing moves by itself any more but what goes on for ever.
+    pub async fn still(&self) {
+        let still = "Promise.all(document.getAnimations()
+          .filter((animation) => animation.effect.getComputedTiming().endTime !== Infinity)
+          .map((animation) => animation.finished.catch(() => {}))).then(() => true)";
+        self.evaluate(still).await;
     }
 
     /// What is seen, as PNG.
