@@ -24,10 +24,10 @@ pub fn router(state: HttpState) -> Router {
         .layer(origin::cors(&state.settings));
     let pages =
         if state.settings.pages { pages::router(state.settings.phone.as_deref()) } else { Router::new() };
-    let graphiql = if state.settings.graphql.graphiql { graphiql::router() } else { Router::new() };
+    let explorer = if state.settings.graphql.graphiql { graphiql::router() } else { Router::new() };
     Router::new()
         .merge(pages)
-        .merge(graphiql)
+        .merge(explorer)
         .merge(graphql)
         .route("/graphql/ws", get(websocket::get))
         .route("/authy/callback", get(callback::hear).post(callback::hear))

@@ -27,7 +27,7 @@ impl Troubles {
         let troubles = Self::default();
         let mut listening = JoinSet::new();
         troubles.note(page, &mut listening, console).await;
-        troubles.note(page, &mut listening, thrown).await;
+        troubles.note(page, &mut listening, |event| Some(thrown(event))).await;
         troubles.note(page, &mut listening, logged).await;
         let (of_requests, of_sockets) = (allowed.clone(), allowed);
         let request = move |event: &EventRequestWillBeSent| elsewhere(&event.request.url, &of_requests);
@@ -79,10 +79,10 @@ fn console(event: &EventConsoleApiCalled) -> Option<String> {
     is_trouble.then(|| format!("console: {}", serde_json::to_string(&event.args).unwrap()))
 }
 
-fn thrown(event: &EventExceptionThrown) -> Option<String> {
+fn thrown(event: &EventExceptionThrown) -> String {
     let details = &event.exception_details;
     let description = details.exception.as_ref().and_then(|exception| exception.description.as_deref());
-    Some(format!("thrown: {} {}", details.text, description.unwrap_or_default()))
+    format!("thrown: {} {}", details.text, description.unwrap_or_default())
 }
 
 fn logged(event: &EventEntryAdded) -> Option<String> {
