@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use harness::{Browser, Database, Person, Window, World, on_both_databases, report};
-use serde_json::json;
+use harness::{Browser, Database, Person, Window, World, on_both_databases, report, require};
+use serde_json::{Value, json};
+
+use crate::published_clients::installed;
 
 /// Somebody's two windows: the login pages, and the phone.
 struct Desk {
@@ -290,6 +292,59 @@ async fn who_logs_out_in_one_window_is_out_in_the_other() {
     desk.view("login").await;
     stranger.assert_clean();
     desk.assert_clean();
+}
+
+/// What axe-core finds wrong with the page as it is seen now, for those who hear it, use keys or see little.
+async fn barriers(window: &Window, axe: &str) -> Value {
+    window.still().await;
+    window.evaluate(axe).await;
+    let found = "axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) =>
+      violations.map(({ id, nodes }) => [id, ...nodes.map((node) => node.target.join(' '))]))";
+    window.evaluate(found).await
+}
+
+#[tokio::test]
+async fn no_view_has_a_barrier_that_can_be_found_light_or_dark() {
+    let Some(browser) = Browser::launch().await else { return };
+    let Some(folder) = require("node", installed("package.json")) else { return };
+    let axe = std::fs::read_to_string(folder.join("node_modules/axe-core/axe.min.js")).unwrap();
+    for scheme in ["light", "dark"] {
+        let (world, person) = (World::new(Database::Sqlite).await, Person::new());
+        let desk = Desk::at(&browser, &world).await;
+        for window in [&desk.page, &desk.phone] {
+            window.prefer(scheme).await;
+        }
+        let check = async |view: &str, window: &Window| {
+            window.come_to_front().await;
+            assert_eq!(barriers(window, &axe).await, json!([]), "{view}, {scheme}");
+        };
+        check("no phone", &desk.phone).await;
+        check("home", &desk.page).await;
+        desk.sign_up(&world, &Person { phone: "12 34 56".to_owned(), ..person.clone() }).await;
+        desk.page.see("#signup-phone-fault").await;
+        check("sign up, with a fault", &desk.page).await;
+        desk.page.fill("#signup-phone", &person.phone).await;
+        desk.page.press("Enter").await;
+        desk.view("approve").await;
+        check("approve", &desk.page).await;
+        desk.phone.see("[data-request]").await;
+        check("a request", &desk.phone).await;
+        desk.tap(&world, "deny").await;
+        desk.page.read("#verify-reason", "You denied").await;
+        check("verify", &desk.page).await;
+        desk.page.click("[data-resend=SMS]").await;
+        let code = desk.code(&world).await;
+        check("a message", &desk.phone).await;
+        desk.page.come_to_front().await;
+        desk.page.fill("#verify-code", &code).await;
+        desk.page.press("Enter").await;
+        desk.view("account").await;
+        check("account", &desk.page).await;
+        desk.log_out().await;
+        desk.page.click("nav a[href='/login']").await;
+        check("log in", &desk.page).await;
+        desk.assert_clean();
+    }
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ use tokio::process::Command;
 
 /// Where `install` has put what a list names: `published-clients`, in the target folder that this test was built in.
 /// The list stands beside it once all of it is there.
-fn installed(list: &str) -> Result<PathBuf, String> {
+pub(crate) fn installed(list: &str) -> Result<PathBuf, String> {
     let wanted = fs::read(source(list)).unwrap();
     let own = std::env::current_exe().unwrap();
     let mut folders = own.ancestors().map(|folder| folder.join("published-clients"));

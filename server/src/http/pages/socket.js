@@ -39,7 +39,7 @@ class Subscription {
     clearTimeout(this.#timer);
     const socket = new WebSocket(this.#url, SUB_PROTOCOL);
     this.#socket = socket;
-    socket.addEventListener('open', () => this.#say({ type: 'connection_init' }));
+    socket.addEventListener('open', () => this.#greet(socket));
     socket.addEventListener('message', ({ data }) => socket === this.#socket && this.#hear(JSON.parse(data)));
     socket.addEventListener('close', ({ code }) => socket === this.#socket && this.#lose(code));
     this.#wasHeard = true;
@@ -54,7 +54,18 @@ class Subscription {
     clearInterval(this.#round);
     removeEventListener('online', this.#soon);
     document.removeEventListener('visibilitychange', this.#soon);
-    socket?.close(1000);
+    // One that is being opened is closed when it is: browsers complain of anything else.
+    if (socket?.readyState === WebSocket.OPEN) {
+      socket.close(1000);
+    }
+  }
+
+  #greet(socket) {
+    if (socket === this.#socket) {
+      this.#say({ type: 'connection_init' });
+    } else {
+      socket.close(1000);
+    }
   }
 
   #say(message) {
