@@ -57,6 +57,8 @@ const load = (name) => import(pathToFileURL(path.join(folder, name)));
 // Runs a client until it ends by itself. The phone approves as soon as the client has told that it waits.
 async function approveFor(name, phone) {
   const client = spawn(process.execPath, ['--require', './websocket.cjs', name, EMAIL, PASSWORD], { cwd: folder });
+  // One that is still waiting when something is wrong would wait for ever.
+  process.on('exit', () => client.kill());
   let [told, wrong] = ['', ''];
   client.stderr.on('data', (text) => (wrong += text));
   const ended = once(client, 'close');

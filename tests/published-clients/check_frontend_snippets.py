@@ -99,8 +99,11 @@ def main():
         program = subprocess.Popen(
             [sys.executable, "log_in.py"], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        approve()
-        told, wrong = program.communicate(timeout=60)
+        try:
+            approve()
+            told, wrong = program.communicate(timeout=60)
+        finally:
+            program.kill()
         check("it tells that somebody is signed in", told.strip() == "LoginState.APPROVED", told + wrong)
         check("and ends with nothing wrong", program.returncode == 0 and wrong == "", wrong)
     print(f"{passed} checks passed")
