@@ -1,6 +1,7 @@
 //! Published programs, unchanged. Authy's client libraries against the sandbox: what they take for Authy, is Authy enough.
 //! The audits of `graphql-http` and the client `graphql-ws` against the service: what they take for GraphQL, frontends do.
 //! `@graphql-eslint` and the reference implementation of GraphQL against the schema: whether it is clean, and what it breaks.
+//! And what docs/FRONTEND.md says of Apollo, urql, fetch and Python, run as it stands there.
 //!
 //! `tests/published-clients/install` puts them into the target folder; what each is asked is in the files beside it.
 
@@ -142,5 +143,23 @@ async fn the_changelog_names_what_breaks_in_the_schema_and_nothing_else() {
         let (passed, told) = checks_told(node, "check_breaking_changes.js").await;
         assert!(passed >= 10, "only {passed} checks");
         told.lines().for_each(report);
+    }
+}
+
+#[tokio::test]
+async fn the_snippets_in_javascript_of_the_frontend_document_do_what_it_says() {
+    if let Some(node) = node().await {
+        let world = World::new(Database::Sqlite).await;
+        let passed = checks_passed(node, "check_frontend_snippets.js", &world).await;
+        assert!(passed >= 29, "only {passed} checks");
+    }
+}
+
+#[tokio::test]
+async fn the_snippets_in_python_of_the_frontend_document_do_what_it_says() {
+    if let Some(python) = python().await {
+        let world = World::new(Database::Sqlite).await;
+        let passed = checks_passed(python, "check_frontend_snippets.py", &world).await;
+        assert!(passed >= 8, "only {passed} checks");
     }
 }
