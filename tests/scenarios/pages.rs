@@ -105,6 +105,12 @@ async fn a_person_signs_up_and_logs_in_with_two_clicks_on_the_phone(database: Da
         tokio::join!(desk.phone.evaluate(CLICKED), desk.page.evaluate(ARRIVED), desk.tap(&world, "approve"));
     let took = arrived.as_f64().unwrap() - clicked.as_f64().unwrap();
     report(&format!("from Approve to the account page, in the browser: {took:.0} ms"));
+    // Who is there, the login, the approved login with its cookie, who is there now: nothing is asked while it waits.
+    let asked =
+        "performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('/graphql')).length";
+    desk.page.evaluate("new Promise((resolve) => { const look = () => performance.getEntriesByType('resource')
+      .filter(({ name }) => name.endsWith('/graphql')).length >= 4 ? resolve(true) : requestAnimationFrame(look); look(); })").await;
+    assert_eq!(desk.page.evaluate(asked).await, 4);
     // What says who is signed in, no script can read.
     let kept = desk.page.evaluate("[document.cookie, sessionStorage.length, location.href]").await;
     assert_eq!(kept, json!(["", 0, format!("{}/account", world.service_address())]));

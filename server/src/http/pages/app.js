@@ -87,7 +87,7 @@ async function finish(login) {
   leaveLogin();
   application.user = user;
   go('/account', true);
-  if (!(await whoAmI())) {
+  if (!(await whoAmI().catch(() => user))) {
     alert(view('account'), 'Your browser does not keep the cookie of this session: a reload signs you out.');
   }
 }
@@ -135,6 +135,10 @@ function viewAt(path) {
 }
 
 function render() {
+  // What comes after the end of a login is shown by whoever has heard of it.
+  if (application.login?.isOver) {
+    return;
+  }
   const { name, instead } = viewAt(location.pathname);
   if (instead) {
     go(instead, true);

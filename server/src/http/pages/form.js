@@ -113,10 +113,11 @@ function describe(field, change) {
 // Lets people look at the password that they type.
 for (const button of document.querySelectorAll('[data-reveal]')) {
   const field = button.parentElement.querySelector('input');
-  button.addEventListener('click', () => {
-    const isShown = field.type === 'password';
+  const show = (isShown) => {
     field.type = isShown ? 'text' : 'password';
     button.textContent = isShown ? 'Hide' : 'Show';
     button.setAttribute('aria-pressed', String(isShown));
-  });
+  };
+  button.addEventListener('click', () => show(field.type === 'password'));
+  field.form.addEventListener('reset', () => show(false));
 }

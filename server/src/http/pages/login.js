@@ -41,8 +41,11 @@ export class Login {
     return { login, errors };
   }
 
-  // Is told of every change from now on.
+  // Is told of every change from now on, until it is over.
   follow() {
+    if (this.isOver) {
+      return;
+    }
     this.#stop = subscribe('/graphql', WATCH_LOGIN, { loginToken: this.#token }, {
       next: ({ loginStatus }) => this.take(loginStatus),
       failed: () => this.#lose(),
@@ -64,6 +67,9 @@ export class Login {
     }
     this.status = status;
     this.#toldAt = performance.now();
+    if (this.isOver) {
+      this.#stop();
+    }
     this.#listener.changed(this);
   }
 
