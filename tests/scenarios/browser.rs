@@ -1,7 +1,8 @@
 //! The browser of the other stories is a check that can fail: each thing that a page must not do is noticed.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures_util::FutureExt;
 use harness::{Browser, Window};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -101,4 +102,29 @@ async fn people_share_no_cookies() {
     hers.evaluate("document.cookie = 'who=ada'").await;
     assert_eq!(ada.open(&site.address).await.evaluate("document.cookie").await, "who=ada");
     assert_eq!(theirs.evaluate("document.cookie").await, "");
+}
+
+/// What a wait says when it ends in vain.
+async fn complaint(waiting: impl Future<Output = ()>) -> String {
+    let panicked = AssertUnwindSafe(waiting).catch_unwind().await.unwrap_err();
+    *panicked.downcast::<String>().unwrap()
+}
+
+#[tokio::test]
+async fn who_waits_in_vain_is_told_what_there_was_instead() {
+    let Some(browser) = Browser::launch().await else { return };
+    let body = "<p id=there>something else</p><script>console.error('a hint')</script>";
+    let window = window_at(&browser, "", body).await;
+    let address = window.evaluate("location.href").await;
+    let window = window.with_patience(Duration::from_millis(100));
+    for complaint in [
+        complaint(window.see("#wanted")).await,
+        complaint(window.read("#there", "#wanted")).await,
+        complaint(window.evaluate("new Promise(() => '#wanted')").map(drop)).await,
+    ] {
+        for part in ["#wanted", address.as_str().unwrap(), "something else", "a hint"] {
+            assert!(complaint.contains(part), "{part}: {complaint}");
+        }
+    }
+    assert!(complaint(window.miss("#there")).await.contains("#there None false"));
 }

@@ -131,6 +131,7 @@ impl Drop for Script {
     }
 }
 
-fn is_root() -> bool {
+/// Whether the tests run as root.
+pub(crate) fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|answer| answer.stdout == b"0\n")
 }

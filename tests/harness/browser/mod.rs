@@ -5,33 +5,23 @@
 mod troubles;
 mod window;
 
-use std::{env, path::PathBuf};
+use std::time::Duration;
 
 use chromiumoxide::{
-    BrowserConfig,
     cdp::browser_protocol::{
         browser::BrowserContextId,
         target::{CreateBrowserContextParams, CreateTargetParams},
     },
+    handler::HandlerConfig,
 };
 use futures_util::StreamExt;
-use tempfile::TempDir;
-use throwaway::require;
+use throwaway::{Chromium, require};
 use tokio::task::JoinSet;
 
 pub use window::Window;
 
 /// Longer than anything takes where everything is well, on a machine that does much else.
-const PATIENCE: std::time::Duration = std::time::Duration::from_mins(1);
-const PROGRAMS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
-const FLAGS: [&str; 6] = [
-    "disable-gpu",
-    "disable-quic",
-    "no-first-run",
-    "disable-background-networking",
-    "disable-component-update",
-    "disable-sync",
-];
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A browser with an empty profile. It ends when it is dropped.
 #[derive(Debug)]
@@ -39,7 +29,7 @@ pub struct Browser {
     browser: chromiumoxide::Browser,
     /// Drives the connection.
     _handler: JoinSet<()>,
-    _profile: TempDir,
+    _chromium: Chromium,
 }
 
 /// Somebody in front of the browser, with cookies of their own.
@@ -54,23 +44,15 @@ pub struct Visitor<'a> {
 impl Browser {
     /// Starts one; none where there is no Chromium on this machine.
     pub async fn launch() -> Option<Self> {
-        let program = require("chromium", program())?;
-        let profile = TempDir::new().unwrap();
-        let config = BrowserConfig::builder()
-            .chrome_executable(program)
-            .user_data_dir(profile.path())
-            .launch_timeout(PATIENCE)
-            .request_timeout(PATIENCE)
-            .disable_default_args()
-            .viewport(None)
-            .args(FLAGS)
-            .arg(("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"));
-        // As root, Chromium's own sandbox does not start.
-        let config = if rustix::process::geteuid().is_root() { config.no_sandbox() } else { config };
-        let (browser, mut handler) = chromiumoxide::Browser::launch(config.build().unwrap()).await.unwrap();
+        let chromium = require("chromium", Chromium::start().await)?;
+        // What is asked of a page has a limit of its own, which says what was seen.
+        let config =
+            HandlerConfig { request_timeout: 2 * PATIENCE, viewport: None, ..HandlerConfig::default() };
+        let (browser, mut handler) =
+            chromiumoxide::Browser::connect_with_config(chromium.address(), config).await.unwrap();
         let mut driving = JoinSet::new();
         driving.spawn(async move { while handler.next().await.is_some() {} });
-        Some(Self { browser, _handler: driving, _profile: profile })
+        Some(Self { browser, _handler: driving, _chromium: chromium })
     }
 
     /// Somebody who has nothing in common with the others. Their windows may load what these origins have: `http://…`.
@@ -91,14 +73,4 @@ impl Visitor<'_> {
         window.goto(url).await;
         window
     }
-}
-
-/// Where Chromium is.
-fn program() -> Result<PathBuf, String> {
-    #[expect(clippy::disallowed_methods, reason = "it is where programs are, not a setting of the server")]
-    let (named, path) = (env::var_os("CHROMIUM"), env::var_os("PATH").unwrap_or_default());
-    let found = env::split_paths(&path)
-        .flat_map(|folder| PROGRAMS.map(|program| folder.join(program)))
-        .find(|program| program.is_file());
-    named.map(PathBuf::from).or(found).ok_or_else(|| "there is no Chromium (Debian: chromium)".to_owned())
 }

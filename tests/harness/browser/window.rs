@@ -1,5 +1,7 @@
 //! One window of a browser, and what a person does in it.
 
+use std::time::Duration;
+
 use chromiumoxide::{
     Page,
     cdp::{
@@ -47,12 +49,21 @@ pub struct Window {
     page: Page,
     troubles: Troubles,
     _listening: JoinSet<()>,
+    /// How long a condition may take.
+    patience: Duration,
 }
 
 impl Window {
     pub(super) async fn over(page: Page, allowed: Vec<String>) -> Self {
         let (troubles, listening) = Troubles::of(&page, allowed).await;
-        Self { page, troubles, _listening: listening }
+        Self { page, troubles, _listening: listening, patience: PATIENCE }
+    }
+
+    /// Waits no longer than this for what is to be seen: for stories about waiting in vain.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Goes to an address.
@@ -81,11 +92,19 @@ impl Window {
     }
 
     async fn wait(&self, selector: &str, text: Option<&str>, is_wanted: bool) {
-        let waited =
-            timeout(PATIENCE, self.call(WAIT, &[json!(selector), json!(text), json!(is_wanted)])).await;
-        if waited.is_err() {
-            let seen = self.evaluate("location.href + '\\n' + document.body.innerText").await;
-            panic!("waited in vain for {selector} {text:?} {is_wanted}: {seen}\n{:?}", self.troubles());
+        let wait = call(WAIT, &[json!(selector), json!(text), json!(is_wanted)]);
+        if timeout(self.patience, self.answer(&wait)).await.is_err() {
+            let waited = format!("{selector} {text:?} {is_wanted}");
+            panic!("waited in vain for {waited}: {}\n{:#?}", self.seen().await, self.troubles());
+        }
+    }
+
+    /// Where the window is, and all that can be read in it.
+    async fn seen(&self) -> String {
+        let seen = self.answer("`${location.href}\n${document.body?.innerText}`");
+        match timeout(PATIENCE, seen).await {
+            Ok(seen) => seen.as_str().unwrap_or_default().to_owned(),
+            Err(_) => "the page does not answer".to_owned(),
         }
     }
 
@@ -135,6 +154,13 @@ impl Window {
 
     /// What an expression comes to in the page; a promise, once it is kept.
     pub async fn evaluate(&self, expression: &str) -> Value {
+        match timeout(self.patience, self.answer(expression)).await {
+            Ok(value) => value,
+            Err(_) => panic!("no answer to {expression}: {}\n{:#?}", self.seen().await, self.troubles()),
+        }
+    }
+
+    async fn answer(&self, expression: &str) -> Value {
         loop {
             let mut asked = EvaluateParams::new(expression);
             (asked.await_promise, asked.return_by_value) = (Some(true), Some(true));
@@ -148,8 +174,7 @@ impl Window {
     }
 
     async fn call(&self, function: &str, arguments: &[Value]) -> Value {
-        let arguments: Vec<String> = arguments.iter().map(Value::to_string).collect();
-        self.evaluate(&format!("({function})({})", arguments.join(", "))).await
+        self.evaluate(&call(function, arguments)).await
     }
 
     /// Brings the window before the others: what is behind others sleeps.
@@ -197,4 +222,10 @@ impl Window {
     pub fn assert_clean(&self) {
         assert!(self.troubles().is_empty(), "{:#?}", self.troubles());
     }
+}
+
+/// The expression that calls a function.
+fn call(function: &str, arguments: &[Value]) -> String {
+    let arguments: Vec<String> = arguments.iter().map(Value::to_string).collect();
+    format!("({function})({})", arguments.join(", "))
 }
