@@ -89,7 +89,7 @@ async fn whatever_a_page_does_wrong_is_noticed() {
             "{trouble}: {:?}",
             window.troubles()
         );
-        window.forgive(trouble);
+        window.forgive("");
     }
 }
 
@@ -127,4 +127,12 @@ async fn who_waits_in_vain_is_told_what_there_was_instead() {
         }
     }
     assert!(complaint(window.miss("#there")).await.contains("#there None false"));
+    window.forgive("a hint");
+}
+
+#[tokio::test]
+async fn what_nobody_looks_at_fails_the_story_in_the_end() {
+    let Some(browser) = Browser::launch().await else { return };
+    let window = window_at(&browser, "", "<script>console.error('overlooked')</script>").await;
+    assert!(complaint(async { drop(window) }).await.contains("overlooked"));
 }

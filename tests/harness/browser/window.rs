@@ -1,6 +1,6 @@
 //! One window of a browser, and what a person does in it.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use chromiumoxide::{
     Page,
@@ -43,7 +43,7 @@ const MIDDLE: &str = "(selector) => {
   return [left + width / 2, top + height / 2];
 }";
 
-/// A window. What goes wrong in it is kept from its first moment.
+/// A window. What goes wrong in it is kept from its first moment; a story fails in the end where that was not forgiven.
 #[derive(Debug)]
 pub struct Window {
     page: Page,
@@ -221,6 +221,15 @@ impl Window {
     /// That nothing has gone wrong: no error on the console, no policy broken, no request elsewhere.
     pub fn assert_clean(&self) {
         assert!(self.troubles().is_empty(), "{:#?}", self.troubles());
+    }
+}
+
+/// What nobody has looked at is looked at in the end.
+impl Drop for Window {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            self.assert_clean();
+        }
     }
 }
 
