@@ -101,11 +101,9 @@ impl Window {
 
     /// Where the window is, and all that can be read in it.
     async fn seen(&self) -> String {
-        let seen = self.answer("`${location.href}\n${document.body?.innerText}`");
-        match timeout(PATIENCE, seen).await {
-            Ok(seen) => seen.as_str().unwrap_or_default().to_owned(),
-            Err(_) => "the page does not answer".to_owned(),
-        }
+        let seen = self.answer("`${location.href}\\n${document.body?.innerText}`");
+        let Ok(seen) = timeout(PATIENCE, seen).await else { return "the page does not answer".to_owned() };
+        seen.as_str().unwrap_or_default().to_owned()
     }
 
     /// A click in the middle of the element, once it can be seen.
@@ -154,10 +152,10 @@ impl Window {
 
     /// What an expression comes to in the page; a promise, once it is kept.
     pub async fn evaluate(&self, expression: &str) -> Value {
-        match timeout(self.patience, self.answer(expression)).await {
-            Ok(value) => value,
-            Err(_) => panic!("no answer to {expression}: {}\n{:#?}", self.seen().await, self.troubles()),
-        }
+        let Ok(value) = timeout(self.patience, self.answer(expression)).await else {
+            panic!("no answer to {expression}: {}\n{:#?}", self.seen().await, self.troubles());
+        };
+        value
     }
 
     async fn answer(&self, expression: &str) -> Value {
