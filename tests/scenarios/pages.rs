@@ -321,19 +321,23 @@ async fn barriers(window: &Window, axe: &str) -> Value {
 }
 
 #[tokio::test]
-async fn no_view_has_a_barrier_that_can_be_found_light_or_dark() {
+async fn no_view_has_a_barrier_that_can_be_found_light_or_dark_wide_or_narrow() {
     let Some(browser) = Browser::launch().await else { return };
     let Some(folder) = require("node", installed("package.json")) else { return };
     let axe = std::fs::read_to_string(folder.join("node_modules/axe-core/axe.min.js")).unwrap();
-    for scheme in ["light", "dark"] {
-        let (world, person) = (World::new(Database::Sqlite).await, Person::new());
+    for (scheme, width) in [("light", 1_200), ("dark", 320)] {
+        let world = World::new(Database::Sqlite).await;
+        let person = Person { full_name: "Hohenstaufenhausenbergerin".to_owned(), ..Person::new() };
         let desk = Desk::at(&browser, &world).await;
         for window in [&desk.page, &desk.phone] {
             window.prefer(scheme).await;
+            window.resize(width, 640).await;
         }
         let check = async |view: &str, window: &Window| {
             window.come_to_front().await;
             assert_eq!(barriers(window, &axe).await, json!([]), "{view}, {scheme}");
+            let overhang = "document.documentElement.scrollWidth - innerWidth";
+            assert_eq!(window.evaluate(overhang).await, 0, "{view}, {width} pixels wide");
         };
         check("no phone", &desk.phone).await;
         check("home", &desk.page).await;
