@@ -59,6 +59,8 @@ impl Browser {
         let config = BrowserConfig::builder()
             .chrome_executable(program)
             .user_data_dir(profile.path())
+            // What it leaves lying goes with the profile.
+            .env("TMPDIR", profile.path().display().to_string())
             .launch_timeout(PATIENCE)
             .request_timeout(PATIENCE)
             .disable_default_args()

@@ -81,9 +81,8 @@ impl Window {
     }
 
     async fn wait(&self, selector: &str, text: Option<&str>, is_wanted: bool) {
-        let waited =
-            timeout(PATIENCE, self.call(WAIT, &[json!(selector), json!(text), json!(is_wanted)])).await;
-        if waited.is_err() {
+        let call = call(WAIT, &[json!(selector), json!(text), json!(is_wanted)]);
+        if timeout(PATIENCE, self.evaluate_in_whatever_page(&call)).await.is_err() {
             let seen = self.evaluate("location.href + '\\n' + document.body.innerText").await;
             panic!("waited in vain for {selector} {text:?} {is_wanted}: {seen}\n{:?}", self.troubles());
         }
@@ -135,6 +134,11 @@ impl Window {
 
     /// What an expression comes to in the page; a promise, once it is kept.
     pub async fn evaluate(&self, expression: &str) -> Value {
+        let evaluated = timeout(PATIENCE, self.evaluate_in_whatever_page(expression)).await;
+        evaluated.unwrap_or_else(|_| panic!("evaluated in vain: {expression}"))
+    }
+
+    async fn evaluate_in_whatever_page(&self, expression: &str) -> Value {
         loop {
             let mut asked = EvaluateParams::new(expression);
             (asked.await_promise, asked.return_by_value) = (Some(true), Some(true));
@@ -148,8 +152,7 @@ impl Window {
     }
 
     async fn call(&self, function: &str, arguments: &[Value]) -> Value {
-        let arguments: Vec<String> = arguments.iter().map(Value::to_string).collect();
-        self.evaluate(&format!("({function})({})", arguments.join(", "))).await
+        self.evaluate(&call(function, arguments)).await
     }
 
     /// Brings the window before the others: what is behind others sleeps.
@@ -182,6 +185,11 @@ impl Window {
         self.page.screenshot(parameters).await.unwrap()
     }
 
+    /// Gives what was set off already the turns in which it goes wrong, and is told.
+    async fn hear_all(&self) {
+        self.evaluate("new Promise((resolve) => setTimeout(() => setTimeout(() => resolve(true))))").await;
+    }
+
     /// What has gone wrong so far.
     #[must_use]
     pub fn troubles(&self) -> Vec<String> {
@@ -189,12 +197,19 @@ impl Window {
     }
 
     /// Expects troubles that hold this text, and forgets them.
-    pub fn forgive(&self, part: &str) {
+    pub async fn forgive(&self, part: &str) {
+        self.hear_all().await;
         assert!(self.troubles.take(part) > 0, "no {part} in {:?}", self.troubles());
     }
 
     /// That nothing has gone wrong: no error on the console, no policy broken, no request elsewhere.
-    pub fn assert_clean(&self) {
+    pub async fn assert_clean(&self) {
+        self.hear_all().await;
         assert!(self.troubles().is_empty(), "{:#?}", self.troubles());
     }
+}
+
+fn call(function: &str, arguments: &[Value]) -> String {
+    let arguments: Vec<String> = arguments.iter().map(Value::to_string).collect();
+    format!("({function})({})", arguments.join(", "))
 }
