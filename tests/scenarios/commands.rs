@@ -120,6 +120,8 @@ async fn a_wrong_value_is_refused_by_the_name_of_its_setting() {
         ("TRUSTED_PROXIES", "10.0.0.0/33"),
         ("SOCKETS_PER_ADDRESS", "0"),
         ("INTROSPECTION", "perhaps"),
+        ("PAGES", "some"),
+        ("SESSION_TRANSPORT", "header"),
     ] {
         assert_refused(&server(&["serve"], &but(variable, value), &folder).await, variable);
     }

@@ -295,6 +295,23 @@ async fn a_program_without_a_cookie_jar_is_told_why_it_has_no_token(database: Da
     assert!(error.to_string().contains("SESSION_TRANSPORT"), "{error}");
 }
 
+#[tokio::test]
+async fn serve_shows_pages_where_it_is_asked_to_and_their_cookies_come_with_them() {
+    for (pages, status) in [("true", 200), ("false", 404)] {
+        let world = World::builder(Database::Sqlite).split().set("PAGES", pages).start().await;
+        let page = world.http.get(world.service_address()).send().await.unwrap();
+        assert_eq!(page.status().as_u16(), status);
+        if pages == "true" {
+            assert!(!page.text().await.unwrap().contains("127.0.0.1"), "there is no phone to lead to");
+            let person = Person::new();
+            world.sign_up(&person).await;
+            let mut page = Page::of(&world);
+            assert_eq!(page.log_in(&person).await["session"]["token"], Value::Null);
+            assert_eq!(page.me().await, person.email);
+        }
+    }
+}
+
 on_both_databases! {
     a_page_is_signed_in_by_a_cookie_and_sees_no_token,
     the_cookie_is_for_this_host_by_https_and_out_of_reach_of_scripts,

@@ -71,9 +71,9 @@ impl Desk {
         code
     }
 
-    fn assert_clean(&self) {
-        self.page.assert_clean();
-        self.phone.assert_clean();
+    async fn assert_clean(&self) {
+        self.page.assert_clean().await;
+        self.phone.assert_clean().await;
     }
 }
 
@@ -124,7 +124,7 @@ async fn a_person_signs_up_and_logs_in_with_two_clicks_on_the_phone(database: Da
     desk.log_out().await;
     desk.page.reload().await;
     desk.view("home").await;
-    desk.assert_clean();
+    desk.assert_clean().await;
 }
 
 async fn after_a_denial_a_code_signs_in(database: Database) {
@@ -147,7 +147,7 @@ async fn after_a_denial_a_code_signs_in(database: Database) {
     desk.page.fill("#verify-code", &format!("{} {}", &code[..3], &code[3..])).await;
     desk.page.click("#verify-form [type=submit]").await;
     desk.view("account").await;
-    desk.assert_clean();
+    desk.assert_clean().await;
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn without_the_app_a_code_is_asked_for_at_once() {
     desk.page.fill("#verify-code", &desk.code(&world).await).await;
     desk.page.press("Enter").await;
     desk.view("account").await;
-    desk.assert_clean();
+    desk.assert_clean().await;
 }
 
 #[tokio::test]
@@ -180,7 +180,7 @@ async fn a_login_that_nobody_approves_expires_and_is_begun_again() {
     desk.log_in(&world, &person).await;
     desk.tap(&world, "approve").await;
     desk.view("account").await;
-    desk.assert_clean();
+    desk.assert_clean().await;
 }
 
 #[tokio::test]
@@ -201,7 +201,7 @@ async fn a_reload_in_the_middle_goes_on_where_it_was() {
     desk.page.click("[data-back-to-approve]").await;
     desk.tap(&world, "approve").await;
     desk.view("account").await;
-    desk.assert_clean();
+    desk.assert_clean().await;
 }
 
 #[tokio::test]
@@ -220,9 +220,9 @@ async fn a_lost_connection_in_the_middle_loses_nothing() {
     desk.tap(&world, "approve").await;
     desk.view("account").await;
     for window in [&desk.page, &desk.phone] {
-        window.forgive("ERR_");
+        window.forgive("ERR_").await;
     }
-    desk.assert_clean();
+    desk.assert_clean().await;
 }
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn what_is_wrong_is_told_at_its_field_and_what_was_typed_stays() {
     let wrong = Person { password: "not my password".to_owned(), ..person };
     desk.log_in(&world, &wrong).await;
     desk.page.read("#login-form [data-alert]", "The email or the password is wrong.").await;
-    desk.assert_clean();
+    desk.assert_clean().await;
 }
 
 #[tokio::test]
@@ -260,7 +260,7 @@ async fn too_many_wrong_codes_end_it_and_say_so() {
     desk.page.fill("#verify-code", "0000000").await;
     desk.page.press("Enter").await;
     desk.page.read("#login-form [data-alert]", "Too many codes were wrong").await;
-    desk.assert_clean();
+    desk.assert_clean().await;
 }
 
 #[tokio::test]
@@ -289,7 +289,7 @@ async fn a_request_brings_its_phone_to_hand_unless_another_one_waits() {
     phone.read("[data-request]", &grace.email).await;
     phone.reload().await;
     phone.read("[data-request]", &grace.email).await;
-    phone.assert_clean();
+    phone.assert_clean().await;
 }
 
 #[tokio::test]
@@ -307,8 +307,8 @@ async fn who_logs_out_in_one_window_is_out_in_the_other() {
     desk.log_out().await;
     desk.page.goto(&format!("{service}/account")).await;
     desk.view("login").await;
-    stranger.assert_clean();
-    desk.assert_clean();
+    stranger.assert_clean().await;
+    desk.assert_clean().await;
 }
 
 /// What axe-core finds wrong with the page as it is seen now, for those who hear it, use keys or see little.
@@ -321,19 +321,23 @@ async fn barriers(window: &Window, axe: &str) -> Value {
 }
 
 #[tokio::test]
-async fn no_view_has_a_barrier_that_can_be_found_light_or_dark() {
+async fn no_view_has_a_barrier_that_can_be_found_light_or_dark_wide_or_narrow() {
     let Some(browser) = Browser::launch().await else { return };
     let Some(folder) = require("node", installed("package.json")) else { return };
     let axe = std::fs::read_to_string(folder.join("node_modules/axe-core/axe.min.js")).unwrap();
-    for scheme in ["light", "dark"] {
-        let (world, person) = (World::new(Database::Sqlite).await, Person::new());
+    for (scheme, width) in [("light", 1_200), ("dark", 320)] {
+        let world = World::new(Database::Sqlite).await;
+        let person = Person { full_name: "Hohenstaufenhausenbergerin".to_owned(), ..Person::new() };
         let desk = Desk::at(&browser, &world).await;
         for window in [&desk.page, &desk.phone] {
             window.prefer(scheme).await;
+            window.resize(width, 640).await;
         }
         let check = async |view: &str, window: &Window| {
             window.come_to_front().await;
             assert_eq!(barriers(window, &axe).await, json!([]), "{view}, {scheme}");
+            let overhang = "document.documentElement.scrollWidth - innerWidth";
+            assert_eq!(window.evaluate(overhang).await, 0, "{view}, {width} pixels wide");
         };
         check("no phone", &desk.phone).await;
         check("home", &desk.page).await;
@@ -360,7 +364,7 @@ async fn no_view_has_a_barrier_that_can_be_found_light_or_dark() {
         desk.log_out().await;
         desk.page.click("nav a[href='/login']").await;
         check("log in", &desk.page).await;
-        desk.assert_clean();
+        desk.assert_clean().await;
     }
 }
 
@@ -372,8 +376,8 @@ async fn graphiql_says_in_one_line_that_its_cdn_is_not_there() {
     let window = visitor.open(&format!("{}/graphql", world.service_address())).await;
     assert_eq!(window.text("body").await.lines().filter(|line| !line.is_empty()).count(), 1);
     window.read("#offline", "unpkg.com, which is not there").await;
-    window.forgive("ERR_NAME_NOT_RESOLVED");
-    window.assert_clean();
+    window.forgive("ERR_NAME_NOT_RESOLVED").await;
+    window.assert_clean().await;
 }
 
 on_both_databases! {

@@ -92,8 +92,8 @@ impl Window {
     }
 
     async fn wait(&self, selector: &str, text: Option<&str>, is_wanted: bool) {
-        let wait = call(WAIT, &[json!(selector), json!(text), json!(is_wanted)]);
-        if timeout(self.patience, self.answer(&wait)).await.is_err() {
+        let call = call(WAIT, &[json!(selector), json!(text), json!(is_wanted)]);
+        if timeout(self.patience, self.evaluate_in_whatever_page(&call)).await.is_err() {
             let waited = format!("{selector} {text:?} {is_wanted}");
             panic!("waited in vain for {waited}: {}\n{:#?}", self.seen().await, self.troubles());
         }
@@ -101,7 +101,7 @@ impl Window {
 
     /// Where the window is, and all that can be read in it.
     async fn seen(&self) -> String {
-        let seen = self.answer("`${location.href}\\n${document.body?.innerText}`");
+        let seen = self.evaluate_in_whatever_page("`${location.href}\n${document.body?.innerText}`");
         let Ok(seen) = timeout(PATIENCE, seen).await else { return "the page does not answer".to_owned() };
         seen.as_str().unwrap_or_default().to_owned()
     }
@@ -152,13 +152,14 @@ impl Window {
 
     /// What an expression comes to in the page; a promise, once it is kept.
     pub async fn evaluate(&self, expression: &str) -> Value {
-        let Ok(value) = timeout(self.patience, self.answer(expression)).await else {
-            panic!("no answer to {expression}: {}\n{:#?}", self.seen().await, self.troubles());
+        let Ok(value) = timeout(self.patience, self.evaluate_in_whatever_page(expression)).await else {
+            let (seen, troubles) = (self.seen().await, self.troubles());
+            panic!("evaluated in vain: {expression}: {seen}\n{troubles:#?}");
         };
         value
     }
 
-    async fn answer(&self, expression: &str) -> Value {
+    async fn evaluate_in_whatever_page(&self, expression: &str) -> Value {
         loop {
             let mut asked = EvaluateParams::new(expression);
             (asked.await_promise, asked.return_by_value) = (Some(true), Some(true));
@@ -205,6 +206,11 @@ impl Window {
         self.page.screenshot(parameters).await.unwrap()
     }
 
+    /// Gives what was set off already the turns in which it goes wrong, and is told.
+    async fn hear_all(&self) {
+        self.evaluate("new Promise((resolve) => setTimeout(() => setTimeout(() => resolve(true))))").await;
+    }
+
     /// What has gone wrong so far.
     #[must_use]
     pub fn troubles(&self) -> Vec<String> {
@@ -212,12 +218,19 @@ impl Window {
     }
 
     /// Expects troubles that hold this text, and forgets them.
-    pub fn forgive(&self, part: &str) {
+    pub async fn forgive(&self, part: &str) {
+        self.hear_all().await;
         assert!(self.troubles.take(part) > 0, "no {part} in {:?}", self.troubles());
     }
 
+    /// Closes the story of a window in which more went wrong than was asked about.
+    pub fn forget(self) {
+        self.troubles.take("");
+    }
+
     /// That nothing has gone wrong: no error on the console, no policy broken, no request elsewhere.
-    pub fn assert_clean(&self) {
+    pub async fn assert_clean(&self) {
+        self.hear_all().await;
         assert!(self.troubles().is_empty(), "{:#?}", self.troubles());
     }
 }
@@ -226,7 +239,7 @@ impl Window {
 impl Drop for Window {
     fn drop(&mut self) {
         if !thread::panicking() {
-            self.assert_clean();
+            assert!(self.troubles().is_empty(), "{:#?}", self.troubles());
         }
     }
 }

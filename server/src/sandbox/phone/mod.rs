@@ -73,7 +73,13 @@ async fn guard(
         None => next.run(request).await,
     };
     let endpoint = route.as_ref().map_or("unknown", MatchedPath::as_str);
-    tracing::info!(%method, endpoint, status = response.status().as_u16(), "the sandbox's phone answered");
+    let status = response.status().as_u16();
+    // An open page looks whenever something changes: that is no news.
+    if method.is_safe() {
+        tracing::debug!(%method, endpoint, status, "the sandbox's phone was looked at");
+    } else {
+        tracing::info!(%method, endpoint, status, "the sandbox's phone answered");
+    }
     response
 }
 
