@@ -8,8 +8,10 @@ use crate::{
 };
 
 const PROGRAMS: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
-const FLAGS: [&str; 12] = [
+const FLAGS: [&str; 13] = [
     "--headless",
+    // Pages are as wide in all windows.
+    "--hide-scrollbars",
     "--disable-gpu",
     "--disable-quic",
     "--no-first-run",
