@@ -9,6 +9,7 @@ mod code_returns;
 mod columns;
 mod devices;
 mod enrollments;
+mod examination;
 mod logins;
 mod migrations;
 mod notifications;
@@ -35,6 +36,7 @@ use diesel_async::{
 
 pub use budgets::{Taken, Taking, UsedUp};
 pub use code_returns::CodeReturns;
+pub use examination::{Examination, Kind as ExaminedKind, Server as ExaminedServer};
 pub use logins::{
     AskingClaim, ClaimedAskings, CostOfDenial, DueLogin, NewLogin, OpenedLogin, OverdueClaim, Settled,
     Settlement,
