@@ -28,6 +28,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "config",
         &["events", "housekeeping", "http", "limits", "logins", "model", "provider", "storage", "users"],
     ),
+    ("doctor", &["clock", "config", "events", "provider", "storage"]),
     ("app", &["*"]),
     ("command", &["*"]),
     ("lib", &["*"]),
@@ -42,7 +43,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_postgres_rustls", &["storage"]),
     ("async_graphql", &["graphql", "http"]),
     ("axum", &["http", "sandbox"]),
-    ("reqwest", &["provider", "sandbox"]),
+    // The doctor asks at the public URL whether it leads to this service.
+    ("reqwest", &["doctor", "provider", "sandbox"]),
     ("argon2", &["users"]),
     ("async_nats", &["events"]),
 ];

@@ -177,7 +177,7 @@ impl NatsUrl {
     pub async fn reach(&self, within: Duration) -> Result<String, String> {
         match tokio::time::timeout(within, as_ourselves(self).connect(&self.servers)).await {
             Ok(Ok(client)) => Ok(client.server_info().version),
-            Ok(Err(error)) => Err(error.kind().to_string()),
+            Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("no answer in time".to_owned()),
         }
     }

@@ -14,10 +14,7 @@ use diesel::{
 };
 use diesel_async::{
     AsyncConnection, RunQueryDsl,
-    pooled_connection::{
-        AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
-        deadpool::Pool,
-    },
+    pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod, deadpool::Pool},
     sync_connection_wrapper::SyncConnectionWrapper,
 };
 use futures_util::FutureExt;
@@ -144,8 +141,7 @@ fn looking_pool(
     let uri = format!("file:{}?mode=rw", utf8_percent_encode(&absolute.to_string_lossy(), IN_PATH));
     let mut config = ManagerConfig::default();
     config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup =
-        Box::new(|uri| SyncConnectionWrapper::<SqliteConnection>::establish(uri).boxed());
+    config.custom_setup = Box::new(|uri| SyncConnectionWrapper::<SqliteConnection>::establish(uri).boxed());
     Ok(Pool::builder(AsyncDieselConnectionManager::new_with_config(uri, config))
         .max_size(1)
         .wait_timeout(Some(settings.pool_wait))

@@ -37,7 +37,8 @@ impl Authy {
         let reply = self.connection.get(&["protected", "json", "app", "details"], &[]).await?;
         let date = reply.date;
         let application = reply.success(Call::Other).and_then(|success| {
-            let name = success.find_text(&["app", "name"]).ok_or(nonsense("an application without a name"))?;
+            let name =
+                success.find_text(&["app", "name"]).ok_or(nonsense("an application without a name"))?;
             let told = |member| {
                 let value = success.find(&["app", member]);
                 value.is_some().then(|| is_true(value))
