@@ -9,6 +9,7 @@
 mod balancer;
 mod browser;
 mod callback;
+mod canned;
 mod database;
 mod fleet;
 mod person;
@@ -23,6 +24,7 @@ mod world;
 
 pub use browser::{Browser, Visitor, Window};
 pub use callback::Callback;
+pub use canned::{say_always, say_always_by_tls, say_nothing};
 pub use database::Database;
 pub use fleet::{Fleet, FleetBuilder};
 pub use person::Person;
