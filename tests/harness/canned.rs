@@ -14,11 +14,13 @@ use rustls::{
 use throwaway::Certificate;
 
 /// Says this to whoever sends a request, and hangs up. Returns the port.
+#[must_use]
 pub fn say_always(answer: &'static str) -> u16 {
     serve(move |stream| converse(stream, answer))
 }
 
 /// The same by TLS, with this certificate.
+#[must_use]
 pub fn say_always_by_tls(answer: &'static str, certificate: &Certificate) -> u16 {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let chain = vec![CertificateDer::from_pem_slice(certificate.server.as_bytes()).unwrap()];
@@ -35,6 +37,7 @@ pub fn say_always_by_tls(answer: &'static str, certificate: &Certificate) -> u16
 }
 
 /// Takes every connection and never says a word. Returns the port.
+#[must_use]
 pub fn say_nothing() -> u16 {
     serve(|mut stream| {
         // Until the other side has had enough.

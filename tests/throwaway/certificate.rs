@@ -18,7 +18,7 @@ pub struct Certificate {
 impl Certificate {
     /// A certificate for this name and no other.
     pub fn new(name: &str) -> Result<Self, rcgen::Error> {
-        Self::of(CertificateParams::new(vec![name.to_owned()])?)
+        Self::of(&CertificateParams::new(vec![name.to_owned()])?)
     }
 
     /// The same, with nothing wrong but that its time is over.
@@ -26,10 +26,10 @@ impl Certificate {
         let mut server = CertificateParams::new(vec![name.to_owned()])?;
         server.not_before = date_time_ymd(2019, 1, 1);
         server.not_after = date_time_ymd(2020, 1, 1);
-        Self::of(server)
+        Self::of(&server)
     }
 
-    fn of(server: CertificateParams) -> Result<Self, rcgen::Error> {
+    fn of(server: &CertificateParams) -> Result<Self, rcgen::Error> {
         let mut authority = CertificateParams::new(Vec::new())?;
         // The same name as the server's would make that one look self-signed.
         authority.distinguished_name.push(DnType::CommonName, "an authority of the tests");

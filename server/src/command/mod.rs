@@ -24,7 +24,7 @@ const UNREADABLE: &str = "the database of DATABASE_URL cannot be read";
 /// Runs one command until it is done, or until the process is asked to end.
 pub(crate) async fn run(task: Task) -> anyhow::Result<ExitCode> {
     match task {
-        Task::Doctor(settings) => return doctor(*settings).await,
+        Task::Doctor(settings) => return Box::pin(doctor(*settings)).await,
         #[cfg(feature = "sandbox")]
         Task::Dev(settings) => sandboxed::dev(*settings, ending_by_signal(Duration::ZERO)?).await,
         Task::Serve(settings) => {
@@ -96,7 +96,7 @@ async fn serve(settings: Settings, ending: Ending) -> anyhow::Result<()> {
 async fn doctor(settings: DoctorSettings) -> anyhow::Result<ExitCode> {
     let http = settings.examined.http.as_ref();
     let open_files = http.and_then(|http| open_files::shortage(http.listener.max_connections));
-    let (diagnosis, report) = doctor::examine(settings, open_files).await?;
+    let (diagnosis, report) = Box::pin(doctor::examine(settings, open_files)).await?;
     print(&report)?;
     Ok(match diagnosis {
         Diagnosis::Healthy => ExitCode::SUCCESS,

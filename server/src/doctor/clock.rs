@@ -48,9 +48,10 @@ impl Told {
         ));
         let direction = if ahead > TimeDelta::zero() { "ahead of" } else { "behind" };
         let message = format!("this machine's is {apart} {direction} that of {}", self.by);
-        Some(match distance > TOO_FAR {
-            true => Finding::failure(CHECK, message, ADVICE),
-            false => Finding::warning(CHECK, message, ADVICE),
+        Some(if distance > TOO_FAR {
+            Finding::failure(CHECK, message, ADVICE)
+        } else {
+            Finding::warning(CHECK, message, ADVICE)
         })
     }
 }

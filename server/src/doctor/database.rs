@@ -57,11 +57,11 @@ pub(super) async fn check(examined: &Examined, clock: &Clock) -> Found {
         ExaminedKind::Sqlite { journal_mode } => {
             let summary = format!("SQLite {}, {answers}", examination.version);
             let path = Path::new(url.sqlite_path().unwrap_or_default());
-            (file::check(path, &journal_mode, summary), None)
+            (file::check(path, &journal_mode, &summary), None)
         }
         ExaminedKind::Postgres(server) => {
             let summary = format!("PostgreSQL {}, {answers}", examination.version);
-            (of_server(url, examined.store.pool_size, &server, summary), Some(told(server.now(), here)))
+            (of_server(url, examined.store.pool_size, &server, &summary), Some(told(server.now(), here)))
         }
     };
     Found { database, schema: schema(&store).await, time }
@@ -89,7 +89,7 @@ fn away(url: &DatabaseUrl, error: &StoreError) -> Finding {
     Finding::failure(CHECK, format!("{kind} cannot be used: {}", whole(error)), advice)
 }
 
-fn of_server(url: &DatabaseUrl, pool_size: usize, server: &ExaminedServer, summary: String) -> Vec<Finding> {
+fn of_server(url: &DatabaseUrl, pool_size: usize, server: &ExaminedServer, summary: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     if server.is_replica {
         let advice = "let DATABASE_URL name the primary";

@@ -31,7 +31,7 @@ pub(super) fn missing(path: &Path) -> Option<Finding> {
 }
 
 /// `summary`: what is to be told where nothing is wrong.
-pub(super) fn check(path: &Path, journal_mode: &str, summary: String) -> Vec<Finding> {
+pub(super) fn check(path: &Path, journal_mode: &str, summary: &str) -> Vec<Finding> {
     let folder = folder(path);
     let mut findings = Vec::new();
     for (place, what) in [(folder.as_path(), "folder"), (path, "file")] {

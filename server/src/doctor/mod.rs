@@ -52,7 +52,7 @@ pub(crate) async fn examine(
     settings: DoctorSettings,
     open_files: Option<OpenFiles>,
 ) -> anyhow::Result<(Diagnosis, String)> {
-    let findings = findings(&settings, open_files).await?;
+    let findings = Box::pin(findings(&settings, open_files)).await?;
     let report = Report::new(findings);
     let diagnosis = match report.has_failed() {
         _ if !settings.problems.is_empty() => Diagnosis::WrongSettings,

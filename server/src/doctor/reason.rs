@@ -82,7 +82,8 @@ fn words(problem: &CertificateError) -> String {
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "is for another name".to_owned()
         }
-        CertificateError::UnknownIssuer => {
+        // An authority of the same name, and with another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             "comes from an authority that this machine does not trust, or without the certificates in between"
                 .to_owned()
         }

@@ -42,25 +42,25 @@ pub(super) struct Report {
 }
 
 impl Finding {
-    pub(super) fn ok(check: &'static str, message: impl Into<String>) -> Self {
-        Self::new(check, Status::Ok, message.into(), "")
+    pub(super) fn ok(check: &'static str, message: impl AsRef<str>) -> Self {
+        Self::new(check, Status::Ok, message.as_ref(), "")
     }
 
-    pub(super) fn warning(check: &'static str, message: impl Into<String>, advice: &str) -> Self {
-        Self::new(check, Status::Warning, message.into(), advice)
+    pub(super) fn warning(check: &'static str, message: impl AsRef<str>, advice: &str) -> Self {
+        Self::new(check, Status::Warning, message.as_ref(), advice)
     }
 
-    pub(super) fn failure(check: &'static str, message: impl Into<String>, advice: &str) -> Self {
-        Self::new(check, Status::Failure, message.into(), advice)
+    pub(super) fn failure(check: &'static str, message: impl AsRef<str>, advice: &str) -> Self {
+        Self::new(check, Status::Failure, message.as_ref(), advice)
     }
 
-    pub(super) fn skipped(check: &'static str, message: impl Into<String>) -> Self {
-        Self::new(check, Status::Skipped, message.into(), "")
+    pub(super) fn skipped(check: &'static str, message: impl AsRef<str>) -> Self {
+        Self::new(check, Status::Skipped, message.as_ref(), "")
     }
 
-    fn new(check: &'static str, status: Status, message: String, advice: &str) -> Self {
+    fn new(check: &'static str, status: Status, message: &str, advice: &str) -> Self {
         let advice = advice.lines().map(printable).collect();
-        Self { check, status, message: printable(&message), advice }
+        Self { check, status, message: printable(message), advice }
     }
 }
 

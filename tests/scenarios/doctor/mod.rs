@@ -4,6 +4,8 @@ mod places;
 mod provider;
 mod storage;
 
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
 use harness::{Database, Finished, World, on_both_databases};
 use serde_json::Value;
 
@@ -17,9 +19,15 @@ fn calm<'a>(changes: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     CALM.iter().chain(changes).copied().collect()
 }
 
-/// A service and a sandbox in processes of their own.
+/// A service and a sandbox in processes of their own, in a folder that nobody else passes.
 async fn split(database: Database) -> World {
-    World::builder(database).split().start().await
+    let world = World::builder(database).split().start().await;
+    allow(world.folder(), 0o700);
+    world
+}
+
+fn allow(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
 /// The lines that begin with this word, without it.
@@ -169,7 +177,7 @@ async fn a_secret_with_a_wrong_value_is_named_and_not_shown() {
             assert!(!finished.output.contains(&format!("{variable} is missing")), "{}", finished.output);
         }
     }
-    std::fs::write(world.folder().join(".env"), format!("A B={secret}\n")).unwrap();
+    fs::write(world.folder().join(".env"), format!("A B={secret}\n")).unwrap();
     let finished = world.doctor(&[], &CALM).await;
     assert_eq!(finished.code, Some(2), "{}", finished.output);
     assert_told(&finished, "FAIL", &["settings", ".env cannot be read"]);

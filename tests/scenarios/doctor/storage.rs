@@ -1,12 +1,12 @@
 //! What the doctor says of databases.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, path::Path};
 
 use countersign::storage::{Store, StoreSettings};
 use diesel_async::SimpleAsyncConnection;
 use harness::{Database, say_nothing};
 
-use super::{CALM, assert_one_failure, assert_one_warning, assert_told, calm, split};
+use super::{CALM, allow, assert_one_failure, assert_one_warning, assert_told, calm, split};
 
 const PASSWORD: &str = "password-of-the-database-0123456789";
 
@@ -71,7 +71,6 @@ async fn a_newer_schema_is_told() {
 #[tokio::test]
 async fn a_file_that_every_user_may_read_is_told() {
     let world = split(Database::Sqlite).await;
-    let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     let file = world.folder().join("countersign.db");
     allow(world.folder(), 0o755);
     allow(&file, 0o644);
