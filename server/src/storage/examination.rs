@@ -138,7 +138,12 @@ fn looking_pool(
     settings: &StoreSettings,
 ) -> Result<Pool<SyncConnectionWrapper<SqliteConnection>>, StoreError> {
     let absolute = std::path::absolute(Path::new(path)).map_err(|_| StoreError::Url("names no path"))?;
-    let uri = format!("file:{}?mode=rw", utf8_percent_encode(&absolute.to_string_lossy(), IN_PATH));
+    // What a service writes or has left behind stays where it is: whoever may write moves it into the file when they leave.
+    // Where there is nothing of the kind, only who may write removes what SQLite makes beside the file to read it.
+    let mut unmoved = absolute.clone().into_os_string();
+    unmoved.push("-wal");
+    let mode = if Path::new(&unmoved).exists() { "ro" } else { "rw" };
+    let uri = format!("file:{}?mode={mode}", utf8_percent_encode(&absolute.to_string_lossy(), IN_PATH));
     let mut config = ManagerConfig::default();
     config.recycling_method = RecyclingMethod::Fast;
     config.custom_setup = Box::new(|uri| SyncConnectionWrapper::<SqliteConnection>::establish(uri).boxed());

@@ -4,18 +4,18 @@ use std::{fs, path::Path};
 
 use countersign::storage::{Store, StoreSettings};
 use diesel_async::SimpleAsyncConnection;
-use harness::{Database, say_nothing};
+use harness::{Database, Person, say_nothing};
 
 use super::{CALM, allow, assert_one_failure, assert_one_warning, assert_told, calm, split};
 
 const PASSWORD: &str = "password-of-the-database-0123456789";
 
-/// What is in a folder, and when each file was last written.
+/// The databases of a folder with what belongs to them, but for the memory that processes share.
 fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
     let mut files: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.to_string_lossy().contains(".db"))
+        .filter(|path| path.to_string_lossy().contains(".db") && !path.to_string_lossy().ends_with("-shm"))
         .map(|path| (path.display().to_string(), fs::read(&path).unwrap()))
         .collect();
     files.sort();
@@ -42,6 +42,14 @@ async fn a_file_is_left_byte_for_byte_as_it_was() {
     assert_told(&finished, "ok", &["database", "journal wal"]);
     assert_told(&finished, "ok", &["schema"]);
     assert!(contents(world.folder()) == before, "a file was changed, made or removed");
+    // Nor is what a killed service has left behind moved into the file.
+    world.start_service().await;
+    world.sign_up(&Person::new()).await;
+    world.kill_service().await;
+    let before = contents(world.folder());
+    assert_eq!(before.len(), 2, "a killed service leaves a file with its log");
+    assert_told(&world.doctor(&[], &CALM).await, "ok", &["database", "journal wal"]);
+    assert!(contents(world.folder()) == before, "what a killed service has left was touched");
     // Nor is a file switched to another journal.
     fs::write(world.folder().join("empty.db"), "").unwrap();
     let finished = world.doctor(&[], &calm(&[("DATABASE_URL", "sqlite:empty.db")])).await;
@@ -88,7 +96,7 @@ async fn a_server_that_is_away_or_silent_is_told_without_its_password() {
     let world = split(Database::Sqlite).await;
     world.planted.plant("password of a database", PASSWORD);
     let away = format!("postgres://me:{PASSWORD}@127.0.0.1:1/login");
-    let finished = world.doctor(&[], &calm(&[("DATABASE_URL", &away)])).await;
+    let finished = world.doctor(&[], &calm(&[("DATABASE_URL", &away), ("LOG_LEVEL", "trace")])).await;
     assert_one_failure(&finished, &["database", "PostgreSQL cannot be used", "refused"]);
     let silent = format!("postgres://me:{PASSWORD}@127.0.0.1:{}/login", say_nothing());
     let changes = calm(&[("DATABASE_URL", &silent), ("DATABASE_CONNECT_TIMEOUT", "300ms")]);
