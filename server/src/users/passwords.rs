@@ -1,7 +1,7 @@
 //! Password hashes: argon2id on a bounded pool of threads of its own.
 //!
-//! A storm of logins fills this pool's queue and nothing else: the runtime's threads never hash. Past the queue's end
-//! the answer is "busy", at once.
+//! A storm of logins fills this pool's queue and nothing else: the runtime's threads never hash, and these threads yield the
+//! processor to whatever else the process has to do. Past the queue's end the answer is "busy", at once.
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,6 +19,11 @@ use crate::{
 
 /// What one hash takes on a modest core; only for the estimate in "try again in N seconds".
 const HASH_TIME: Duration = Duration::from_millis(50);
+
+/// The lowest priority among threads (`setpriority(2)`): who waits for a hash waits tens of milliseconds anyway, who waits for
+/// anything else does not.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 19;
 
 /// How passwords are hashed.
 #[derive(Clone, Copy, Debug)]
@@ -69,6 +74,7 @@ impl Passwords {
         let threads = rayon::ThreadPoolBuilder::new()
             .num_threads(settings.threads)
             .thread_name(|number| format!("hash-{number}"))
+            .start_handler(|_| yield_to_others())
             // Its job's answer is dropped, which is an error for one person; without this it would be the process.
             .panic_handler(|_| {})
             .build()
@@ -146,6 +152,18 @@ impl Passwords {
     }
 }
 
+/// Gives the calling thread the lowest priority.
+#[cfg(target_os = "linux")]
+fn yield_to_others() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::warn!(%error, "the threads that hash passwords compete with all others");
+    }
+}
+
+/// Elsewhere a priority is the whole process's.
+#[cfg(not(target_os = "linux"))]
+fn yield_to_others() {}
+
 fn hash(argon2: &Argon2<'_>, password: &[u8]) -> Result<PasswordHash, PasswordError> {
     let hash = argon2.hash_password_with_salt(password, &random::bytes::<16>()).map_err(argon2_failed)?;
     Ok(PasswordHash::new(hash.to_string()))
@@ -192,6 +210,16 @@ mod tests {
         // It is somebody's, and not that of whoever says so.
         let of_another = Claimed::ByNobody(Some(hash));
         assert!(!passwords.verify(Some(password("correct horse")), &of_another).await.unwrap());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_threads_that_hash_yield_to_all_others() {
+        let priority = || rustix::process::getpriority_process(None).unwrap();
+        let own = priority();
+        let passwords = passwords(1, 0, 1);
+        assert_eq!(passwords.run(priority).await.unwrap(), NICE);
+        assert_eq!(priority(), own);
     }
 
     #[tokio::test]
