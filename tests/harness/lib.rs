@@ -32,5 +32,6 @@ pub use proxy::{Line, Proxy};
 pub use raw::{Raw, allow_open_files};
 pub use report::{in_time, percentiles};
 pub use scene::Scene;
+pub use settings::raised_budgets;
 pub use throwaway::{report, require};
 pub use world::{World, WorldBuilder};
