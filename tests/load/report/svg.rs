@@ -1,0 +1,149 @@
+//! A plot as a picture: the frame, the legend and the series.
+//!
+//! The same plot gives the same text, byte for byte. Drawn in tenths of a pixel, for plotters counts in whole units.
+
+use anyhow::{Context as _, anyhow};
+use plotters::{
+    backend::SVGBackend,
+    drawing::IntoDrawingArea as _,
+    element::{PathElement, Rectangle, Text},
+    style::{
+        Color as _, FontDesc, FontFamily, FontStyle, RGBColor, TextStyle,
+        text_anchor::{HPos, Pos, VPos},
+    },
+};
+
+use super::{
+    body,
+    marker::{self, Canvas, DrawingError, Drawn},
+    palette::Palette,
+    plot::{Kind, Plot},
+};
+
+/// A pixel, in the picture's units.
+pub(super) const PIXEL: i32 = 10;
+const WIDTH: i32 = 860;
+const HEIGHT: i32 = 430;
+pub(super) const MARGIN: i32 = 24;
+const LEGEND_LINE: i32 = 22;
+const FONT: &str = "FONT";
+const FONTS: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif";
+
+/// The picture of a plot in one scheme.
+pub(super) fn of(plot: &Plot, palette: &Palette) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let size = [WIDTH, HEIGHT].map(|pixels| (pixels * PIXEL).unsigned_abs());
+    let canvas = SVGBackend::with_string(&mut text, size.into()).into_drawing_area();
+    let draw = || -> Drawn {
+        let top = heading(&canvas, plot, palette)?;
+        let bottom = footnote(&canvas, plot, palette)?;
+        let has_data = plot.series.iter().any(|series| plot.shown(series).next().is_some());
+        if has_data { body::draw(&canvas, plot, palette, (top, bottom)) } else { nothing(&canvas, palette) }?;
+        canvas.present()
+    };
+    draw().map_err(|error| anyhow!("cannot draw {:?}: {error}", plot.name))?;
+    drop(canvas);
+    let (_, body) = text.split_once('\n').context("plotters has drawn nothing")?;
+    Ok(header(plot, palette) + &compact(body))
+}
+
+/// What plotters does not write: a name and a description for who does not see the picture, a card, and what all share.
+fn header(plot: &Plot, palette: &Palette) -> String {
+    let (width, height) = (WIDTH * PIXEL, HEIGHT * PIXEL);
+    let colour = |RGBColor(red, green, blue)| format!("#{red:02X}{green:02X}{blue:02X}");
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{HEIGHT}\" viewBox=\"0 0 {width} {height}\" \
+         role=\"img\" aria-labelledby=\"title description\" font-family=\"{FONTS}\" stroke-linejoin=\"round\" \
+         stroke-linecap=\"round\">\n\
+         <title id=\"title\">{}</title>\n\
+         <desc id=\"description\">{}</desc>\n\
+         <rect x=\"5\" y=\"5\" width=\"{}\" height=\"{}\" rx=\"120\" fill=\"{}\" stroke=\"{}\" stroke-width=\"10\"/>\n",
+        escaped(&plot.title),
+        escaped(&plot.description()),
+        width - PIXEL,
+        height - PIXEL,
+        colour(palette.card),
+        colour(palette.line),
+    )
+}
+
+/// Without what each element repeats. Quotes are escaped inside of texts, so that none of them looks like this.
+fn compact(body: &str) -> String {
+    body.replace(" opacity=\"1\"", "")
+        .replace(&format!(" font-family=\"{FONT}\""), "")
+        .replace(" stroke=\"none\"", "")
+        .replace(" \"/>", "\"/>")
+        .replace(">\n</text>", "></text>")
+        .replace("\n</text>", "</text>")
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Text of this height.
+pub(super) fn font(pixels: i32, style: FontStyle, colour: RGBColor) -> TextStyle<'static> {
+    // plotters means the height of a line, and divides by this.
+    let size = f64::from(pixels * PIXEL) * 1.24;
+    FontDesc::new(FontFamily::Name(FONT), size, style).color(&colour)
+}
+
+/// The title and the legend. Returns how much room they take, in pixels.
+fn heading(canvas: &Canvas<'_>, plot: &Plot, palette: &Palette) -> Result<i32, DrawingError> {
+    let style = font(17, FontStyle::Bold, palette.ink);
+    canvas.draw(&Text::new(plot.title.clone(), (MARGIN * PIXEL, 20 * PIXEL), style))?;
+    let style = font(13, FontStyle::Normal, palette.soft_ink).pos(Pos::new(HPos::Left, VPos::Center));
+    let (mut x, mut y) = (MARGIN, 58);
+    for (number, series) in plot.series.iter().enumerate() {
+        let no_data = if plot.shown(series).next().is_none() { " (no data)" } else { "" };
+        let name = format!("{}{no_data}", series.name);
+        let width = 34 + estimated_width(&name);
+        if x > MARGIN && x + width > WIDTH - MARGIN {
+            (x, y) = (MARGIN, y + LEGEND_LINE);
+        }
+        sample(canvas, series.kind, number, (x, y), palette)?;
+        canvas.draw(&Text::new(name, ((x + 28) * PIXEL, y * PIXEL), style.clone()))?;
+        x += width + 14;
+    }
+    Ok(if plot.series.is_empty() { 58 } else { y + 24 })
+}
+
+/// What the legend shows before a name.
+fn sample(canvas: &Canvas<'_>, kind: Kind, number: usize, (x, y): (i32, i32), palette: &Palette) -> Drawn {
+    let (colour, left, middle) = (palette.series(number), x * PIXEL, y * PIXEL);
+    match kind {
+        Kind::Bars => canvas
+            .draw(&Rectangle::new([(left + 40, middle - 55), (left + 200, middle + 55)], colour.filled())),
+        Kind::Points => marker::draw(canvas, number, (left + 120, middle), 40, colour),
+        Kind::Line => {
+            canvas.draw(&PathElement::new(
+                vec![(left, middle), (left + 220, middle)],
+                colour.stroke_width(20),
+            ))?;
+            marker::draw(canvas, number, (left + 110, middle), 40, colour)
+        }
+    }
+}
+
+/// Fonts differ; this is wider than what most make of it.
+fn estimated_width(text: &str) -> i32 {
+    i32::try_from(text.chars().count()).unwrap_or(WIDTH).saturating_mul(15) / 2
+}
+
+/// What is missing in the picture. Returns how much room it takes, in pixels.
+fn footnote(canvas: &Canvas<'_>, plot: &Plot, palette: &Palette) -> Result<i32, DrawingError> {
+    let left_out = plot.left_out();
+    if left_out == 0 {
+        return Ok(14);
+    }
+    let style = font(12, FontStyle::Normal, palette.soft_ink).pos(Pos::new(HPos::Right, VPos::Bottom));
+    let points = if left_out == 1 { "1 point has" } else { &format!("{left_out} points have") };
+    let text = format!("{points} no place on these axes");
+    canvas.draw(&Text::new(text, ((WIDTH - MARGIN) * PIXEL, (HEIGHT - 12) * PIXEL), style))?;
+    Ok(32)
+}
+
+fn nothing(canvas: &Canvas<'_>, palette: &Palette) -> Drawn {
+    let style = font(17, FontStyle::Normal, palette.soft_ink).pos(Pos::new(HPos::Center, VPos::Center));
+    canvas.draw(&Text::new("no data", (WIDTH * PIXEL / 2, HEIGHT * PIXEL / 2), style))
+}
