@@ -48,7 +48,7 @@ pub(super) fn draw(canvas: &Canvas<'_>, plot: &Plot, palette: &Palette, (top, bo
         .margin_top(top * PIXEL)
         .margin_bottom(bottom * PIXEL)
         .margin_left((MARGIN - 6) * PIXEL)
-        .margin_right((MARGIN + 6) * PIXEL)
+        .margin_right((MARGIN + 12) * PIXEL)
         .x_label_area_size(48 * PIXEL)
         .y_label_area_size(labels * PIXEL)
         .build_cartesian_2d(x, y)?;
@@ -80,14 +80,15 @@ fn scales(plot: &Plot) -> (Scale, Scale, f64) {
     let points: Vec<_> = plot.series.iter().flat_map(|series| plot.shown(series)).collect();
     let (xs, ys): (Vec<_>, Vec<_>) = points.into_iter().unzip();
     let has_bars = plot.series.iter().any(|series| series.kind == Kind::Bars);
-    let across = Fit { ticks: 9, has_zero: false };
+    let across = Fit { ticks: 9, has_zero: false, room: 0.02 };
     let (x, distance) = if has_bars {
         Scale::for_bars(&plot.x, &xs, across)
     } else {
         (Scale::new(&plot.x, &xs, across), 0.0)
     };
     // A curve that does not begin at zero says more than was measured.
-    let y = Scale::new(&plot.y, &ys, Fit { ticks: 6, has_zero: has_bars || !plot.y.is_logarithmic });
+    let y =
+        Scale::new(&plot.y, &ys, Fit { ticks: 6, has_zero: has_bars || !plot.y.is_logarithmic, room: 0.0 });
     (x, y, distance)
 }
 
@@ -119,7 +120,7 @@ impl Body<'_, '_> {
             }
             let most = if places.len() == 1 { 1 } else { 12 };
             for place in thin::marks_on_line(&places, most) {
-                marker::draw(self.canvas, one.number, place, 40, one.colour)?;
+                marker::draw(self.canvas, one.number, place, 40, one.colour.to_rgba())?;
             }
         }
         Ok(())
@@ -127,8 +128,10 @@ impl Body<'_, '_> {
 
     fn points(&self, one: Numbered<'_>) -> Drawn {
         let places: Vec<_> = self.plot.shown(one.series).map(|point| self.place(point)).collect();
+        // Where there are many, darker is more.
+        let opacity = if places.len() > 100 { 0.4 } else { 1.0 };
         for place in thin::marks(&places, PIXEL) {
-            marker::draw(self.canvas, one.number, place, 35, one.colour)?;
+            marker::draw(self.canvas, one.number, place, 35, one.colour.mix(opacity))?;
         }
         Ok(())
     }
@@ -139,7 +142,7 @@ impl Body<'_, '_> {
             let left = across.position(x) + slot.offset;
             let corners = [
                 self.place((across.value(left), y)),
-                self.place((across.value(left + slot.width), up.foot())),
+                self.place((across.value(left + slot.width * 0.96), up.foot())),
             ];
             self.canvas.draw(&Rectangle::new(corners, one.colour.filled()))?;
         }

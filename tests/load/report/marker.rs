@@ -5,7 +5,7 @@ use plotters::{
     coord::Shift,
     drawing::{DrawingArea, DrawingAreaErrorKind},
     element::{Circle, Polygon},
-    style::{Color as _, RGBColor},
+    style::{Color as _, RGBAColor},
 };
 
 /// A picture being drawn, in its own units.
@@ -23,7 +23,7 @@ pub(super) fn draw(
     number: usize,
     at: (i32, i32),
     radius: i32,
-    colour: RGBColor,
+    colour: RGBAColor,
 ) -> Drawn {
     let outline: &[(i32, i32)] = match number % 4 {
         1 => &[(-9, -9), (9, -9), (9, 9), (-9, 9)],

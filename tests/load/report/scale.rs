@@ -30,6 +30,8 @@ pub(super) struct Fit {
     pub(super) ticks: usize,
     /// Whether zero is shown however far the values are from it; bars, for one, would lie without it.
     pub(super) has_zero: bool,
+    /// Which share of a logarithmic axis is left free at each end.
+    pub(super) room: f64,
 }
 
 impl Scale {
@@ -92,7 +94,10 @@ impl Scale {
             if whole.len() > 9 { &[1.0] } else { &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0] };
         let mut faint_ticks = of_each_decade(digits);
         faint_ticks.retain(|value| inside(value) && !ticks.contains(value));
-        Self { is_logarithmic: true, ends: ends.start.log10()..ends.end.log10(), ticks, faint_ticks }
+        // So that marks at the ends do not lie on the axes.
+        let room = (ends.end.log10() - ends.start.log10()) * fit.room;
+        let ends = ends.start.log10() - room..ends.end.log10() + room;
+        Self { is_logarithmic: true, ends, ticks, faint_ticks }
     }
 
     /// A scale for bars at these values: room for the outermost, and a tick at each where there is room for its label.
@@ -150,17 +155,11 @@ impl Scale {
         if tick == 0.0 {
             return "0".to_owned();
         }
-        // As many decimals as the finest tick of the axis needs, none of which an error of rounding has made.
-        let fineness = if self.is_logarithmic { tick } else { self.fineness() };
-        let decimals = (0..9).find(|decimals| is_whole(fineness / divisor * ten_to(*decimals))).unwrap_or(9);
-        let decimals = usize::try_from(decimals).unwrap_or_default();
+        // On a linear axis as many decimals as any tick needs, for they are read against each other.
+        let own = [tick];
+        let read_together = if self.is_logarithmic { &own[..] } else { &self.ticks };
+        let decimals = read_together.iter().map(|tick| decimals(tick / divisor)).max().unwrap_or(0);
         format!("{}{letter}", with_commas(&format!("{:.decimals$}", tick / divisor)))
-    }
-
-    /// What each tick is a multiple of; close enough for their decimals.
-    fn fineness(&self) -> f64 {
-        let needs = |value: f64| (0..9).find(|decimals| is_whole(value * ten_to(*decimals))).unwrap_or(9);
-        self.ticks.iter().copied().filter(|tick| *tick != 0.0).max_by_key(|tick| needs(*tick)).unwrap_or(1.0)
     }
 }
 
@@ -205,8 +204,10 @@ fn ten_to(exponent: i32) -> f64 {
     if exponent < 0 { 1.0 / 10_f64.powi(-exponent) } else { 10_f64.powi(exponent) }
 }
 
-fn is_whole(value: f64) -> bool {
-    (value - value.round()).abs() < 1e-6 && value.round() != 0.0
+/// How many decimals a number of few digits has; none of those that an error of rounding has made.
+fn decimals(value: f64) -> usize {
+    let text = format!("{value:.9}");
+    text.trim_end_matches('0').split_once('.').map_or(0, |(_, decimals)| decimals.len())
 }
 
 fn as_number(count: usize) -> f64 {

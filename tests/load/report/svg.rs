@@ -73,7 +73,6 @@ fn compact(body: &str) -> String {
         .replace(&format!(" font-family=\"{FONT}\""), "")
         .replace(" stroke=\"none\"", "")
         .replace(" \"/>", "\"/>")
-        .replace(">\n</text>", "></text>")
         .replace("\n</text>", "</text>")
 }
 
@@ -94,7 +93,7 @@ fn heading(canvas: &Canvas<'_>, plot: &Plot, palette: &Palette) -> Result<i32, D
     canvas.draw(&Text::new(plot.title.clone(), (MARGIN * PIXEL, 20 * PIXEL), style))?;
     let style = font(13, FontStyle::Normal, palette.soft_ink).pos(Pos::new(HPos::Left, VPos::Center));
     let (mut x, mut y) = (MARGIN, 58);
-    for (number, series) in plot.series.iter().enumerate() {
+    for (number, series) in plot.series.iter().enumerate().filter(|(_, series)| !series.name.is_empty()) {
         let no_data = if plot.shown(series).next().is_none() { " (no data)" } else { "" };
         let name = format!("{}{no_data}", series.name);
         let width = 34 + estimated_width(&name);
@@ -105,7 +104,7 @@ fn heading(canvas: &Canvas<'_>, plot: &Plot, palette: &Palette) -> Result<i32, D
         canvas.draw(&Text::new(name, ((x + 28) * PIXEL, y * PIXEL), style.clone()))?;
         x += width + 14;
     }
-    Ok(if plot.series.is_empty() { 58 } else { y + 24 })
+    Ok(if x == MARGIN { 60 } else { y + 24 })
 }
 
 /// What the legend shows before a name.
@@ -114,13 +113,13 @@ fn sample(canvas: &Canvas<'_>, kind: Kind, number: usize, (x, y): (i32, i32), pa
     match kind {
         Kind::Bars => canvas
             .draw(&Rectangle::new([(left + 40, middle - 55), (left + 200, middle + 55)], colour.filled())),
-        Kind::Points => marker::draw(canvas, number, (left + 120, middle), 40, colour),
+        Kind::Points => marker::draw(canvas, number, (left + 120, middle), 40, colour.to_rgba()),
         Kind::Line => {
             canvas.draw(&PathElement::new(
                 vec![(left, middle), (left + 220, middle)],
                 colour.stroke_width(20),
             ))?;
-            marker::draw(canvas, number, (left + 110, middle), 40, colour)
+            marker::draw(canvas, number, (left + 110, middle), 40, colour.to_rgba())
         }
     }
 }
