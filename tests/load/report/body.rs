@@ -130,7 +130,7 @@ impl Body<'_, '_> {
         let places: Vec<_> = self.plot.shown(one.series).map(|point| self.place(point)).collect();
         // Where there are many, darker is more.
         let opacity = if places.len() > 100 { 0.4 } else { 1.0 };
-        for place in thin::marks(&places, PIXEL) {
+        for place in thin::marks(&places, PIXEL, 1500) {
             marker::draw(self.canvas, one.number, place, 35, one.colour.mix(opacity))?;
         }
         Ok(())

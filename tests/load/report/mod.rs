@@ -1,6 +1,8 @@
 //! What the load program found out, as a table for a terminal and as a page with plots.
 
 mod body;
+#[cfg(test)]
+mod examples;
 mod machine;
 mod marker;
 mod page;
@@ -116,4 +118,60 @@ fn remove_others(folder: &Path, kept: &BTreeSet<String>) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> BTreeSet<String> {
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    fn written(names: &[&str], folder: &Path) -> anyhow::Result<()> {
+        let series = examples::series(Kind::Line, &[(0.0, 1.0), (1.0, 2.0)]);
+        let plots = names.iter().map(|name| examples::plot(name, vec![series.clone()]));
+        examples::report(plots.collect()).write(folder)
+    }
+
+    #[test]
+    fn both_schemes_are_written_and_differ() {
+        let folder = tempfile::tempdir().unwrap();
+        written(&["memory"], folder.path()).unwrap();
+        assert_eq!(names(folder.path()), ["BENCHMARKS.md", "benchmarks"].map(str::to_owned).into());
+        let plots = folder.path().join("benchmarks");
+        assert_eq!(names(&plots), ["memory-dark.svg", "memory.svg"].map(str::to_owned).into());
+        let [light, dark] =
+            ["memory.svg", "memory-dark.svg"].map(|name| fs::read_to_string(plots.join(name)).unwrap());
+        assert!(light.contains("fill=\"#FFFFFF\"") && !dark.contains("fill=\"#FFFFFF\""));
+        let page = fs::read_to_string(folder.path().join("BENCHMARKS.md")).unwrap();
+        assert!(
+            ["memory.svg", "memory-dark.svg"]
+                .iter()
+                .all(|name| page.contains(&format!("\"benchmarks/{name}\"")))
+        );
+    }
+
+    #[test]
+    fn plots_of_an_earlier_run_are_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        written(&["memory", "latency"], folder.path()).unwrap();
+        let plots = folder.path().join("benchmarks");
+        fs::write(plots.join("notes.md"), "kept").unwrap();
+        fs::write(folder.path().join("other.svg"), "kept").unwrap();
+        written(&["memory"], folder.path()).unwrap();
+        assert_eq!(names(&plots), ["memory-dark.svg", "memory.svg", "notes.md"].map(str::to_owned).into());
+        assert!(folder.path().join("other.svg").exists());
+    }
+
+    #[test]
+    fn names_that_would_be_lost_or_lead_elsewhere_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for names in
+            [&["memory", "memory"][..], &["memory", "memory-dark"], &["../memory"], &["Memory"], &[""]]
+        {
+            assert!(written(names, folder.path()).is_err(), "{names:?}");
+        }
+        assert_eq!(names(folder.path()), BTreeSet::new());
+    }
 }

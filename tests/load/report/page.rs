@@ -27,9 +27,9 @@ pub(super) fn of(report: &Report) -> String {
 fn introduction(report: &Report) -> String {
     format!(
         "# Benchmarks\n\n\
-         What the load program measured on {}, against the release server that it spawns and drives from the same machine. It wrote\n\
-         this page too: nothing here was typed by hand. Times say as much about the machine as about the service; ratios do not, for\n\
-         both sides of each were taken in this one run, side by side.\n\n\
+         What the load program measured on {}, against the release server that it spawns and drives from the same machine. It\n\
+         wrote this page too: nothing here was typed by hand. Times say as much about the machine as about the service; ratios say far\n\
+         less about the machine, for both sides of each were taken in this one run, side by side.\n\n\
          ## The machine\n\n{}\n\
          ## The settings\n\n{}\n\
          ## Repeat it\n\n```sh\n{}\n```\n\n\
@@ -94,4 +94,56 @@ fn attribute(text: &str) -> String {
 fn anchor(title: &str) -> String {
     let kept = title.trim().to_lowercase().replace(' ', "-");
     kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, '-' | '_')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Kind, examples};
+    use super::*;
+
+    #[test]
+    fn nothing_ends_a_cell_too_early() {
+        let page = of(&examples::report(Vec::new()));
+        assert_eq!(
+            page.matches("\n| logins a \\| second | 92 | at least 100 | \u{2717} |\n").count(),
+            2,
+            "{page}"
+        );
+        assert!(page.contains("\n| a\\|b | 1 &lt; 2 |\n"), "{page}");
+        assert_eq!(cell("one\ntwo"), "one two");
+        assert_eq!(cell("`Vec<u8>`"), "`Vec<u8>`");
+    }
+
+    #[test]
+    fn the_page_says_where_when_and_how() {
+        let report = examples::report(Vec::new());
+        let page = of(&report);
+        for (name, value) in report.machine.lines() {
+            assert!(page.contains(&format!("| {name} | {value} |")), "{page}");
+        }
+        for text in ["on 1 January 2026", "```sh\ncargo run\n```", "What was asked holds in 1 of 2 rows."] {
+            assert!(page.contains(text), "{text}: {page}");
+        }
+    }
+
+    #[test]
+    fn the_summary_leads_to_each_section() {
+        let page = of(&examples::report(Vec::new()));
+        let link = "| **[Answering, while nobody logs in](#answering-while-nobody-logs-in)** | | | |";
+        assert!(page.contains(link), "{page}");
+        assert!(
+            page.contains("\n## Answering, while nobody logs in\n\nAsked over and over.\n\n| what |"),
+            "{page}"
+        );
+    }
+
+    #[test]
+    fn a_plot_is_shown_in_the_scheme_of_who_looks() {
+        let mut plot = examples::plot("memory", vec![examples::series(Kind::Line, &[])]);
+        plot.title = "\"Memory\" <all>".to_owned();
+        let page = of(&examples::report(vec![plot]));
+        let picture = "<picture><source media=\"(prefers-color-scheme: dark)\" srcset=\"benchmarks/memory-dark.svg\">\
+                       <img src=\"benchmarks/memory.svg\" alt=\"&quot;Memory&quot; &lt;all&gt;\"></picture>";
+        assert!(page.contains(picture), "{page}");
+    }
 }

@@ -233,3 +233,120 @@ fn with_commas(number: &str) -> String {
     }
     format!("{sign}{grouped}{fraction}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIT: Fit = Fit { ticks: 6, has_zero: false, room: 0.0 };
+
+    fn axis(is_logarithmic: bool) -> Axis {
+        Axis { label: String::new(), is_logarithmic }
+    }
+
+    fn labels(scale: &Scale) -> Vec<String> {
+        scale.ticks.iter().map(|tick| scale.label(*tick)).collect()
+    }
+
+    fn linear(values: &[f64]) -> Scale {
+        Scale::new(&axis(false), values, FIT)
+    }
+
+    fn logarithmic(values: &[f64]) -> Scale {
+        Scale::new(&axis(true), values, FIT)
+    }
+
+    #[test]
+    fn a_logarithmic_axis_labels_its_decades() {
+        let scale = logarithmic(&[0.03, 4200.0]);
+        assert_eq!(labels(&scale), ["0.1", "1", "10", "100", "1,000"]);
+        let ends = (scale.label(scale.range().start), scale.label(scale.range().end));
+        assert_eq!(ends, ("0.02".to_owned(), "5,000".to_owned()));
+        assert!(scale.faint_ticks.contains(&0.02) && scale.faint_ticks.contains(&300.0), "{scale:?}");
+        assert!(!scale.faint_ticks.contains(&10.0), "{scale:?}");
+    }
+
+    #[test]
+    fn a_short_logarithmic_axis_labels_more_than_decades() {
+        assert_eq!(labels(&logarithmic(&[3.0, 40.0])), ["2", "5", "10", "20", "50"]);
+        assert_eq!(labels(&logarithmic(&[10.0])), ["5", "10", "20"]);
+    }
+
+    #[test]
+    fn a_long_logarithmic_axis_leaves_decades_out() {
+        let scale = logarithmic(&[1e-6, 1e9]);
+        assert!((4..=6).contains(&scale.ticks.len()), "{scale:?}");
+        assert!(scale.faint_ticks.iter().all(|tick| is_decade(*tick)), "{scale:?}");
+    }
+
+    fn is_decade(value: f64) -> bool {
+        (value.log10() - value.log10().round()).abs() < 1e-9
+    }
+
+    #[test]
+    fn decades_are_evenly_spaced() {
+        let scale = logarithmic(&[1.0, 1000.0]);
+        assert_eq!([1.0, 10.0, 100.0, 1000.0].map(|value| scale.map(&value, (0, 300))), [0, 100, 200, 300]);
+    }
+
+    #[test]
+    fn a_linear_axis_has_round_steps_around_its_values() {
+        assert_eq!(labels(&linear(&[0.0, 1.1])), ["0", "0.2", "0.4", "0.6", "0.8", "1.0", "1.2"]);
+        assert_eq!(labels(&linear(&[-3.0, 7.0])), ["\u{2212}4", "\u{2212}2", "0", "2", "4", "6", "8"]);
+        assert_eq!(labels(&linear(&[990.0, 1000.0])), ["990", "992", "994", "996", "998", "1,000"]);
+        assert_eq!(labels(&linear(&[0.0, 1_900_000.0]))[1..3], ["0.5 M", "1.0 M"]);
+    }
+
+    #[test]
+    fn zero_is_shown_where_it_is_wanted_or_near() {
+        assert_eq!(linear(&[90.0, 100.0]).range().start, 90.0);
+        assert_eq!(linear(&[20.0, 100.0]).range().start, 0.0);
+        let wanted = Scale::new(&axis(false), &[90.0, 100.0], Fit { has_zero: true, ..FIT });
+        assert_eq!(wanted.range().start, 0.0);
+    }
+
+    #[test]
+    fn values_that_are_all_the_same_have_an_axis() {
+        for value in [0.0, 7.0, -7.0, 1e-320, 1e99, -1e99] {
+            let scale = linear(&[value, value]);
+            assert!(scale.range().start < scale.range().end, "{value}: {scale:?}");
+            assert!((2..20).contains(&scale.ticks.len()), "{value}: {scale:?}");
+            assert!((0..=100).contains(&scale.map(&value, (0, 100))), "{value}: {scale:?}");
+        }
+    }
+
+    #[test]
+    fn any_values_that_an_axis_can_show_lie_on_it() {
+        let values: [f64; 12] = [1e-99, 3e-7, 0.1, 0.3, 0.999, 1.0, 7.0, 10.0, 4999.9, 1e6, 2e12, 9e99];
+        for (low, high) in values.iter().flat_map(|one| values.map(|other| (one.min(other), one.max(other))))
+        {
+            for scale in [linear(&[low, high]), logarithmic(&[low, high])] {
+                let (first, last) = (scale.map(&low, (0, 1000)), scale.map(&high, (0, 1000)));
+                assert!(
+                    (0..=1000).contains(&first) && (first..=1000).contains(&last),
+                    "{low} to {high}: {scale:?}"
+                );
+                assert!((2..=10).contains(&scale.ticks.len()), "{low} to {high}: {scale:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn bars_have_room_and_their_own_ticks() {
+        let (scale, distance) = Scale::for_bars(&axis(true), &[1000.0, 10.0, 1.0, 10.0], FIT);
+        assert_eq!((labels(&scale).join(" "), distance), ("1 10 1,000".to_owned(), 1.0));
+        assert!(
+            scale.position(scale.range().start) <= -0.5 && scale.position(scale.range().end) >= 3.5,
+            "{scale:?}"
+        );
+        let (scale, _) = Scale::for_bars(&axis(false), &(0..100).map(f64::from).collect::<Vec<_>>(), FIT);
+        assert_eq!(labels(&scale), ["0", "20", "40", "60", "80", "100"]);
+    }
+
+    #[test]
+    fn bars_stand_on_something() {
+        let scale = Scale::new(&axis(true), &[10.0, 1000.0], Fit { has_zero: true, ..FIT });
+        assert!(scale.foot() < 10.0, "{scale:?}");
+        assert_eq!(linear(&[-5.0, 5.0]).foot(), 0.0);
+    }
+}

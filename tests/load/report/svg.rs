@@ -146,3 +146,106 @@ fn nothing(canvas: &Canvas<'_>, palette: &Palette) -> Drawn {
     let style = font(17, FontStyle::Normal, palette.soft_ink).pos(Pos::new(HPos::Center, VPos::Center));
     canvas.draw(&Text::new("no data", (WIDTH * PIXEL / 2, HEIGHT * PIXEL / 2), style))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{
+        Axis, Series, examples,
+        palette::{DARK, LIGHT},
+    };
+    use super::*;
+
+    const BROKEN: [(f64, f64); 4] =
+        [(f64::NAN, 1.0), (1.0, f64::INFINITY), (f64::NEG_INFINITY, 1.0), (1.0, f64::MAX)];
+
+    fn drawn(series: Vec<Series>) -> String {
+        of(&examples::plot("memory", series), &LIGHT).unwrap()
+    }
+
+    #[test]
+    fn the_same_plot_gives_the_same_picture() {
+        let points: Vec<_> = (0..5000).map(f64::from).map(|x| (x, (x / 70.0).sin())).collect();
+        for kind in [Kind::Line, Kind::Points, Kind::Bars] {
+            let plot = examples::plot("memory", vec![examples::series(kind, &points)]);
+            assert_eq!(of(&plot, &DARK).unwrap(), of(&plot, &DARK).unwrap());
+        }
+    }
+
+    #[test]
+    fn what_has_no_place_is_said_and_not_drawn() {
+        for kind in [Kind::Line, Kind::Points, Kind::Bars] {
+            for points in [&BROKEN[..], &[]] {
+                let picture = drawn(vec![examples::series(kind, points)]);
+                assert!(
+                    picture.contains("no data</text>") && picture.contains("idle (no data)"),
+                    "{picture}"
+                );
+                assert_eq!(picture.contains("4 points have no place"), !points.is_empty(), "{picture}");
+            }
+            let some = [&BROKEN[..1], &[(1.0, 2.0)]].concat();
+            let picture = drawn(vec![examples::series(kind, &some)]);
+            assert!(!picture.contains("no data") && picture.contains("1 point has no place"), "{picture}");
+            assert!(!picture.contains("NaN") && !picture.contains("inf"), "{picture}");
+        }
+        assert!(drawn(Vec::new()).contains("no data</text>"));
+    }
+
+    #[test]
+    fn a_logarithmic_axis_has_no_place_for_zero() {
+        let mut plot =
+            examples::plot("memory", vec![examples::series(Kind::Line, &[(0.0, 0.0), (1.0, -1.0)])]);
+        assert!(!of(&plot, &LIGHT).unwrap().contains("no place"));
+        plot.y = Axis { is_logarithmic: true, ..plot.y };
+        assert!(of(&plot, &LIGHT).unwrap().contains("2 points have no place"));
+    }
+
+    #[test]
+    fn a_line_has_a_gap_where_a_point_cannot_be_drawn() {
+        let whole = [(0.0, 1.0), (1.0, 2.0), (2.0, 1.0), (3.0, 2.0), (4.0, 1.0)];
+        let mut broken = whole;
+        broken[2].1 = f64::NAN;
+        let lines = |points: &[(f64, f64)]| {
+            let picture = drawn(vec![examples::series(Kind::Line, points)]);
+            picture.matches("stroke=\"#3348C9\" stroke-width=\"20\" points").count()
+        };
+        // One more: the legend's.
+        assert_eq!((lines(&whole), lines(&broken)), (2, 3));
+    }
+
+    #[test]
+    fn who_does_not_see_it_is_told() {
+        let mut plot =
+            examples::plot("memory", vec![examples::series(Kind::Line, &[(0.0, 1.5), (60.0, 2048.25)])]);
+        plot.title = "A < B & \"C\"".to_owned();
+        let picture = of(&plot, &LIGHT).unwrap();
+        assert!(picture.contains("<title id=\"title\">A &lt; B &amp; \"C\"</title>"), "{picture}");
+        let description = "MiB over seconds. idle: 2 points, 1.5 to 2048 over 0 to 60.";
+        assert!(picture.contains(&format!("<desc id=\"description\">{description}</desc>")), "{picture}");
+    }
+
+    #[test]
+    fn a_picture_of_many_points_stays_small() {
+        let points: Vec<_> = (0..200_000).map(f64::from).map(|x| (x, (x * 0.7).sin() * x)).collect();
+        for kind in [Kind::Line, Kind::Points] {
+            let size = drawn(vec![examples::series(kind, &points)]).len();
+            assert!(size < 200_000, "{kind:?}: {size}");
+        }
+    }
+
+    #[test]
+    fn the_legend_goes_on_in_the_next_line() {
+        let long = Series {
+            name: "a name that is rather long".to_owned(),
+            ..examples::series(Kind::Line, &[(1.0, 1.0)])
+        };
+        let rows = |count: usize| {
+            let picture = drawn(vec![long.clone(); count]);
+            (0..4)
+                .filter(|row| {
+                    picture.contains(&format!("y=\"{}\" dy=\"0.5ex\" text-anchor=\"start\"", 580 + row * 220))
+                })
+                .count()
+        };
+        assert_eq!((rows(1), rows(3), rows(4)), (1, 1, 2));
+    }
+}

@@ -32,11 +32,11 @@ pub(super) fn of(report: &Report) -> String {
 pub(super) fn verdict(report: &Report) -> String {
     let rows = report.sections.iter().flat_map(|section| &section.rows);
     let asked: Vec<_> = rows.filter_map(|row| row.holds).collect();
-    match (asked.len(), asked.iter().filter(|holds| !**holds).count()) {
-        (0, _) => "Nothing was asked.".to_owned(),
-        (asked, 0) => format!("All of the {asked} asked for hold."),
-        (asked, failed) => format!("{failed} of the {asked} asked for do not hold."),
+    if asked.is_empty() {
+        return "Nothing was asked.".to_owned();
     }
+    let held = asked.iter().filter(|holds| **holds).count();
+    format!("What was asked holds in {held} of {} rows.", asked.len())
 }
 
 /// ✓, ✗ or nothing.
@@ -61,4 +61,58 @@ fn line(cells: &Cells, widths: [usize; 4]) -> String {
 
 fn on_one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::examples, *};
+
+    #[test]
+    fn columns_are_aligned_whatever_is_in_them() {
+        let mut report = examples::report(Vec::new());
+        report.sections[0].rows[1].what = "z\u{fc}gig \u{2264} 5 ms".to_owned();
+        let table = report.table();
+        let columns: Vec<_> = table
+            .lines()
+            .filter(|line| line.contains(" ms") || line.contains("measured"))
+            .map(|line| ["measured", "0.21 ms", "1.4 ms"].iter().find_map(|cell| line.split_once(cell)))
+            .map(|found| measure_text_width(found.unwrap().0))
+            .collect();
+        assert_eq!(columns.len(), 3, "{table}");
+        assert!(columns.iter().all(|column| *column == columns[0]), "{table}");
+    }
+
+    #[test]
+    fn the_table_says_all_and_what_does_not_hold() {
+        let table = examples::report(Vec::new()).table();
+        assert_eq!(
+            table,
+            "  what                measured  asked\n\
+             \n\
+             Answering, while nobody logs in\n\
+             \x20 `me`, median        0.21 ms\n\
+             \x20 `loginStatus`, p99  1.4 ms    < 5 ms        \u{2713}\n\
+             \n\
+             Hashing\n\
+             \x20 logins a | second   92        at least 100  \u{2717}\n\
+             \n\
+             What was asked holds in 1 of 2 rows.\n"
+        );
+    }
+
+    #[test]
+    fn a_cell_stays_on_its_line() {
+        let mut report = examples::report(Vec::new());
+        report.sections[0].rows[0].measured = "0.21 ms\n(warm)".to_owned();
+        assert!(report.table().contains("`me`, median        0.21 ms (warm)"), "{}", report.table());
+    }
+
+    #[test]
+    fn the_verdict_counts_what_was_asked() {
+        let mut report = examples::report(Vec::new());
+        report.sections.remove(1);
+        assert_eq!(verdict(&report), "What was asked holds in 1 of 1 rows.");
+        report.sections.clear();
+        assert_eq!(verdict(&report), "Nothing was asked.");
+    }
 }
