@@ -7,13 +7,12 @@ use super::{
     table::{mark, verdict},
 };
 
+const HEAD: &str = "| what | measured | asked | |\n| --- | --- | --- | --- |\n";
+
 /// The page.
 pub(super) fn of(report: &Report) -> String {
     let mut page = introduction(report);
-    page += &format!(
-        "\n## Summary\n\n{}\n\n| what | measured | asked | |\n| --- | --- | --- | --- |\n",
-        verdict(report)
-    );
+    let _ = write!(page, "\n## Summary\n\n{}\n\n{HEAD}", verdict(report));
     for section in &report.sections {
         let _ = writeln!(page, "| **[{}](#{})** | | | |", cell(&section.title), anchor(&section.title));
         page += &rows(section);
@@ -42,20 +41,22 @@ fn introduction(report: &Report) -> String {
 }
 
 fn pairs<T: AsRef<str>>(pairs: &[(T, String)]) -> String {
-    let lines = pairs.iter().map(|(name, value)| format!("| {} | {} |\n", cell(name.as_ref()), cell(value)));
     if pairs.is_empty() {
-        "None but the defaults.\n".to_owned()
-    } else {
-        format!("| | |\n| --- | --- |\n{}", lines.collect::<String>())
+        return "None but the defaults.\n".to_owned();
     }
+    pairs.iter().fold("| | |\n| --- | --- |\n".to_owned(), |mut text, (name, value)| {
+        let _ = writeln!(text, "| {} | {} |", cell(name.as_ref()), cell(value));
+        text
+    })
 }
 
 fn rows(section: &Section) -> String {
-    let cells = section.rows.iter().map(|row| {
+    section.rows.iter().fold(String::new(), |mut text, row| {
         let asked = row.asked.as_deref().map(cell).unwrap_or_default();
-        [cell(&row.what), cell(&row.measured), asked, mark(row.holds).to_owned()]
-    });
-    cells.map(|cells| format!("| {} |\n", cells.join(" | "))).collect()
+        let (what, measured) = (cell(&row.what), cell(&row.measured));
+        let _ = writeln!(text, "| {what} | {measured} | {asked} | {} |", mark(row.holds));
+        text
+    })
 }
 
 fn described(section: &Section) -> String {
@@ -64,7 +65,7 @@ fn described(section: &Section) -> String {
         let _ = write!(text, "\n{}\n", section.about.trim());
     }
     if !section.rows.is_empty() {
-        let _ = write!(text, "\n| what | measured | asked | |\n| --- | --- | --- | --- |\n{}", rows(section));
+        let _ = write!(text, "\n{HEAD}{}", rows(section));
     }
     for plot in &section.plots {
         let _ = write!(text, "\n{}\n", picture(plot));
