@@ -26,6 +26,8 @@ const WIDTH: i32 = 860;
 const HEIGHT: i32 = 430;
 pub(super) const MARGIN: i32 = 24;
 const LEGEND_LINE: i32 = 22;
+/// In characters, of the widest of the fonts.
+const TITLE_LENGTH: usize = 78;
 const FONT: &str = "FONT";
 const FONTS: &str = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Noto Sans', sans-serif";
 
@@ -90,9 +92,13 @@ pub(super) fn font(pixels: i32, style: FontStyle, colour: RGBColor) -> TextStyle
 /// The title and the legend. Returns how much room they take, in pixels.
 fn heading(canvas: &Canvas<'_>, plot: &Plot, palette: &Palette) -> Result<i32, DrawingError> {
     let style = font(17, FontStyle::Bold, palette.ink);
-    canvas.draw(&Text::new(plot.title.clone(), (MARGIN * PIXEL, 20 * PIXEL), style))?;
+    let (mut x, mut y) = (MARGIN, 20);
+    for line in lines(&plot.title, TITLE_LENGTH) {
+        canvas.draw(&Text::new(line, (MARGIN * PIXEL, y * PIXEL), style.clone()))?;
+        y += LEGEND_LINE;
+    }
+    y += 16;
     let style = font(13, FontStyle::Normal, palette.soft_ink).pos(Pos::new(HPos::Left, VPos::Center));
-    let (mut x, mut y) = (MARGIN, 58);
     for (number, series) in plot.series.iter().enumerate().filter(|(_, series)| !series.name.is_empty()) {
         let no_data = if plot.shown(series).next().is_none() { " (no data)" } else { "" };
         let name = format!("{}{no_data}", series.name);
@@ -104,7 +110,7 @@ fn heading(canvas: &Canvas<'_>, plot: &Plot, palette: &Palette) -> Result<i32, D
         canvas.draw(&Text::new(name, ((x + 28) * PIXEL, y * PIXEL), style.clone()))?;
         x += width + 14;
     }
-    Ok(if x == MARGIN { 60 } else { y + 24 })
+    Ok(if x == MARGIN { y } else { y + 24 })
 }
 
 /// What the legend shows before a name.
@@ -122,6 +128,21 @@ fn sample(canvas: &Canvas<'_>, kind: Kind, number: usize, (x, y): (i32, i32), pa
             marker::draw(canvas, number, (left + 110, middle), 40, colour.to_rgba())
         }
     }
+}
+
+/// A text in lines of at most so many characters, or of one word that is longer.
+fn lines(text: &str, most: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= most => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// Fonts differ; this is wider than what most make of it.
@@ -230,6 +251,16 @@ mod tests {
             let size = drawn(vec![examples::series(kind, &points)]).len();
             assert!(size < 200_000, "{kind:?}: {size}");
         }
+    }
+
+    #[test]
+    fn a_long_title_goes_on_in_the_next_line() {
+        assert_eq!(lines("one two  three four", 9), ["one two", "three", "four"]);
+        assert_eq!(lines("endless", 3), ["endless"]);
+        let mut plot = examples::plot("memory", Vec::new());
+        plot.title = "long ".repeat(30);
+        let picture = of(&plot, &LIGHT).unwrap();
+        assert_eq!(picture.matches("font-weight=\"bold\"").count(), 2, "{picture}");
     }
 
     #[test]
