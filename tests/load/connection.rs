@@ -32,11 +32,7 @@ impl Prepared {
     /// A GraphQL request, by nobody in particular or with a bearer.
     pub(crate) fn graphql(body: &serde_json::Value, bearer: Option<&str>) -> Self {
         let bearer = bearer.map(|bearer| (AUTHORIZATION.to_string(), format!("Bearer {bearer}")));
-        Self {
-            path: "/graphql",
-            headers: bearer.into_iter().collect(),
-            body: Bytes::from(body.to_string()),
-        }
+        Self { path: "/graphql", headers: bearer.into_iter().collect(), body: Bytes::from(body.to_string()) }
     }
 
     /// A provider's callback.

@@ -37,7 +37,12 @@ pub(crate) fn pin(cores: &[usize]) -> io::Result<()> {
 
 impl fmt::Display for Cores {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "the server's {}; the load's, the sandbox's and the database's {}", listed(&self.server), listed(&self.others))
+        write!(
+            formatter,
+            "the server's {}; the load's, the sandbox's and the database's {}",
+            listed(&self.server),
+            listed(&self.others)
+        )
     }
 }
 

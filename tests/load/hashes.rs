@@ -9,15 +9,16 @@ use std::{
 };
 
 use anyhow::Context as _;
-use argon2::{Algorithm, Argon2, Params, Version, password_hash::PasswordVerifier as _};
 use argon2::password_hash::PasswordHasher as _;
+use argon2::{Algorithm, Argon2, Params, Version, password_hash::PasswordVerifier as _};
 
 /// Verifies passwords for so long, and prints how many a second.
 pub(crate) fn run(threads: usize, length: Duration) -> anyhow::Result<()> {
     let params = Params::new(Params::DEFAULT_M_COST, Params::DEFAULT_T_COST, Params::DEFAULT_P_COST, None);
     let params = params.map_err(|error| anyhow::anyhow!("{error}"))?;
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-    let hash = argon2.hash_password_with_salt(b"correct horse battery", b"a salt for a test").map_err(failed)?;
+    let hash =
+        argon2.hash_password_with_salt(b"correct horse battery", b"a salt for a test").map_err(failed)?;
     let (hashes, begun) = (AtomicU64::new(0), Instant::now());
     thread::scope(|scope| {
         for _ in 0..threads {

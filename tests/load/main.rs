@@ -50,6 +50,9 @@ struct Arguments {
     /// These questions only, with commas; all of them, if nothing is said.
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Phase>,
+    /// How many wait, one crowd after the other, with commas.
+    #[arg(long, value_delimiter = ',')]
+    crowds: Vec<usize>,
     /// The folder that BENCHMARKS.md and its plots are written to.
     #[arg(long)]
     write: Option<PathBuf>,
@@ -163,7 +166,10 @@ async fn measure(arguments: &Arguments, cores: Cores) -> anyhow::Result<()> {
         ("server".to_owned(), "`serve`, with its defaults but for budgets and caps by address".to_owned()),
         ("PostgreSQL".to_owned(), "on this machine, without fsync".to_owned()),
     ];
-    let extent = if arguments.short { Extent::short(cores) } else { Extent::whole(cores) };
+    let mut extent = if arguments.short { Extent::short(cores) } else { Extent::whole(cores) };
+    if !arguments.crowds.is_empty() {
+        extent.crowds.clone_from(&arguments.crowds);
+    }
     let mut sections = Vec::new();
     for phase in Phase::value_variants() {
         if arguments.only.is_empty() || arguments.only.contains(phase) {

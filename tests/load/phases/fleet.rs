@@ -18,12 +18,8 @@ pub(crate) async fn run(extent: &Extent, database: Database) -> anyhow::Result<S
     let stage = builder.start(database).await?;
     let people = sign_up(&stage, JUDGED + extent.most().div_ceil(LOGINS_EACH)).await?;
     let (judged, waiting) = people.split_at(JUDGED);
-    let pace = Pace {
-        verdicts: extent.verdicts,
-        a_second: extent.verdicts_a_second,
-        heard_by: 0,
-        told_by: 1,
-    };
+    let pace =
+        Pace { verdicts: extent.verdicts, a_second: extent.verdicts_a_second, heard_by: 0, told_by: 1 };
     let seen = watch_crowds(extent, &stage, (judged, waiting), pace).await?;
     Ok(Section {
         title: "Across two instances".to_owned(),

@@ -65,7 +65,9 @@ fn section(database: &str, extent: &Extent, asked: &[Asked; 3]) -> Section {
     };
     let (to_query, to_bare) = (ratio(query), ratio(bare));
     let mut rows: Vec<_> = asked.iter().map(Asked::row).collect();
-    rows.push(Row::told("`me` to one query", format!("{to_query:.2}")).asked("at least 0.80", to_query >= 0.8));
+    rows.push(
+        Row::told("`me` to one query", format!("{to_query:.2}")).asked("at least 0.80", to_query >= 0.8),
+    );
     rows.push(Row::told("`me` to a bare field", format!("{to_bare:.2}")));
     Section {
         title: format!("`me` on {database}"),
@@ -114,6 +116,9 @@ impl Asked {
     fn row(&self) -> Row {
         let each = self.processor_time / u32::try_from(self.answers).unwrap_or(u32::MAX).max(1);
         let rate = median(self.rates.clone());
-        Row::told(self.name, format!("{rate:.0} a second, {:.0} µs of processor each", each.as_secs_f64() * 1e6))
+        Row::told(
+            self.name,
+            format!("{rate:.0} a second, {:.0} µs of processor each", each.as_secs_f64() * 1e6),
+        )
     }
 }

@@ -40,12 +40,8 @@ pub(crate) async fn run(extent: &Extent) -> anyhow::Result<Section> {
     let stage = builder.start(Database::Sqlite).await?;
     let people = sign_up(&stage, JUDGED + extent.most().div_ceil(LOGINS_EACH)).await?;
     let (judged, waiting) = people.split_at(JUDGED);
-    let pace = Pace {
-        verdicts: extent.verdicts,
-        a_second: extent.verdicts_a_second,
-        heard_by: 0,
-        told_by: 0,
-    };
+    let pace =
+        Pace { verdicts: extent.verdicts, a_second: extent.verdicts_a_second, heard_by: 0, told_by: 0 };
     Ok(section(&watch_crowds(extent, &stage, (judged, waiting), pace).await?))
 }
 
@@ -81,8 +77,11 @@ fn section(seen: &[Seen]) -> Section {
     let mut rows: Vec<_> = seen.iter().filter(|seen| seen.crowd > 0).flat_map(Seen::rows).collect();
     if let [.., most] = seen {
         rows.push(
-            Row::told(format!("memory a waiting login at {}", most.crowd), format!("{:.1} KiB", most.kib_each))
-                .asked("at most 16 KiB", most.kib_each <= 16.0),
+            Row::told(
+                format!("memory a waiting login at {}", most.crowd),
+                format!("{:.1} KiB", most.kib_each),
+            )
+            .asked("at most 16 KiB", most.kib_each <= 16.0),
         );
         rows.push(
             Row::told(format!("processor at rest with {} waiting", most.crowd), share(most.at_rest))
