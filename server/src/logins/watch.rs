@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, stream};
+use tracing::{Instrument as _, Span};
 
 use super::{AWAY, LoginStatus, Logins};
 use crate::{
@@ -56,11 +57,13 @@ impl Watch {
             return None;
         }
         loop {
+            let mut delivery = Span::none();
             if self.sequence.is_some() {
                 self.watcher.changed().await;
+                delivery = tracing::debug_span!("delivery");
             }
             let found = loop {
-                match self.logins.find_status(&self.token).await {
+                match self.logins.find_status(&self.token).instrument(delivery.clone()).await {
                     Ok(found) => break found,
                     Err(error) if self.sequence.is_none() => {
                         self.is_over = true;

@@ -14,7 +14,10 @@ use std::{
 
 use anyhow::Context as _;
 use http::{HeaderMap, HeaderValue, header};
-use opentelemetry::{KeyValue, trace::TracerProvider as _};
+use opentelemetry::{
+    Context as OtelContext, KeyValue,
+    trace::{Link, SpanKind, TraceId, TracerProvider as _},
+};
 use opentelemetry_proto::{
     tonic::collector::trace::v1::ExportTraceServiceRequest,
     transform::{
@@ -25,7 +28,8 @@ use opentelemetry_sdk::{
     Resource,
     error::{OTelSdkError, OTelSdkResult},
     trace::{
-        BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, SpanData, SpanExporter,
+        BatchConfigBuilder, BatchSpanProcessor, Sampler, SamplingResult, SdkTracer, SdkTracerProvider,
+        ShouldSample, SpanData, SpanExporter,
     },
 };
 use prost::Message as _;
@@ -69,7 +73,7 @@ impl Export {
             .with_scheduled_delay(DELAY)
             .build();
         let processor = BatchSpanProcessor::builder(collector).with_batch_config(batches).build();
-        let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.sample_ratio)));
+        let sampler = Sampler::ParentBased(Box::new(OfTraces(settings.sample_ratio)));
         let provider = SdkTracerProvider::builder()
             .with_resource(resource)
             .with_sampler(sampler)
@@ -87,6 +91,26 @@ impl Export {
         if self.0.shutdown_with_timeout(FLUSH_WITHIN).is_err() {
             tracing::debug!("the last spans were not exported");
         }
+    }
+}
+
+/// Which of the traces that begin here are exported: so many of them, and none that only asks whether we live.
+#[derive(Clone, Debug)]
+struct OfTraces(f64);
+
+impl ShouldSample for OfTraces {
+    fn should_sample(
+        &self,
+        parent: Option<&OtelContext>,
+        trace: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let is_probe = name.contains(" /health/");
+        let share = if is_probe { Sampler::AlwaysOff } else { Sampler::TraceIdRatioBased(self.0) };
+        share.should_sample(parent, trace, name, kind, attributes, links)
     }
 }
 
@@ -141,7 +165,7 @@ impl SpanExporter for Collector {
             let sent = sent.await.unwrap_or_else(|_| Err("the process ends".to_owned()));
             match &sent {
                 Ok(()) if is_away.swap(false, Ordering::Relaxed) => {
-                    tracing::info!("traces are exported again")
+                    tracing::info!("traces are exported again");
                 }
                 Err(reason) if !is_away.swap(true, Ordering::Relaxed) => {
                     tracing::warn!(reason, "traces cannot be exported, and are dropped meanwhile");

@@ -17,7 +17,7 @@ use tracing_subscriber::{
         format::Writer,
         time::{ChronoUtc, FormatTime as _},
     },
-    registry::LookupSpan,
+    registry::{LookupSpan, Scope},
 };
 
 use super::text::FOR_EXPORT;
@@ -37,10 +37,22 @@ impl<'writer> FormatFields<'writer> for JsonFields {
         current: &'writer mut FormattedFields<Self>,
         fields: &tracing::span::Record<'_>,
     ) -> fmt::Result {
-        let mut members = Members(read(current));
+        // Not read and written anew: this is done for each request.
+        let mut members = Members::default();
         fields.record(&mut members);
-        current.fields.clear();
-        write(current.as_writer(), &members.0)
+        let added = serde_json::to_string(&members.0).map_err(|_| fmt::Error)?;
+        if members.0.is_empty() {
+            return Ok(());
+        }
+        match current.fields.as_str() {
+            "" | "{}" => current.fields = added,
+            _ => {
+                current.fields.pop();
+                current.fields.push(',');
+                current.fields.push_str(&added[1..]);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -58,7 +70,7 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let mut members = Members::default();
-        for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
+        for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
             if let Some(fields) = span.extensions().get::<FormattedFields<JsonFields>>() {
                 members.0.extend(read(fields));
             }

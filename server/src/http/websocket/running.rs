@@ -13,11 +13,11 @@ use std::{
 
 use async_graphql::{Data, Response, Value, parser::types::OperationType};
 use futures_util::{
-    FutureExt as _, StreamExt as _,
+    FutureExt as _, Stream, StreamExt as _,
     stream::{self, BoxStream},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::protocol::OperationId;
 use crate::http::{answer::Outcome, operation::Operation, state::HttpState};
@@ -73,16 +73,19 @@ impl RunningOperations {
         slot: OwnedSemaphorePermit,
     ) {
         let kind = operation.kind;
+        let span = tracing::debug_span!("operation", graphql.operation.r#type = %kind, otel.name = %kind);
         let results = state.schema.execute_stream(operation.request, session);
         let results = match kind {
-            OperationType::Mutation => in_a_task(results, state, slot),
-            OperationType::Query | OperationType::Subscription => AssertUnwindSafe(results)
-                .catch_unwind()
-                .map(move |result| {
-                    let _held_as_long_as_the_stream = &slot;
-                    result.map_err(|_payload| Panicked)
-                })
-                .boxed(),
+            OperationType::Mutation => in_a_task(results, span, state, slot),
+            OperationType::Query | OperationType::Subscription => {
+                AssertUnwindSafe(until_first(results, span))
+                    .catch_unwind()
+                    .map(move |result| {
+                        let _held_as_long_as_the_stream = &slot;
+                        result.map_err(|_payload| Panicked)
+                    })
+                    .boxed()
+            }
         };
         self.operations.push(Running { id, kind, has_begun: false, results });
     }
@@ -147,8 +150,27 @@ impl Running {
     }
 }
 
+/// Has a span around the first result. A subscription waits for minutes for the next ones, which have spans of their own.
+fn until_first(
+    mut results: BoxStream<'static, Response>,
+    span: Span,
+) -> impl Stream<Item = Response> + Send + 'static {
+    let mut span = Some(span);
+    stream::poll_fn(move |context| {
+        let polled = match &span {
+            Some(span) => span.in_scope(|| results.poll_next_unpin(context)),
+            None => results.poll_next_unpin(context),
+        };
+        if polled.is_ready() {
+            span = None;
+        }
+        polled
+    })
+}
+
 fn in_a_task(
     mut results: BoxStream<'static, Response>,
+    span: Span,
     state: &HttpState,
     slot: OwnedSemaphorePermit,
 ) -> BoxStream<'static, Result<Response, Panicked>> {
@@ -157,7 +179,7 @@ fn in_a_task(
         drop(slot);
         response
     };
-    let task = state.tasks.spawn(task.in_current_span());
+    let task = state.tasks.spawn(task.instrument(span.or_current()));
     stream::once(task.map(|joined| joined.map_err(|_panicked| Panicked))).boxed()
 }
 
