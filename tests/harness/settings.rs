@@ -43,7 +43,13 @@ pub(crate) struct Settings(Vec<(String, String)>);
 
 impl Default for Settings {
     fn default() -> Self {
-        let settings = [("LOG_LEVEL", "trace"), ("HASH_THREADS", "2"), ("SHUTDOWN_DELAY", "0s")];
+        let settings = [
+            ("LOG_LEVEL", "trace"),
+            // Whichever command serves a story, its log is read alike.
+            ("LOG_FORMAT", "text"),
+            ("HASH_THREADS", "2"),
+            ("SHUTDOWN_DELAY", "0s"),
+        ];
         let mut settings =
             Self(settings.map(|(variable, value)| (variable.to_owned(), value.to_owned())).into());
         for (budget, raised) in raised_budgets() {

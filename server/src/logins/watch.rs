@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use tracing::{Instrument as _, Span};
 
 use super::{AWAY, LoginStatus, Logins};
 use crate::{
@@ -54,11 +55,14 @@ impl Watch {
     /// is away.
     pub async fn next(&mut self) -> Option<Told> {
         while !self.is_over {
-            if self.sequence.is_some() {
+            let delivery = if self.sequence.is_some() {
                 self.watcher.changed().await;
-            }
+                tracing::debug_span!("delivery")
+            } else {
+                Span::none()
+            };
             // In a box of its own: what reading takes is not held while nothing happens.
-            let found = Box::pin(self.read()).await;
+            let found = Box::pin(self.read().instrument(delivery)).await;
             let status = match found {
                 Ok(Some(status)) => status,
                 Ok(None) => {

@@ -15,6 +15,7 @@ mod notifications;
 mod postgres;
 mod schema;
 mod sessions;
+mod span;
 mod sqlite;
 mod turns;
 mod users;
@@ -48,7 +49,8 @@ use self::postgres::Address;
 macro_rules! on {
     ($store:expr, |$conn:ident| $query:expr) => {{
         tracing::trace!("a statement begins");
-        match $store {
+        let span = crate::storage::span::begin!($store);
+        let found = match $store {
             crate::storage::Store::Sqlite(pool) => {
                 let $conn = &mut *pool.get().await?;
                 $query
@@ -57,7 +59,9 @@ macro_rules! on {
                 let $conn = &mut *pool.get().await?;
                 $query
             }
-        }
+        };
+        span.succeed();
+        found
     }};
 }
 
@@ -66,12 +70,17 @@ macro_rules! on {
 macro_rules! transact {
     ($store:expr, $work:expr) => {{
         tracing::trace!("a transaction begins");
-        match $store {
+        let span = crate::storage::span::begin!($store);
+        let done = match $store {
             crate::storage::Store::Sqlite(pool) => pool.get().await?.immediate_transaction($work).await,
             crate::storage::Store::Postgres(pool) => {
                 diesel_async::AsyncConnection::transaction(&mut *pool.get().await?, $work).await
             }
+        };
+        if done.is_ok() {
+            span.succeed();
         }
+        done
     }};
 }
 

@@ -140,11 +140,18 @@ impl Passwords {
             return Err(busy);
         };
         let (answer, answered) = oneshot::channel();
+        let whole = tracing::debug_span!("hash");
+        let queued = tracing::debug_span!(parent: &whole, "hash.queue");
         self.threads.spawn(move || {
+            drop(queued);
             // Nobody waits any longer: leave the thread to somebody who does.
             if !answer.is_closed() {
                 tracing::trace!("work on a password begins");
-                let _ = answer.send(work());
+                let working = tracing::debug_span!(parent: &whole, "hash.work");
+                let result = work();
+                // Before the answer: whoever waits for it may end what this belongs to.
+                drop((working, whole));
+                let _ = answer.send(result);
             }
             drop(place);
         });

@@ -15,12 +15,12 @@ use std::{
 
 use async_graphql::{Data, Response, Value, parser::types::OperationType};
 use futures_util::{
-    FutureExt as _, StreamExt as _,
+    FutureExt as _, Stream, StreamExt as _,
     future::CatchUnwind,
     stream::{self, BoxStream},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::protocol::OperationId;
 use crate::{
@@ -103,15 +103,18 @@ impl RunningOperations {
         slot: OwnedSemaphorePermit,
     ) {
         let kind = operation.kind;
+        let span = tracing::debug_span!("operation", graphql.operation.r#type = %kind, otel.name = %kind);
         let (doing, slot) = if let Some(operation) = operation.repeatable() {
             let schema = state.schema.clone();
             let subscribed = Box::new(Subscribed { operation, session, schema });
-            (Doing::execute(subscribed, Continuation::default()), Some(slot))
+            (Doing::execute(subscribed, Continuation::default(), span), Some(slot))
         } else {
             let results = state.schema.execute_stream(operation.into_request(), session);
             match kind {
-                OperationType::Mutation => (Doing::Executing(in_a_task(results, state, slot), None), None),
-                _ => (Doing::Executing(caught(results), None), Some(slot)),
+                OperationType::Mutation => {
+                    (Doing::Executing(in_a_task(results, span, state, slot), None), None)
+                }
+                _ => (Doing::Executing(caught(until_first(results, span)), None), Some(slot)),
             }
         };
         // Most sockets have one, and nobody else pays for those that have more.
@@ -157,10 +160,10 @@ impl RunningOperations {
 }
 
 impl Doing {
-    fn execute(subscribed: Box<Subscribed>, continuation: Continuation) -> Self {
+    fn execute(subscribed: Box<Subscribed>, continuation: Continuation, span: Span) -> Self {
         let request = subscribed.operation.request().data(continuation.clone());
         let results = subscribed.schema.execute_stream(request, subscribed.session.clone());
-        Self::Executing(caught(results), Some((continuation, subscribed)))
+        Self::Executing(caught(until_first(results, span)), Some((continuation, subscribed)))
     }
 
     /// After its results have ended: asleep, where it left something that wakes it.
@@ -175,7 +178,10 @@ impl Doing {
 
     fn wake(self, awake: Awake) -> Self {
         match self {
-            Self::Sleeping(_, subscribed) => Self::execute(subscribed, Continuation::woken_with(awake)),
+            // What wakes it has a span of its own.
+            Self::Sleeping(_, subscribed) => {
+                Self::execute(subscribed, Continuation::woken_with(awake), Span::none())
+            }
             other => other,
         }
     }
@@ -223,12 +229,33 @@ impl Running {
     }
 }
 
-fn caught(results: BoxStream<'static, Response>) -> BoxStream<'static, Result<Response, Panicked>> {
+fn caught(
+    results: impl Stream<Item = Response> + Send + 'static,
+) -> BoxStream<'static, Result<Response, Panicked>> {
     AssertUnwindSafe(results).catch_unwind().map(|result| result.map_err(|_payload| Panicked)).boxed()
+}
+
+/// Has a span around the first result. A subscription waits for minutes for the next ones.
+fn until_first(
+    mut results: BoxStream<'static, Response>,
+    span: Span,
+) -> impl Stream<Item = Response> + Send + 'static {
+    let mut span = Some(span);
+    stream::poll_fn(move |context| {
+        let polled = match &span {
+            Some(span) => span.in_scope(|| results.poll_next_unpin(context)),
+            None => results.poll_next_unpin(context),
+        };
+        if polled.is_ready() {
+            span = None;
+        }
+        polled
+    })
 }
 
 fn in_a_task(
     mut results: BoxStream<'static, Response>,
+    span: Span,
     state: &HttpState,
     slot: OwnedSemaphorePermit,
 ) -> BoxStream<'static, Result<Response, Panicked>> {
@@ -237,7 +264,7 @@ fn in_a_task(
         drop(slot);
         response
     };
-    let task = state.tasks.spawn(task.in_current_span());
+    let task = state.tasks.spawn(task.instrument(span.or_current()));
     stream::once(task.map(|joined| joined.map_err(|_panicked| Panicked))).boxed()
 }
 
