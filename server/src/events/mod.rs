@@ -14,7 +14,7 @@ use std::sync::Arc;
 use dashmap::{DashMap, Entry};
 use tokio::sync::watch;
 
-pub use look::Changed;
+pub use look::{Change, Changed};
 pub use nats::NatsUrl;
 pub use topic::Topic;
 
