@@ -124,8 +124,10 @@ impl Store {
         token: &TokenHash,
         now: DateTime<Utc>,
     ) -> Result<Option<OpenedLogin>, StoreError> {
+        // One join after the other: SQLite reads the whole of a join that stands in brackets.
         let query = logins::table
-            .left_join(sessions::table.inner_join(users::table))
+            .left_join(sessions::table)
+            .left_join(users::table.on(users::id.nullable().eq(sessions::user_id.nullable())))
             .filter(logins::login_token_hash.eq(token.as_str()))
             .filter(logins::session_salt.is_not_null())
             .filter(logins::state.eq_any(OPEN).or(logins::readable_until.gt(At(now))));
