@@ -18,7 +18,10 @@ use crate::{
     },
     limits::Limits,
     logins::{Foundations, Hearing, IncomingCallback, Logins},
-    provider::authy::{Authy, AuthyConfig},
+    provider::{
+        authy::{Authy, AuthyConfig},
+        measured::Measured,
+    },
     random,
     sessions::Sessions,
     storage::Store,
@@ -60,7 +63,7 @@ impl App {
         let users = Users::new(store.clone(), passwords, limits.clone(), clock.clone(), tasks.clone());
         let sessions = Sessions::new(store.clone(), clock.clone(), events.clone());
         let housekeeping = Housekeeping::new(store.clone(), clock.clone(), settings.retention);
-        let provider = Arc::new(authy);
+        let provider = Arc::new(Measured(authy));
         let logins = Logins::new(Foundations { store, provider, clock, events, limits }, settings.logins);
         let mut http = settings.http;
         http.listener.drain_timeout = settings.shutdown_timeout;

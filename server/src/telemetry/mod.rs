@@ -4,6 +4,7 @@
 //! because some libraries log whole messages, and with them tokens, below that.
 
 mod metrics;
+mod process;
 
 pub(crate) use metrics::Metrics;
 use tracing::{Level, level_filters::LevelFilter};
