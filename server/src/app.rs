@@ -68,6 +68,7 @@ impl App {
         let mut http = settings.http;
         http.listener.drain_timeout = settings.shutdown_timeout;
         http.graphql.costly_fields = graphql::COSTLY_FIELDS;
+        http.graphql.root_fields = graphql::ROOT_FIELDS;
         Ok(Self { api: Api { users, sessions, logins }, carrier, housekeeping, tasks, http })
     }
 

@@ -4,7 +4,7 @@ use std::{future::Future, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Events, Topic};
+use super::{Events, Topic, Waking};
 use crate::{clock::Clock, storage::StoreError};
 
 /// How often an instance looks.
@@ -44,7 +44,7 @@ impl Events {
             match changed.changed_since(since - OVERLAP).await {
                 Ok(topics) => {
                     for topic in topics {
-                        self.local.wake(topic);
+                        self.local.wake(topic, Waking::Look);
                     }
                     since = now;
                 }

@@ -18,6 +18,7 @@ use super::{
     answer::{self, Outcome},
     body::{self, BodyError},
     client_address::ClientAddress,
+    counted::Counted,
     execution::Transport,
     graphiql,
     operation::{Operation, Parameters},
@@ -95,8 +96,12 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
     let Asked { parameters, transport, media } = asked;
     let operation = match Operation::prepare(parameters, &state.settings.graphql) {
         Ok(operation) => operation,
-        Err(error) => return answer::respond(media, &Outcome::refused(error)),
+        Err(error) => {
+            Counted::unread(transport);
+            return answer::respond(media, &Outcome::refused(error));
+        }
     };
+    let counted = Counted::begin(operation.name, operation.kind, transport);
     match (operation.kind, transport) {
         (OperationType::Mutation, Transport::Get) => return mutation_by_get(media),
         (OperationType::Subscription, _) => {
@@ -111,7 +116,10 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
         Some(token) => match state.authenticator.authenticate(token).await {
             Ok(Some(authenticated)) => drop(authenticated.insert_into(&mut request.data)),
             Ok(None) => {}
-            Err(_unavailable) => return unavailable(media),
+            Err(_unavailable) => {
+                counted.fail();
+                return unavailable(media);
+            }
         },
     }
     let delivery = state.settings.delivery_to(&parts.headers);
@@ -122,7 +130,8 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
         request.data.insert(*client);
     }
     // A task of its own: the peer that hangs up takes this handler with it, but not what it began.
-    let executed = state.tasks.spawn(state.schema.execute(request).in_current_span()).await;
+    let execution = counted.execute(state.schema.execute(request));
+    let executed = state.tasks.spawn(execution.in_current_span()).await;
     match executed {
         Ok(response) => {
             let mut response = answer::respond(media, &Outcome::from(response));

@@ -9,7 +9,7 @@ use async_graphql::{
 };
 use serde::Deserialize;
 
-use super::{answer, document, settings::GraphqlSettings};
+use super::{answer, counted, document, settings::GraphqlSettings};
 
 /// The parameters of a request (GraphQL over HTTP, "Request Parameters"; `subscribe`'s payload).
 #[derive(Deserialize)]
@@ -28,6 +28,8 @@ pub(super) struct Parameters {
 /// An operation that is ready to be executed.
 pub(super) struct Operation {
     pub(super) kind: OperationType,
+    /// What it is counted as.
+    pub(super) name: &'static str,
     pub(super) request: Request,
 }
 
@@ -36,12 +38,18 @@ impl Operation {
     pub(super) fn prepare(parameters: Parameters, settings: &GraphqlSettings) -> Result<Self, ServerError> {
         let document = document::parse(&parameters.query, &settings.document)?;
         let operation = operation_of(&document, parameters.operation_name.as_deref())?;
-        check_root_fields(operation, &document, settings)?;
+        let root_fields = document::root_fields(operation, &document.fragments);
+        check_root_fields(&root_fields, settings)?;
+        if document::asks_too_much(operation, &document.fragments) {
+            let message = "Ask for the schema once, with at most two lists of fields or types in each other.";
+            return Err(answer::error("BAD_REQUEST", message));
+        }
         let kind = operation.ty;
+        let name = counted::name_of(&root_fields, settings.root_fields);
         let mut request = Request::new(parameters.query).variables(parameters.variables.unwrap_or_default());
         request.operation_name = parameters.operation_name;
         request.set_parsed_query(document);
-        Ok(Self { kind, request })
+        Ok(Self { kind, name, request })
     }
 }
 
@@ -67,12 +75,7 @@ fn operation_of<'a>(
 }
 
 /// One request is one guess, however it is aliased or hidden in fragments, so that whatever limits requests limits guesses.
-fn check_root_fields(
-    operation: &OperationDefinition,
-    document: &ExecutableDocument,
-    settings: &GraphqlSettings,
-) -> Result<(), ServerError> {
-    let fields = document::root_fields(operation, &document.fragments);
+fn check_root_fields(fields: &[&str], settings: &GraphqlSettings) -> Result<(), ServerError> {
     let costly = fields.iter().filter(|field| settings.costly_fields.contains(field)).count();
     if costly > 1 {
         let message =
@@ -82,10 +85,6 @@ fn check_root_fields(
     if !settings.introspection && fields.iter().any(|field| ["__schema", "__type"].contains(field)) {
         let message = "This service does not tell its schema; `schema.graphql` in its repository does.";
         return Err(answer::error("INTROSPECTION_DISABLED", message));
-    }
-    if document::asks_too_much(operation, &document.fragments) {
-        let message = "Ask for the schema once, with at most two lists of fields or types in each other.";
-        return Err(answer::error("BAD_REQUEST", message));
     }
     Ok(())
 }

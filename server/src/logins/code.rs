@@ -161,8 +161,10 @@ impl Logins {
         let judged =
             self.patience().with(self.provider.check_code(&status.login.provider_user_id, &code)).await;
         if let Ok(CodeJudgement::Right) = judged {
-            let settled =
-                self.decide(id, Decision::RightCode, Source::Elsewhere).await.inspect_err(|_| self.keep_right_code(id));
+            let settled = self
+                .decide(id, Decision::RightCode, Source::Elsewhere)
+                .await
+                .inspect_err(|_| self.keep_right_code(id));
             self.limits.give_back(grant).await;
             let settled = settled?;
             let was_first = settled.is_some_and(|settled| settled.effect.ends_the_login());

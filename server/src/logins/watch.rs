@@ -5,7 +5,7 @@ use futures_util::{Stream, stream};
 
 use super::{AWAY, LoginStatus, Logins};
 use crate::{
-    events::{Changed, Topic, Watcher},
+    events::{Changed, Topic, Waking, Watcher},
     model::LoginToken,
     random,
     storage::StoreError,
@@ -56,9 +56,10 @@ impl Watch {
             return None;
         }
         loop {
-            if self.sequence.is_some() {
-                self.watcher.changed().await;
-            }
+            let waking = match self.sequence {
+                Some(_) => Some(self.watcher.changed().await),
+                None => None,
+            };
             let found = loop {
                 match self.logins.find_status(&self.token).await {
                     Ok(found) => break found,
@@ -76,6 +77,7 @@ impl Watch {
             let status = found?;
             // Otherwise a repeated hint.
             if self.sequence.is_none_or(|seen| status.login.sequence > seen) {
+                waking.into_iter().for_each(Waking::count_learnt);
                 self.sequence = Some(status.login.sequence);
                 self.is_over = status.is_over();
                 return Some((Ok(status), self));

@@ -30,10 +30,7 @@ const COUNTERS: &[(&str, &str)] = &[
         "countersign_denials_total",
         "Phones that said no, by what came of it and by whether that was called back or asked.",
     ),
-    (
-        "countersign_callbacks_total",
-        "Callbacks heard, by answer: refused is not authentic, all others are.",
-    ),
+    ("countersign_callbacks_total", "Callbacks heard, by answer: refused is not authentic, all others are."),
     (
         "countersign_passwords_refused_total",
         "Passwords that were not looked at, because too many were waiting.",
@@ -61,10 +58,7 @@ const COUNTERS: &[(&str, &str)] = &[
         "countersign_codes_sent_total",
         "Codes sent by text message or call, by calling code and by whether the phone was proven.",
     ),
-    (
-        "countersign_codes_returned_total",
-        "Signups confirmed after a code was sent, by calling code.",
-    ),
+    ("countersign_codes_returned_total", "Signups confirmed after a code was sent, by calling code."),
     ("countersign_http_requests_total", "Requests answered, by method, route and status."),
     (
         "countersign_graphql_operations_total",

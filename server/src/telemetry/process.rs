@@ -25,7 +25,10 @@ impl Process {
     /// Begins, and says when that was, and what runs here.
     pub(super) fn start() -> Self {
         gauge!("countersign_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-        #[expect(clippy::disallowed_methods, reason = "when a process began is no business of the service's clock")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "when a process began is no business of the service's clock"
+        )]
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         gauge!("process_start_time_seconds").set(now.as_secs_f64());
         Self {
@@ -64,7 +67,10 @@ mod tests {
 
     #[test]
     fn memory_is_read_from_what_linux_tells() {
-        assert_eq!(resident_kilobytes("Name:\tcountersign\nVmRSS:\t   10240 kB\nThreads:\t9\n"), Some(10_240));
+        assert_eq!(
+            resident_kilobytes("Name:\tcountersign\nVmRSS:\t   10240 kB\nThreads:\t9\n"),
+            Some(10_240)
+        );
         assert_eq!(resident_kilobytes("Name:\tVmRSS\n"), None);
         assert_eq!(resident_kilobytes("VmRSS:\tmuch kB\n"), None);
     }

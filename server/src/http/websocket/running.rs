@@ -20,7 +20,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::Instrument as _;
 
 use super::protocol::OperationId;
-use crate::http::{answer::Outcome, operation::Operation, state::HttpState};
+use crate::http::{
+    answer::Outcome, counted::Counted, execution::Transport, operation::Operation, state::HttpState,
+};
 
 /// An operation panicked.
 pub(super) struct Panicked;
@@ -73,7 +75,8 @@ impl RunningOperations {
         slot: OwnedSemaphorePermit,
     ) {
         let kind = operation.kind;
-        let results = state.schema.execute_stream(operation.request, session);
+        let counted = Counted::begin(operation.name, kind, Transport::Socket);
+        let results = counted.follow(state.schema.execute_stream(operation.request, session));
         let results = match kind {
             OperationType::Mutation => in_a_task(results, state, slot),
             OperationType::Query | OperationType::Subscription => AssertUnwindSafe(results)

@@ -91,6 +91,7 @@ pub(super) struct Working {
 impl Drop for Working {
     fn drop(&mut self) {
         self.in_use.decrement(1);
-        histogram!("countersign_password_work_seconds", "work" => self.work.word()).record(self.since.elapsed());
+        histogram!("countersign_password_work_seconds", "work" => self.work.word())
+            .record(self.since.elapsed());
     }
 }

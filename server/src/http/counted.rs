@@ -1,0 +1,202 @@
+//! Operations, counted and measured, whatever they come over.
+//!
+//! The invariant: an operation is named by a field of our own schema. What a peer calls it, and fields that are not
+//! there, never become a label: each label is kept for as long as the process lives.
+
+use async_graphql::{Response, parser::types::OperationType};
+use futures_util::{
+    StreamExt as _,
+    stream::{self, BoxStream},
+};
+use metrics::{counter, gauge, histogram};
+use tokio::time::Instant;
+
+use super::{answer, execution::Transport};
+
+/// What an operation asks for: the one field at its root that is of `ours`, however often it stands there.
+pub(super) fn name_of(root_fields: &[&str], ours: &'static [&'static str]) -> &'static str {
+    let mut names = root_fields.iter().map(|field| match *field {
+        "__schema" | "__type" => "introspection",
+        "__typename" => "typename",
+        field => ours.iter().find(|known| **known == field).copied().unwrap_or("unknown"),
+    });
+    let first = names.next().unwrap_or("unknown");
+    if names.all(|name| name == first) { first } else { "several" }
+}
+
+/// How an operation ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// With a result without errors; those of people stand in the payload.
+    Fine,
+    /// It was not executed.
+    Refused,
+    /// With errors of fields, or a panic.
+    Error,
+    /// Its peer stopped it, or went.
+    Stopped,
+}
+
+impl End {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Fine => "ok",
+            Self::Refused => "refused",
+            Self::Error => "error",
+            Self::Stopped => "stopped",
+        }
+    }
+
+    fn of(response: &Response) -> Self {
+        if response.errors.is_empty() {
+            Self::Fine
+        } else if answer::is_refusal(response) {
+            Self::Refused
+        } else {
+            Self::Error
+        }
+    }
+}
+
+/// An operation that has begun. It is counted when it is dropped; until something else is said, as refused.
+pub(super) struct Counted {
+    name: &'static str,
+    kind: OperationType,
+    transport: &'static str,
+    end: End,
+    since: Instant,
+}
+
+impl Counted {
+    /// Begins an operation that was read.
+    pub(super) fn begin(name: &'static str, kind: OperationType, transport: Transport) -> Self {
+        if kind == OperationType::Subscription {
+            gauge!("countersign_subscriptions_open").increment(1);
+        }
+        Self { name, kind, transport: word(transport), end: End::Refused, since: Instant::now() }
+    }
+
+    /// Counts an operation that was refused before anybody knew what it asks for.
+    pub(super) fn unread(transport: Transport) {
+        count("unread", "unread", word(transport), End::Refused);
+    }
+
+    /// It ends by a fault of ours.
+    pub(super) fn fail(mut self) {
+        self.end = End::Error;
+    }
+
+    /// Executes it.
+    pub(super) async fn execute(mut self, execution: impl Future<Output = Response>) -> Response {
+        self.end = End::Error;
+        let response = execution.await;
+        self.end = End::of(&response);
+        response
+    }
+
+    /// Executes it, to as many results as it has.
+    pub(super) fn follow(mut self, results: BoxStream<'static, Response>) -> BoxStream<'static, Response> {
+        self.end = End::Stopped;
+        let next = async |(mut counted, mut results): (Self, BoxStream<'static, Response>)| {
+            let result = results.next().await;
+            counted.hear(result.as_ref());
+            Some((result?, (counted, results)))
+        };
+        stream::unfold((self, results), next).boxed()
+    }
+
+    /// A subscription is over when no more comes, everything else with its one result. What went wrong stays so.
+    fn hear(&mut self, result: Option<&Response>) {
+        let heard = match result {
+            Some(response) => End::of(response),
+            None => End::Fine,
+        };
+        let goes_on = result.is_some() && self.kind == OperationType::Subscription;
+        if self.end == End::Stopped && !(goes_on && heard == End::Fine) {
+            self.end = heard;
+        }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        let is_subscription = self.kind == OperationType::Subscription;
+        if is_subscription {
+            gauge!("countersign_subscriptions_open").decrement(1);
+        } else {
+            histogram!("countersign_graphql_operation_seconds", "operation" => self.name)
+                .record(self.since.elapsed());
+        }
+        let end = if std::thread::panicking() { End::Error } else { self.end };
+        let kind = match self.kind {
+            OperationType::Query => "query",
+            OperationType::Mutation => "mutation",
+            OperationType::Subscription => "subscription",
+        };
+        count(kind, self.name, self.transport, end);
+    }
+}
+
+fn count(kind: &'static str, name: &'static str, transport: &'static str, end: End) {
+    let labels = [("kind", kind), ("operation", name), ("transport", transport), ("outcome", end.word())];
+    counter!("countersign_graphql_operations_total", &labels).increment(1);
+}
+
+fn word(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Post => "post",
+        Transport::Get => "get",
+        Transport::Socket => "socket",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{PathSegment, Response, ServerError, Value, parser::types::OperationType};
+
+    use super::{Counted, End, Transport, name_of};
+
+    const OURS: &[&str] = &["login", "me"];
+
+    #[test]
+    fn an_operation_is_named_by_our_fields_and_by_nothing_that_a_peer_makes_up() {
+        for (fields, name) in [
+            (&["login"][..], "login"),
+            (&["me", "me"], "me"),
+            (&["me", "login"], "several"),
+            (&["__schema", "__type"], "introspection"),
+            (&["__typename"], "typename"),
+            (&["evil-1"], "unknown"),
+            (&["evil-1", "evil-2"], "unknown"),
+            (&[], "unknown"),
+        ] {
+            assert_eq!(name_of(fields, OURS), name, "{fields:?}");
+        }
+    }
+
+    fn end(kind: OperationType, results: &[Option<Response>]) -> End {
+        let mut counted = Counted::begin("me", kind, Transport::Socket);
+        counted.end = End::Stopped;
+        results.iter().for_each(|result| counted.hear(result.as_ref()));
+        counted.end
+    }
+
+    #[test]
+    fn a_subscription_is_fine_once_it_has_ended_and_a_query_with_its_result() {
+        let fine = || Some(Response::new(Value::from("fine")));
+        let refused = || Some(Response::from_errors(vec![ServerError::new("No.", None)]));
+        let failed = || {
+            let error = ServerError::new("No.", None).with_path(vec![PathSegment::Field("me".to_owned())]);
+            Some(Response::from_errors(vec![error]))
+        };
+        let (query, subscription) = (OperationType::Query, OperationType::Subscription);
+        assert_eq!(end(query, &[]), End::Stopped);
+        assert_eq!(end(query, &[fine()]), End::Fine);
+        assert_eq!(end(query, &[refused()]), End::Refused);
+        assert_eq!(end(query, &[failed(), None]), End::Error);
+        assert_eq!(end(subscription, &[fine(), fine()]), End::Stopped);
+        assert_eq!(end(subscription, &[fine(), None]), End::Fine);
+        assert_eq!(end(subscription, &[refused(), None]), End::Refused);
+        assert_eq!(end(subscription, &[failed(), fine(), None]), End::Error);
+    }
+}
