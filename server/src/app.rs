@@ -13,8 +13,8 @@ use crate::{
     graphql::{self, Api},
     housekeeping::Housekeeping,
     http::{
-        Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, HttpSettings, HttpState, Listener,
-        PerAddress, Readiness, Unavailable, router,
+        Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, Documents, HttpSettings,
+        HttpState, Listener, PerAddress, Readiness, Unavailable, router,
     },
     limits::Limits,
     logins::{Foundations, Hearing, IncomingCallback, Logins},
@@ -64,7 +64,8 @@ impl App {
         let sessions = Sessions::new(store.clone(), clock.clone(), events.clone());
         let housekeeping = Housekeeping::new(store.clone(), clock.clone(), settings.retention);
         let provider = Arc::new(Measured(authy));
-        let logins = Logins::new(Foundations { store, provider, clock, events, limits }, settings.logins);
+        let foundations = Foundations { store, provider, clock, events, limits };
+        let logins = Arc::new(Logins::new(foundations, settings.logins));
         let mut http = settings.http;
         http.listener.drain_timeout = settings.shutdown_timeout;
         http.graphql.costly_fields = graphql::COSTLY_FIELDS;
@@ -84,9 +85,10 @@ impl App {
         let router = router(HttpState {
             schema: Arc::new(graphql::schema(api.clone(), http.graphql.introspection)),
             authenticator: Arc::new(api.sessions),
-            callbacks: Arc::new(api.logins.clone()),
-            readiness: Arc::new(api.logins),
+            callbacks: api.logins.clone(),
+            readiness: api.logins,
             sockets: PerAddress::new(http.websocket.max_per_address),
+            documents: Arc::new(Documents::new(http.graphql.document)),
             settings: Arc::new(http),
             tasks: tasks.clone(),
             leaving: announced,

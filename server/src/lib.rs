@@ -31,7 +31,7 @@ pub mod random;
 pub mod sandbox;
 pub mod sessions;
 pub mod storage;
-mod telemetry;
+pub mod telemetry;
 pub mod users;
 
 /// The program: reads the settings, runs the command, tells how it went.
@@ -44,14 +44,13 @@ pub fn main() -> ExitCode {
             Ok(arguments) => arguments,
             Err(error) => return error.exit(),
         };
-    let (task, level) = match arguments.into_task() {
+    let (task, telemetry) = match arguments.into_task() {
         Ok(task) => task,
         Err(error) => return config::UsageError::from(error).exit(),
     };
     // Before any connection: two crypto providers in one binary make rustls panic, unless one is chosen.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    telemetry::start(level);
-    match run(task) {
+    match run(task, &telemetry) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -60,9 +59,15 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(task: config::Task) -> anyhow::Result<()> {
+fn run(task: config::Task, settings: &telemetry::TelemetrySettings) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let telemetry = {
+        let _within = runtime.enter();
+        telemetry::start(settings)?
+    };
     let result = runtime.block_on(command::run(task));
+    // While there is still a runtime to send with.
+    telemetry.end();
     // What still runs has had its time.
     runtime.shutdown_background();
     result

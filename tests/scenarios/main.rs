@@ -31,6 +31,7 @@ mod shutdown;
 mod signup;
 mod spying;
 mod storm;
+mod tracing;
 mod typescript;
 mod watch;
 mod wire;

@@ -11,6 +11,7 @@ use super::sandboxed;
 use super::{
     AuthySettings, SettingError, Settings,
     limits::LimitArguments,
+    telemetry::{ExportArguments, LogFormatArgument},
     values::{
         DatabaseUrl, Logos, duration, duration_or_none, http_url, is_loopback, required, short_duration,
     },
@@ -38,6 +39,9 @@ pub struct Arguments {
     /// How much to log: error, warn, info, debug or trace. Secrets are never logged.
     #[arg(long, env = "LOG_LEVEL", default_value = "info", global = true)]
     pub log_level: Level,
+    /// What a line of the log looks like [default: `json` in `serve`, otherwise `text`].
+    #[arg(long, env = "LOG_FORMAT", global = true)]
+    pub log_format: Option<LogFormatArgument>,
 }
 
 /// What can be run.
@@ -106,6 +110,8 @@ pub struct ServeArguments {
     limits: LimitArguments,
     #[command(flatten)]
     wire: WireArguments,
+    #[command(flatten)]
+    pub(super) export: ExportArguments,
 }
 
 /// The flags that say how instances work together, and what they keep.

@@ -7,13 +7,13 @@ mod arguments;
 mod limits;
 #[cfg(feature = "sandbox")]
 mod sandboxed;
+mod telemetry;
 mod values;
 mod wire;
 
 use std::{fmt, io::Write, net::SocketAddr, process::ExitCode, time::Duration};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use tracing::Level;
 use url::Url;
 
 pub use arguments::{Arguments, Command};
@@ -29,6 +29,7 @@ use crate::{
     logins::LoginSettings,
     provider::authy::{ApiKey, Logo},
     storage::StoreSettings,
+    telemetry::{LogFormat, TelemetrySettings},
     users::PasswordSettings,
 };
 
@@ -192,8 +193,15 @@ pub enum Task {
 
 impl Arguments {
     /// Checks all settings of the command, and gives them their types.
-    pub fn into_task(self) -> Result<(Task, Level), SettingError> {
-        let level = self.log_level;
+    pub fn into_task(self) -> Result<(Task, TelemetrySettings), SettingError> {
+        let (export, usual_format) = match &self.command {
+            #[cfg(feature = "sandbox")]
+            Command::Dev(dev) => (dev.export.check()?, LogFormat::Text),
+            Command::Serve(serve) => (serve.export.check()?, LogFormat::Json),
+            _ => (None, LogFormat::Text),
+        };
+        let format = self.log_format.map_or(usual_format, LogFormat::from);
+        let telemetry = TelemetrySettings { level: self.log_level, format, export };
         let task = match self.command {
             #[cfg(feature = "sandbox")]
             Command::Dev(dev) => Task::Dev(Box::new(dev.check()?)),
@@ -205,6 +213,6 @@ impl Arguments {
             }
             Command::Schema => Task::Schema,
         };
-        Ok((task, level))
+        Ok((task, telemetry))
     }
 }

@@ -5,6 +5,7 @@
 //! GET: a URL ends in logs.
 
 pub mod code;
+mod continuation;
 pub mod error;
 pub mod login;
 mod request;
@@ -12,9 +13,12 @@ pub mod session;
 pub mod user;
 pub mod watch;
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Guard, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 use chrono::{DateTime, Utc};
 
+pub use continuation::{Asleep, Awake, Continuation};
 pub use error::coded;
 pub use request::{
     ClientAddress, CookieChange, CookieSlot, RequestId, SessionToken, TokenDelivery, Transport,
@@ -58,7 +62,7 @@ pub struct Api {
     /// Sessions.
     pub sessions: Sessions,
     /// Logins.
-    pub logins: Logins,
+    pub logins: Arc<Logins>,
 }
 
 /// What can be asked.

@@ -4,10 +4,6 @@
 //! there, never become a label: each label is kept for as long as the process lives.
 
 use async_graphql::{Response, parser::types::OperationType};
-use futures_util::{
-    StreamExt as _,
-    stream::{self, BoxStream},
-};
 use metrics::{counter, gauge, histogram};
 use tokio::time::Instant;
 
@@ -88,27 +84,23 @@ impl Counted {
 
     /// Executes it.
     pub(super) async fn execute(mut self, execution: impl Future<Output = Response>) -> Response {
-        self.end = End::Error;
+        self.end = End::Stopped;
         let response = execution.await;
         self.end = End::of(&response);
         response
     }
 
-    /// Executes it, to as many results as it has.
-    pub(super) fn follow(mut self, results: BoxStream<'static, Response>) -> BoxStream<'static, Response> {
+    /// It is executed, and its results are heard one by one. Until then, its peer stopped it.
+    pub(super) fn goes_on(mut self) -> Self {
         self.end = End::Stopped;
-        let next = async |(mut counted, mut results): (Self, BoxStream<'static, Response>)| {
-            let result = results.next().await;
-            counted.hear(result.as_ref());
-            Some((result?, (counted, results)))
-        };
-        stream::unfold((self, results), next).boxed()
+        self
     }
 
     /// A subscription is over when no more comes, everything else with its one result. What went wrong stays so.
-    fn hear(&mut self, result: Option<&Response>) {
+    pub(super) fn hear<Panicked>(&mut self, result: Option<&Result<Response, Panicked>>) {
         let heard = match result {
-            Some(response) => End::of(response),
+            Some(Ok(response)) => End::of(response),
+            Some(Err(_panicked)) => End::Error,
             None => End::Fine,
         };
         let goes_on = result.is_some() && self.kind == OperationType::Subscription;
@@ -174,26 +166,27 @@ mod tests {
         }
     }
 
-    fn end(kind: OperationType, results: &[Option<Response>]) -> End {
-        let mut counted = Counted::begin("me", kind, Transport::Socket);
-        counted.end = End::Stopped;
+    fn end(kind: OperationType, results: &[Option<Result<Response, ()>>]) -> End {
+        let mut counted = Counted::begin("me", kind, Transport::Socket).goes_on();
         results.iter().for_each(|result| counted.hear(result.as_ref()));
         counted.end
     }
 
     #[test]
     fn a_subscription_is_fine_once_it_has_ended_and_a_query_with_its_result() {
-        let fine = || Some(Response::new(Value::from("fine")));
-        let refused = || Some(Response::from_errors(vec![ServerError::new("No.", None)]));
+        let fine = || Some(Ok(Response::new(Value::from("fine"))));
+        let refused = || Some(Ok(Response::from_errors(vec![ServerError::new("No.", None)])));
         let failed = || {
             let error = ServerError::new("No.", None).with_path(vec![PathSegment::Field("me".to_owned())]);
-            Some(Response::from_errors(vec![error]))
+            Some(Ok(Response::from_errors(vec![error])))
         };
         let (query, subscription) = (OperationType::Query, OperationType::Subscription);
         assert_eq!(end(query, &[]), End::Stopped);
         assert_eq!(end(query, &[fine()]), End::Fine);
         assert_eq!(end(query, &[refused()]), End::Refused);
         assert_eq!(end(query, &[failed(), None]), End::Error);
+        assert_eq!(end(query, &[Some(Err(()))]), End::Error);
+        assert_eq!(end(subscription, &[fine(), Some(Err(()))]), End::Error);
         assert_eq!(end(subscription, &[fine(), fine()]), End::Stopped);
         assert_eq!(end(subscription, &[fine(), None]), End::Fine);
         assert_eq!(end(subscription, &[refused(), None]), End::Refused);

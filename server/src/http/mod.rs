@@ -36,6 +36,7 @@ mod tests;
 
 pub use callback::{Callback, CallbackAnswer, Callbacks};
 pub use client_address::ClientAddress;
+pub use document::Documents;
 pub use execution::{ExecutableSchema, Transport};
 pub use health::Readiness;
 pub use listener::Listener;

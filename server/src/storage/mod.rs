@@ -16,6 +16,7 @@ mod notifications;
 mod postgres;
 mod schema;
 mod sessions;
+mod span;
 mod sqlite;
 mod turns;
 mod users;
@@ -49,7 +50,8 @@ use self::{counts::count_error, postgres::Address};
 macro_rules! on {
     ($store:expr, |$conn:ident| $query:expr) => {{
         tracing::trace!("a statement begins");
-        match $store {
+        let span = crate::storage::span::begin!($store);
+        let found = match $store {
             crate::storage::Store::Sqlite(pool) => {
                 let $conn = &mut *crate::storage::counts::waited(pool.get()).await?;
                 $query
@@ -58,7 +60,9 @@ macro_rules! on {
                 let $conn = &mut *crate::storage::counts::waited(pool.get()).await?;
                 $query
             }
-        }
+        };
+        span.succeed();
+        found
     }};
 }
 
@@ -67,7 +71,8 @@ macro_rules! on {
 macro_rules! transact {
     ($store:expr, $work:expr) => {{
         tracing::trace!("a transaction begins");
-        match $store {
+        let span = crate::storage::span::begin!($store);
+        let done = match $store {
             crate::storage::Store::Sqlite(pool) => {
                 crate::storage::counts::waited(pool.get()).await?.immediate_transaction($work).await
             }
@@ -75,7 +80,11 @@ macro_rules! transact {
                 let connection = &mut *crate::storage::counts::waited(pool.get()).await?;
                 diesel_async::AsyncConnection::transaction(connection, $work).await
             }
+        };
+        if done.is_ok() {
+            span.succeed();
         }
+        done
     }};
 }
 

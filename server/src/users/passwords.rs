@@ -1,7 +1,7 @@
 //! Password hashes: argon2id on a bounded pool of threads of its own.
 //!
-//! A storm of logins fills this pool's queue and nothing else: the runtime's threads never hash. Past the queue's end
-//! the answer is "busy", at once.
+//! A storm of logins fills this pool's queue and nothing else: the runtime's threads never hash, and these threads yield the
+//! processor to whatever else the process has to do. Past the queue's end the answer is "busy", at once.
 
 mod counts;
 
@@ -22,6 +22,11 @@ use crate::{
 
 /// What one hash takes on a modest core; only for the estimate in "try again in N seconds".
 const HASH_TIME: Duration = Duration::from_millis(50);
+
+/// The lowest priority among threads (`setpriority(2)`): who waits for a hash waits tens of milliseconds anyway, who waits for
+/// anything else does not.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 19;
 
 /// How passwords are hashed.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +78,7 @@ impl Passwords {
         let threads = rayon::ThreadPoolBuilder::new()
             .num_threads(settings.threads)
             .thread_name(|number| format!("hash-{number}"))
+            .start_handler(|_| yield_to_others())
             // Its job's answer is dropped, which is an error for one person; without this it would be the process.
             .panic_handler(|_| {})
             .build()
@@ -142,21 +148,36 @@ impl Passwords {
         };
         let waiting = self.counts.wait();
         let (answer, answered) = oneshot::channel();
+        let whole = tracing::debug_span!("hash");
+        let queued = tracing::debug_span!(parent: &whole, "hash.queue");
         self.threads.spawn(move || {
+            drop(queued);
             // Nobody waits any longer: leave the thread to somebody who does.
             if !answer.is_closed() {
                 tracing::trace!("work on a password begins");
-                let working = waiting.begin(kind);
-                let done = work();
-                // Before anybody is told: who hears of it finds it counted.
-                drop(working);
-                let _ = answer.send(done);
+                let working = (waiting.begin(kind), tracing::debug_span!(parent: &whole, "hash.work"));
+                let result = work();
+                // Before the answer: who hears of it finds it counted, and may end what this belongs to.
+                drop((working, whole));
+                let _ = answer.send(result);
             }
             drop(place);
         });
         answered.await.map_err(|_| PasswordError::Threads)
     }
 }
+
+/// Gives the calling thread the lowest priority.
+#[cfg(target_os = "linux")]
+fn yield_to_others() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::warn!(%error, "the threads that hash passwords compete with all others");
+    }
+}
+
+/// Elsewhere a priority is the whole process's.
+#[cfg(not(target_os = "linux"))]
+fn yield_to_others() {}
 
 fn hash(argon2: &Argon2<'_>, password: &[u8]) -> Result<PasswordHash, PasswordError> {
     let hash = argon2.hash_password_with_salt(password, &random::bytes::<16>()).map_err(argon2_failed)?;
@@ -204,6 +225,16 @@ mod tests {
         // It is somebody's, and not that of whoever says so.
         let of_another = Claimed::ByNobody(Some(hash));
         assert!(!passwords.verify(Some(password("correct horse")), &of_another).await.unwrap());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_threads_that_hash_yield_to_all_others() {
+        let priority = || rustix::process::getpriority_process(None).unwrap();
+        let own = priority();
+        let passwords = passwords(1, 0, 1);
+        assert_eq!(passwords.run(Work::Hash, priority).await.unwrap(), NICE);
+        assert_eq!(priority(), own);
     }
 
     #[tokio::test]

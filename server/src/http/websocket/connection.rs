@@ -81,7 +81,8 @@ pub(super) struct Connection {
     outgoing: Outgoing,
     incoming: SplitStream<WebSocket>,
     phase: Phase,
-    init_timeout: Pin<Box<Sleep>>,
+    /// Until `connection_init` was acknowledged.
+    init_timeout: Option<Pin<Box<Sleep>>>,
     pings: Interval,
     /// Whether anything was heard since the last ping.
     was_heard: bool,
@@ -101,7 +102,7 @@ impl Connection {
             outgoing: Outgoing::new(sink),
             incoming,
             phase: Phase::Expected,
-            init_timeout: Box::pin(sleep(settings.init_timeout)),
+            init_timeout: Some(Box::pin(sleep(settings.init_timeout))),
             pings,
             was_heard: true,
             is_deaf: false,
@@ -138,12 +139,11 @@ impl Connection {
     /// Endings first, so that a session which is over is not served once more.
     async fn next_event(&mut self) -> Event {
         let is_flushed = self.outgoing.is_flushed();
-        let is_acknowledged = matches!(self.phase, Phase::Acknowledged(..));
         tokio::select! {
             biased;
             () = self.state.shutdown.cancelled() => Event::ShuttingDown,
             event = self.phase.next_event() => event,
-            () = &mut self.init_timeout, if !is_acknowledged => Event::InitTimeout,
+            () = elapsed(&mut self.init_timeout) => Event::InitTimeout,
             _ = self.pings.tick() => Event::PingDue,
             flushed = self.outgoing.flush(), if !is_flushed => Event::Flushed(flushed),
             heard = self.incoming.next(), if is_flushed => Event::Heard(heard),
@@ -241,6 +241,7 @@ impl Connection {
             None => future::pending().boxed(),
         };
         self.phase = Phase::Acknowledged(Arc::new(data), ended);
+        self.init_timeout = None;
         self.tell(&ServerMessage::ConnectionAck);
         Ok(())
     }
@@ -259,7 +260,8 @@ impl Connection {
             self.tell_progress(&id, &Progress::Failed(refused));
             return Ok(());
         };
-        match Operation::prepare(parameters, &self.state.settings.graphql) {
+        let prepared = Operation::prepare(parameters, &self.state.settings.graphql, &self.state.documents);
+        match prepared {
             Ok(operation) => self.operations.begin((id, operation), &self.state, session.clone(), slot),
             Err(error) => {
                 Counted::unread(Transport::Socket);
@@ -331,6 +333,14 @@ impl Connection {
         if timeout(limit, farewell).await.is_err() {
             tracing::debug!("A socket was dropped without its peer's farewell.");
         }
+    }
+}
+
+/// Completes at the time, if there is one.
+async fn elapsed(time: &mut Option<Pin<Box<Sleep>>>) {
+    match time {
+        Some(time) => time.await,
+        None => future::pending().await,
     }
 }
 
