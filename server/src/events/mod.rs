@@ -277,7 +277,9 @@ mod tests {
         let (events, topic) = (Events::in_process(), login());
         let mut watcher = events.watch(topic);
         let mut waking = |wakings: &[Waking]| {
-            wakings.iter().for_each(|waking| events.local.wake(topic, *waking));
+            for waking in wakings {
+                events.local.wake(topic, *waking);
+            }
             watcher.changed().now_or_never()
         };
         assert_eq!(waking(&[Waking::Look]), Some(Waking::Look));

@@ -168,7 +168,9 @@ mod tests {
 
     fn end(kind: OperationType, results: &[Option<Result<Response, ()>>]) -> End {
         let mut counted = Counted::begin("me", kind, Transport::Socket).goes_on();
-        results.iter().for_each(|result| counted.hear(result.as_ref()));
+        for result in results {
+            counted.hear(result.as_ref());
+        }
         counted.end
     }
 

@@ -5,6 +5,7 @@
 //! events: those hold what went wrong in somebody's words.
 
 mod context;
+mod described;
 mod export;
 mod json;
 mod metrics;
@@ -12,9 +13,11 @@ mod process;
 mod settings;
 mod text;
 mod trace;
+mod waiting;
 
 use std::io::IsTerminal as _;
 
+pub use described::{Kind, Label, METRICS, Metric};
 pub(crate) use metrics::Metrics;
 use opentelemetry::{Context as OtelContext, trace::TraceContextExt as _};
 pub use settings::{ExportHeaders, ExportSettings, LogFormat, TelemetrySettings};

@@ -112,15 +112,12 @@ impl RunningOperations {
             (Doing::execute(subscribed, Continuation::default(), span), Some((counted.goes_on(), slot)))
         } else {
             let results = state.schema.execute_stream(operation.into_request(), session);
-            match kind {
-                OperationType::Mutation => {
-                    let result = counted.execute(only(results)).instrument(span.or_current());
-                    (Doing::Executing(in_a_task(result, state, slot), None), None)
-                }
-                _ => {
-                    let results = caught(until_first(results, span));
-                    (Doing::Executing(results, None), Some((counted.goes_on(), slot)))
-                }
+            if kind == OperationType::Mutation {
+                let result = counted.execute(only(results)).instrument(span.or_current());
+                (Doing::Executing(in_a_task(result, state, slot), None), None)
+            } else {
+                let results = caught(until_first(results, span));
+                (Doing::Executing(results, None), Some((counted.goes_on(), slot)))
             }
         };
         // Most sockets have one, and nobody else pays for those that have more.
