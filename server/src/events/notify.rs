@@ -128,6 +128,20 @@ mod tests {
     }
 
     #[test]
+    fn a_hint_that_finds_no_room_is_counted_as_lost() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let (outgoing, _waiting) = mpsc::channel(2);
+        let notify = Notify { outgoing };
+        metrics::with_local_recorder(&recorder, || {
+            for topic in topics(5) {
+                notify.tell(topic);
+            }
+        });
+        let text = recorder.handle().render();
+        assert!(text.lines().any(|line| line == "countersign_hints_lost_total 3"), "{text}");
+    }
+
+    #[test]
     fn a_full_message_fits() {
         let session = |topic: Topic| match topic {
             // The longer of the two kinds.

@@ -58,7 +58,7 @@ impl End {
 pub(super) struct Counted {
     name: &'static str,
     kind: OperationType,
-    transport: &'static str,
+    transport: Transport,
     end: End,
     since: Instant,
 }
@@ -69,12 +69,12 @@ impl Counted {
         if kind == OperationType::Subscription {
             gauge!("countersign_subscriptions_open").increment(1);
         }
-        Self { name, kind, transport: word(transport), end: End::Refused, since: Instant::now() }
+        Self { name, kind, transport, end: End::Refused, since: Instant::now() }
     }
 
     /// Counts an operation that was refused before anybody knew what it asks for.
     pub(super) fn unread(transport: Transport) {
-        count("unread", "unread", word(transport), End::Refused);
+        count("unread", "unread", transport, End::Refused);
     }
 
     /// It ends by a fault of ours.
@@ -129,8 +129,9 @@ impl Drop for Counted {
     }
 }
 
-fn count(kind: &'static str, name: &'static str, transport: &'static str, end: End) {
-    let labels = [("kind", kind), ("operation", name), ("transport", transport), ("outcome", end.word())];
+fn count(kind: &'static str, name: &'static str, transport: Transport, end: End) {
+    let labels =
+        [("kind", kind), ("operation", name), ("transport", word(transport)), ("outcome", end.word())];
     counter!("countersign_graphql_operations_total", &labels).increment(1);
 }
 
