@@ -203,6 +203,9 @@ fn a_grafana_can_import_the_dashboard_and_people_can_read_it() {
     let variables = dashboard["templating"]["list"].as_array().unwrap();
     let source = variables.iter().find(|variable| variable["name"] == "datasource").unwrap();
     assert_eq!((&source["type"], &source["query"]), (&"datasource".into(), &"prometheus".into()));
+    for variable in variables.iter().filter(|variable| variable["type"] == "query") {
+        assert_eq!(variable["datasource"]["uid"], "${datasource}");
+    }
     for panel in panels(&dashboard) {
         let title = panel["title"].as_str().unwrap();
         for text in [&panel["title"], &panel["description"], &panel["fieldConfig"]["defaults"]["unit"]] {

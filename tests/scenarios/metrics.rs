@@ -213,20 +213,20 @@ async fn who_waits_is_counted_while_they_wait(database: Database) {
     }
     let open = ["countersign_sockets_open", "countersign_subscriptions_open", "countersign_topics_watched"];
     let opened = |counts: &Counts| open.map(|gauge| counts.of(gauge));
-    let (meter, watched) = (world.meter(), |outcome| ["subscription", "loginStatus", "socket", outcome]);
+    let (meter, subscription) = (world.meter(), |outcome| ["subscription", "loginStatus", "socket", outcome]);
     assert_eq!(opened(&meter.read().await), [2, 2, 1]);
     let [stays, leaves] = watches;
     drop(leaves);
     let gone = r#"countersign_sockets_ended_total{code="gone"}"#;
     let counts = in_time(meter.wait_for(gone, 1)).await;
     assert_eq!(opened(&counts), [1, 1, 1]);
-    assert_eq!(counts.of(&operation(watched("stopped"), 1).0), 1);
+    assert_eq!(counts.of(&operation(subscription("stopped"), 1).0), 1);
     world.approve(&person, &begun.status).await;
     let told: Vec<_> = stays.map(Result::unwrap).collect().await;
     world.planted.plant("session token", told[0].session.as_ref().unwrap().token.reveal());
     let counts = in_time(meter.wait_for(gone, 2)).await;
     assert_eq!(opened(&counts), [0, 0, 0]);
-    assert_eq!(counts.of(&operation(watched("ok"), 1).0), 1);
+    assert_eq!(counts.of(&operation(subscription("ok"), 1).0), 1);
     let counted: Vec<_> =
         counts.series("countersign_graphql_operations_total{kind=\"subscription\"").collect();
     assert_eq!(counted.len(), 2, "{counted:?}");
@@ -331,7 +331,7 @@ async fn a_budget_that_is_used_up_is_counted_by_its_setting(database: Database) 
     world.plant(&person);
     let budgets = &["countersign_budgets_", "countersign_password_work_seconds"];
     let mut ledger = Ledger::of(world.meter(), budgets).await;
-    let mut login = async || {
+    let login = async || {
         let errors = world.client.login(person.login()).await.unwrap().errors;
         errors[0].code.clone()
     };

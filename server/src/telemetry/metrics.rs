@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram};
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::{
@@ -51,7 +51,7 @@ impl Metrics {
     }
 }
 
-/// Says what a metric means. What is rare begins at nought, because a reader sees no growth from nothing to one.
+/// Says what a metric means. What has few series begins at nought, because a reader sees no growth from nothing to one.
 fn describe(metric: &Metric) {
     let Metric { name, meaning, .. } = *metric;
     match metric.kind {
@@ -60,10 +60,18 @@ fn describe(metric: &Metric) {
         Kind::Histogram => describe_histogram!(name, meaning),
     }
     match (metric.kind, metric.labels) {
+        (Kind::Gauge, []) => gauge!(name).increment(0),
         (Kind::Counter, []) => counter!(name).increment(0),
         (Kind::Counter, [label]) => {
             for value in label.values {
                 counter!(name, label.name => *value).increment(0);
+            }
+        }
+        (Kind::Counter, [one, other]) => {
+            for value in one.values {
+                for value_of_other in other.values {
+                    counter!(name, one.name => *value, other.name => *value_of_other).increment(0);
+                }
             }
         }
         _ => {}
