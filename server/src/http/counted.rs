@@ -96,15 +96,16 @@ impl Counted {
         self
     }
 
-    /// A subscription is over when no more comes, everything else with its one result. What went wrong stays so.
-    pub(super) fn hear<Panicked>(&mut self, result: Option<&Result<Response, Panicked>>) {
+    /// Whether a result is the last of a subscription is known before its end: peers that have heard it may go at once.
+    /// What went wrong stays so.
+    pub(super) fn hear<Panicked>(&mut self, result: Option<&Result<Response, Panicked>>, is_last: bool) {
         let heard = match result {
             Some(Ok(response)) => End::of(response),
             Some(Err(_panicked)) => End::Error,
             None => End::Fine,
         };
-        let goes_on = result.is_some() && self.kind == OperationType::Subscription;
-        if self.end == End::Stopped && !(goes_on && heard == End::Fine) {
+        let tells = is_last || result.is_none() || heard != End::Fine;
+        if tells && matches!(self.end, End::Stopped | End::Fine) {
             self.end = heard;
         }
     }
@@ -167,32 +168,35 @@ mod tests {
         }
     }
 
-    fn end(kind: OperationType, results: &[Option<Result<Response, ()>>]) -> End {
+    fn end(kind: OperationType, results: &[(Option<Result<Response, ()>>, bool)]) -> End {
         let mut counted = Counted::begin("me", kind, Transport::Socket).goes_on();
-        for result in results {
-            counted.hear(result.as_ref());
+        for (result, is_last) in results {
+            counted.hear(result.as_ref(), *is_last);
         }
         counted.end
     }
 
     #[test]
-    fn a_subscription_is_fine_once_it_has_ended_and_a_query_with_its_result() {
+    fn a_subscription_is_fine_once_it_has_told_its_last_and_a_query_with_its_result() {
         let fine = || Some(Ok(Response::new(Value::from("fine"))));
         let refused = || Some(Ok(Response::from_errors(vec![ServerError::new("No.", None)])));
         let failed = || {
             let error = ServerError::new("No.", None).with_path(vec![PathSegment::Field("me".to_owned())]);
             Some(Ok(Response::from_errors(vec![error])))
         };
+        let panicked = || Some(Err(()));
         let (query, subscription) = (OperationType::Query, OperationType::Subscription);
         assert_eq!(end(query, &[]), End::Stopped);
-        assert_eq!(end(query, &[fine()]), End::Fine);
-        assert_eq!(end(query, &[refused()]), End::Refused);
-        assert_eq!(end(query, &[failed(), None]), End::Error);
-        assert_eq!(end(query, &[Some(Err(()))]), End::Error);
-        assert_eq!(end(subscription, &[fine(), Some(Err(()))]), End::Error);
-        assert_eq!(end(subscription, &[fine(), fine()]), End::Stopped);
-        assert_eq!(end(subscription, &[fine(), None]), End::Fine);
-        assert_eq!(end(subscription, &[refused(), None]), End::Refused);
-        assert_eq!(end(subscription, &[failed(), fine(), None]), End::Error);
+        assert_eq!(end(query, &[(fine(), true)]), End::Fine);
+        assert_eq!(end(query, &[(refused(), true)]), End::Refused);
+        assert_eq!(end(query, &[(failed(), true), (None, true)]), End::Error);
+        assert_eq!(end(query, &[(panicked(), true)]), End::Error);
+        assert_eq!(end(subscription, &[(fine(), false), (panicked(), false)]), End::Error);
+        assert_eq!(end(subscription, &[(fine(), false), (fine(), false)]), End::Stopped);
+        assert_eq!(end(subscription, &[(fine(), false), (fine(), true)]), End::Fine);
+        assert_eq!(end(subscription, &[(fine(), false), (None, true)]), End::Fine);
+        assert_eq!(end(subscription, &[(fine(), true), (failed(), true)]), End::Error);
+        assert_eq!(end(subscription, &[(refused(), true), (None, true)]), End::Refused);
+        assert_eq!(end(subscription, &[(failed(), false), (fine(), false), (None, true)]), End::Error);
     }
 }

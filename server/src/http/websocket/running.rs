@@ -210,9 +210,20 @@ impl Running {
         }
     }
 
+    /// Whether nothing follows what it has just come to, as far as that is known.
+    fn is_last(&self) -> bool {
+        match &self.doing {
+            Doing::Executing(_, Some((continuation, _))) => !continuation.is_asleep(),
+            Doing::Executing(_, None) => self.kind != OperationType::Subscription,
+            Doing::Sleeping(..) => false,
+            Doing::Over => true,
+        }
+    }
+
     fn progress(&mut self, result: Option<Result<Response, Panicked>>) -> Progress {
+        let is_last = self.is_last();
         if let Some((counted, _slot)) = &mut self.held {
-            counted.hear(result.as_ref());
+            counted.hear(result.as_ref(), is_last);
         }
         let is_first = !std::mem::replace(&mut self.has_begun, true);
         match result {
