@@ -19,15 +19,6 @@ impl Latencies {
         self.0.saturating_record(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).max(1));
     }
 
-    pub(crate) fn merge(&mut self, others: &Self) {
-        // Both have the same bounds.
-        let _ = self.0.add(&others.0);
-    }
-
-    pub(crate) fn len(&self) -> u64 {
-        self.0.len()
-    }
-
     /// The duration that this many of a hundred do not exceed.
     pub(crate) fn percentile(&self, percent: f64) -> Duration {
         Duration::from_nanos(self.0.value_at_percentile(percent))

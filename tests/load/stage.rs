@@ -32,7 +32,6 @@ pub(crate) struct StageBuilder {
 pub(crate) struct Stage {
     pub(crate) client: Client,
     pub(crate) phone: Phone,
-    pub(crate) cores: Cores,
     pub(crate) database_url: String,
     callback_url: String,
     instances: Vec<Process>,
@@ -155,7 +154,6 @@ impl StageBuilder {
         Ok(Stage {
             client: Client::builder(&service).timeout(Duration::from_mins(1)).build()?,
             phone,
-            cores: self.cores,
             database_url,
             callback_url,
             instances,

@@ -1,21 +1,19 @@
 //! Crowds that wait, in processes of their own: a process may open only so many files, and the crowd's work must not slow
 //! down those who measure.
 //!
-//! A process is told login tokens, one a line, and a dot; it says when all of them wait. It is asked with a question mark how
-//! many were told anything since, which nobody should be.
+//! A process is told login tokens, one a line, and a dot; it says when all of them wait. It is asked with a question mark what
+//! they were told since, which should be nothing.
 
 use std::{
     process::Stdio,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use anyhow::{Context, ensure};
 use client_example::LoginToken;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout},
@@ -67,7 +65,10 @@ impl Waiters {
     pub(crate) async fn ensure_undisturbed(&mut self) -> anyhow::Result<()> {
         for process in &mut self.processes {
             let disturbed = process.ask("?\n").await?;
-            ensure!(disturbed == "0", "{disturbed} of those who wait were told something, or wait no longer");
+            ensure!(
+                disturbed.is_empty(),
+                "those who wait were told something, or wait no longer: {disturbed}"
+            );
         }
         Ok(())
     }
@@ -104,7 +105,7 @@ pub(crate) async fn wait(address: String) -> anyhow::Result<()> {
     harness::allow_open_files(20_000);
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let (mut tokens, mut waiting) = (Vec::new(), JoinSet::new());
-    let disturbed = Arc::new(AtomicU64::new(0));
+    let disturbed = Arc::new(Mutex::new(Vec::new()));
     while let Some(line) = lines.next_line().await? {
         match line.as_str() {
             "." => {
@@ -114,16 +115,27 @@ pub(crate) async fn wait(address: String) -> anyhow::Result<()> {
                     let disturbed = disturbed.clone();
                     waiting.spawn(async move {
                         // A status, an end and an error are all more than there should be.
-                        let _ = subscriber.next().await;
-                        disturbed.fetch_add(1, Ordering::Relaxed);
+                        let told = subscriber.next().await;
+                        disturbed.lock().unwrap_or_else(PoisonError::into_inner).push(told);
                     });
                 }
             }
-            "?" => say(&disturbed.load(Ordering::Relaxed).to_string()).await?,
+            "?" => say(&disturbance(&disturbed.lock().unwrap_or_else(PoisonError::into_inner))).await?,
             _ => tokens.push(line),
         }
     }
     Ok(())
+}
+
+/// How many were told something, and what the first of them was; nothing, where it was nobody.
+fn disturbance(told: &[anyhow::Result<Option<Value>>]) -> String {
+    let Some(first) = told.first() else { return String::new() };
+    let first = match first {
+        Ok(Some(status)) => format!("{} {}", status["state"], status["nextStep"]),
+        Ok(None) => "the end of the subscription".to_owned(),
+        Err(error) => format!("{error:#}"),
+    };
+    format!("{} of them, the first: {first}", told.len())
 }
 
 async fn subscribe(address: &str, tokens: &[String]) -> anyhow::Result<Vec<Subscriber>> {

@@ -15,7 +15,7 @@ use dashmap::{DashMap, Entry};
 use metrics::{counter, gauge};
 use tokio::sync::watch;
 
-pub use look::Changed;
+pub use look::{Change, Changed};
 pub use nats::NatsUrl;
 pub use topic::Topic;
 

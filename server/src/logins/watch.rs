@@ -7,7 +7,7 @@ use tracing::{Instrument as _, Span};
 
 use super::{AWAY, LoginStatus, Logins};
 use crate::{
-    events::{Changed, Topic, Waking, Watcher},
+    events::{Change, Changed, Topic, Waking, Watcher},
     model::LoginToken,
     random,
     storage::StoreError,
@@ -44,8 +44,9 @@ impl Logins {
 }
 
 impl Changed for Logins {
-    async fn changed_since(&self, since: DateTime<Utc>) -> Result<Vec<Topic>, StoreError> {
-        Ok(self.store.logins_changed_since(since).await?.into_iter().map(Topic::Login).collect())
+    async fn changed_since(&self, since: DateTime<Utc>) -> Result<Vec<Change>, StoreError> {
+        let changed = self.store.logins_changed_since(since).await?;
+        Ok(changed.into_iter().map(|(id, sequence)| (Topic::Login(id), sequence)).collect())
     }
 }
 

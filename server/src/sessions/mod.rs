@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock::Clock,
-    events::{Changed, Events, Topic, Waking},
+    events::{Change, Changed, Events, Topic, Waking},
     model::{Session, SessionId, SessionToken, User},
     storage::{Store, StoreError},
 };
@@ -95,7 +95,9 @@ impl Sessions {
 }
 
 impl Changed for Sessions {
-    async fn changed_since(&self, since: DateTime<Utc>) -> Result<Vec<Topic>, StoreError> {
-        Ok(self.store.sessions_revoked_since(since).await?.into_iter().map(Topic::Session).collect())
+    async fn changed_since(&self, since: DateTime<Utc>) -> Result<Vec<Change>, StoreError> {
+        let revoked = self.store.sessions_revoked_since(since).await?;
+        // A session ends once.
+        Ok(revoked.into_iter().map(|id| (Topic::Session(id), 1)).collect())
     }
 }

@@ -66,10 +66,8 @@ pub(super) fn draw(canvas: &Canvas<'_>, plot: &Plot, palette: &Palette, (top, bo
     }
     // Above the bars, whatever their order.
     for one in all {
-        match one.series.kind {
-            Kind::Line => body.line(one)?,
-            Kind::Points => body.points(one)?,
-            Kind::Bars => {}
+        if one.series.kind == Kind::Line {
+            body.line(one)?;
         }
     }
     Ok(())
@@ -122,16 +120,6 @@ impl Body<'_, '_> {
             for place in thin::marks_on_line(&places, most) {
                 marker::draw(self.canvas, one.number, place, 40, one.colour.to_rgba())?;
             }
-        }
-        Ok(())
-    }
-
-    fn points(&self, one: Numbered<'_>) -> Drawn {
-        let places: Vec<_> = self.plot.shown(one.series).map(|point| self.place(point)).collect();
-        // Where there are many, darker is more.
-        let opacity = if places.len() > 100 { 0.4 } else { 1.0 };
-        for place in thin::marks(&places, PIXEL, 1500) {
-            marker::draw(self.canvas, one.number, place, 35, one.colour.mix(opacity))?;
         }
         Ok(())
     }

@@ -40,8 +40,6 @@ pub(crate) struct Series {
 pub(crate) enum Kind {
     /// One line, with a gap where a point cannot be drawn.
     Line,
-    /// A mark a point.
-    Points,
     /// A bar a point, beside those of other series.
     Bars,
 }

@@ -119,7 +119,6 @@ fn sample(canvas: &Canvas<'_>, kind: Kind, number: usize, (x, y): (i32, i32), pa
     match kind {
         Kind::Bars => canvas
             .draw(&Rectangle::new([(left + 40, middle - 55), (left + 200, middle + 55)], colour.filled())),
-        Kind::Points => marker::draw(canvas, number, (left + 120, middle), 40, colour.to_rgba()),
         Kind::Line => {
             canvas.draw(&PathElement::new(
                 vec![(left, middle), (left + 220, middle)],
@@ -186,7 +185,7 @@ mod tests {
     #[test]
     fn the_same_plot_gives_the_same_picture() {
         let points: Vec<_> = (0..5000).map(f64::from).map(|x| (x, (x / 70.0).sin())).collect();
-        for kind in [Kind::Line, Kind::Points, Kind::Bars] {
+        for kind in [Kind::Line, Kind::Bars] {
             let plot = examples::plot("memory", vec![examples::series(kind, &points)]);
             assert_eq!(of(&plot, &DARK).unwrap(), of(&plot, &DARK).unwrap());
         }
@@ -194,7 +193,7 @@ mod tests {
 
     #[test]
     fn what_has_no_place_is_said_and_not_drawn() {
-        for kind in [Kind::Line, Kind::Points, Kind::Bars] {
+        for kind in [Kind::Line, Kind::Bars] {
             for points in [&BROKEN[..], &[]] {
                 let picture = drawn(vec![examples::series(kind, points)]);
                 assert!(
@@ -247,10 +246,8 @@ mod tests {
     #[test]
     fn a_picture_of_many_points_stays_small() {
         let points: Vec<_> = (0..200_000).map(f64::from).map(|x| (x, (x * 0.7).sin() * x)).collect();
-        for kind in [Kind::Line, Kind::Points] {
-            let size = drawn(vec![examples::series(kind, &points)]).len();
-            assert!(size < 200_000, "{kind:?}: {size}");
-        }
+        let size = drawn(vec![examples::series(Kind::Line, &points)]).len();
+        assert!(size < 200_000, "{size}");
     }
 
     #[test]

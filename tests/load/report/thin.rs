@@ -1,7 +1,5 @@
 //! Less to draw where more would not be seen: a picture of a million points is as small as one of a thousand.
 
-use std::collections::HashSet;
-
 /// Where something lies in a picture.
 type Place = (i32, i32);
 
@@ -22,14 +20,6 @@ pub(super) fn line(places: &[Place], column: i32) -> Vec<Place> {
         kept.extend(indices.into_iter().map(|index| run[index]));
     }
     kept
-}
-
-/// Marks at these: one for all that lie in the same square, and squares so large that there are not too many.
-pub(super) fn marks(places: &[Place], square: i32, most: usize) -> Vec<Place> {
-    let mut seen = HashSet::new();
-    let is_new = |place: &&Place| seen.insert((place.0.div_euclid(square), place.1.div_euclid(square)));
-    let kept: Vec<_> = places.iter().filter(is_new).copied().collect();
-    if kept.len() > most { marks(&kept, square * 2, most) } else { kept }
 }
 
 /// Marks on a line: all where they are few, else some, evenly.
@@ -56,13 +46,6 @@ mod tests {
         let places = [(0, 5), (10, 9), (25, 4), (20, 3), (5, 3)];
         assert_eq!(line(&places, 10), places);
         assert_eq!(line(&[], 10), []);
-    }
-
-    #[test]
-    fn marks_that_would_hide_each_other_are_drawn_once() {
-        let places = [(0, 0), (9, 9), (10, 9), (-1, 0)];
-        assert_eq!(marks(&places, 10, 4), [(0, 0), (10, 9), (-1, 0)]);
-        assert_eq!(marks(&places, 10, 2), [(0, 0), (-1, 0)]);
     }
 
     #[test]

@@ -148,10 +148,17 @@ impl Store {
         Ok(Some(OpenedLogin { login: login.try_into()?, session }))
     }
 
-    /// Which of all logins have changed since then. Watchers whose event was lost learn from it.
-    pub async fn logins_changed_since(&self, since: DateTime<Utc>) -> Result<Vec<LoginId>, StoreError> {
-        let query = logins::table.filter(logins::changed_at.gt(At(since))).select(logins::id);
-        let found: Vec<String> = on!(self, |conn| query.load(conn).await?);
-        found.iter().map(|id| read(LoginId::parse(id), "logins", "id")).collect()
+    /// Which of all logins have changed since then, and their sequence numbers. Watchers whose event was lost learn from it.
+    pub async fn logins_changed_since(
+        &self,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<(LoginId, i32)>, StoreError> {
+        let changed = logins::table.filter(logins::changed_at.gt(At(since)));
+        let query = changed.select((logins::id, logins::sequence));
+        let found: Vec<(String, i32)> = on!(self, |conn| query.load(conn).await?);
+        found
+            .into_iter()
+            .map(|(id, sequence)| Ok((read(LoginId::parse(&id), "logins", "id")?, sequence)))
+            .collect()
     }
 }
