@@ -18,7 +18,10 @@ use crate::{
     },
     limits::Limits,
     logins::{Foundations, Hearing, IncomingCallback, Logins},
-    provider::authy::{Authy, AuthyConfig},
+    provider::{
+        authy::{Authy, AuthyConfig},
+        measured::Measured,
+    },
     random,
     sessions::Sessions,
     storage::Store,
@@ -60,12 +63,13 @@ impl App {
         let users = Users::new(store.clone(), passwords, limits.clone(), clock.clone(), tasks.clone());
         let sessions = Sessions::new(store.clone(), clock.clone(), events.clone());
         let housekeeping = Housekeeping::new(store.clone(), clock.clone(), settings.retention);
-        let provider = Arc::new(authy);
+        let provider = Arc::new(Measured(authy));
         let foundations = Foundations { store, provider, clock, events, limits };
         let logins = Arc::new(Logins::new(foundations, settings.logins));
         let mut http = settings.http;
         http.listener.drain_timeout = settings.shutdown_timeout;
         http.graphql.costly_fields = graphql::COSTLY_FIELDS;
+        http.graphql.root_fields = graphql::ROOT_FIELDS;
         Ok(Self { api: Api { users, sessions, logins }, carrier, housekeeping, tasks, http })
     }
 

@@ -33,7 +33,7 @@ fn arguments(command: &Command) -> Vec<Arg> {
 }
 
 /// The arguments that are settings: those with a variable.
-fn settings() -> Vec<(String, Arg)> {
+pub(crate) fn settings() -> Vec<(String, Arg)> {
     arguments(&Arguments::command())
         .into_iter()
         .filter_map(|argument| {

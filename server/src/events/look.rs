@@ -4,7 +4,7 @@ use std::{collections::HashMap, future::Future, mem, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Events, Topic};
+use super::{Events, Topic, Waking};
 use crate::{clock::Clock, storage::StoreError};
 
 /// How often an instance looks.
@@ -58,9 +58,9 @@ impl Events {
                 continue;
             }
             match changed.changed_since(since - OVERLAP).await {
-                Ok(changes) => {
-                    for topic in found.news(changes) {
-                        self.local.wake(topic);
+                Ok(look) => {
+                    for topic in found.news(look) {
+                        self.local.wake(topic, Waking::Look);
                     }
                     since = now;
                 }

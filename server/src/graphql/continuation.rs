@@ -32,6 +32,12 @@ impl Continuation {
         Self(Arc::new(Mutex::new(Some(Pause::Awake(awake)))))
     }
 
+    /// Whether something was left that wakes the subscription: whether it goes on.
+    #[must_use]
+    pub fn is_asleep(&self) -> bool {
+        matches!(*self.0.lock().unwrap_or_else(PoisonError::into_inner), Some(Pause::Asleep(_)))
+    }
+
     /// What wakes the subscription that has told an event and ended; none where it is over.
     #[must_use]
     pub fn into_asleep(self) -> Option<Asleep> {

@@ -21,6 +21,7 @@ use super::{
     answer::{self, Outcome},
     body::{self, BodyError},
     client_address::ClientAddress,
+    counted::Counted,
     execution::Transport,
     graphiql,
     operation::{Operation, Parameters},
@@ -99,8 +100,12 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
     let prepared = Operation::prepare(parameters, &state.settings.graphql, &state.documents);
     let operation = match prepared {
         Ok(operation) => operation,
-        Err(error) => return answer::respond(media, &Outcome::refused(error)),
+        Err(error) => {
+            Counted::unread(transport);
+            return answer::respond(media, &Outcome::refused(error));
+        }
     };
+    let counted = Counted::begin(operation.counted_as, operation.kind, transport);
     match (operation.kind, transport) {
         (OperationType::Mutation, Transport::Get) => return mutation_by_get(media),
         (OperationType::Subscription, _) => {
@@ -116,7 +121,10 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
         Some(token) => match state.authenticator.authenticate(token).await {
             Ok(Some(authenticated)) => drop(authenticated.insert_into(&mut request.data)),
             Ok(None) => {}
-            Err(_unavailable) => return unavailable(media),
+            Err(_unavailable) => {
+                counted.fail();
+                return unavailable(media);
+            }
         },
     }
     let delivery = state.settings.delivery_to(&parts.headers);
@@ -126,7 +134,7 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
     if let Some(client) = parts.extensions.get::<ClientAddress>() {
         request.data.insert(*client);
     }
-    let executing = state.schema.execute(request).in_current_span();
+    let executing = counted.execute(state.schema.execute(request)).in_current_span();
     let executed = match kind {
         // A task of its own: the peer that hangs up takes this handler with it, but not what it began.
         OperationType::Mutation => state.tasks.spawn(executing).await.map_err(|_| ()),

@@ -12,7 +12,7 @@ use async_graphql::{
 use serde::Deserialize;
 
 use super::{
-    answer,
+    answer, counted,
     document::{self, Documents},
     settings::GraphqlSettings,
 };
@@ -34,6 +34,8 @@ pub(super) struct Parameters {
 /// An operation that is ready to be executed.
 pub(super) struct Operation {
     pub(super) kind: OperationType,
+    /// What it is counted as.
+    pub(super) counted_as: &'static str,
     document: Arc<ExecutableDocument>,
     name: Option<String>,
     variables: Variables,
@@ -58,13 +60,19 @@ impl Operation {
     ) -> Result<Self, ServerError> {
         let document = documents.parse(&parameters.query)?;
         let operation = operation_of(&document, parameters.operation_name.as_deref())?;
-        let root_fields = check_root_fields(operation, &document, settings)?;
+        let root_fields = document::root_fields(operation, &document.fragments);
+        check_root_fields(&root_fields, settings)?;
+        if document::asks_too_much(operation, &document.fragments) {
+            let message = "Ask for the schema once, with at most two lists of fields or types in each other.";
+            return Err(answer::error("BAD_REQUEST", message));
+        }
         Ok(Self {
             kind: operation.ty,
-            document,
+            counted_as: counted::name_of(&root_fields, settings.root_fields),
+            root_fields: root_fields.len(),
             name: parameters.operation_name,
             variables: parameters.variables.unwrap_or_default(),
-            root_fields,
+            document,
         })
     }
 
@@ -124,13 +132,7 @@ fn operation_of<'a>(
 }
 
 /// One request is one guess, however it is aliased or hidden in fragments, so that whatever limits requests limits guesses.
-/// Returns how many fields stand at the root.
-fn check_root_fields(
-    operation: &OperationDefinition,
-    document: &ExecutableDocument,
-    settings: &GraphqlSettings,
-) -> Result<usize, ServerError> {
-    let fields = document::root_fields(operation, &document.fragments);
+fn check_root_fields(fields: &[&str], settings: &GraphqlSettings) -> Result<(), ServerError> {
     let costly = fields.iter().filter(|field| settings.costly_fields.contains(field)).count();
     if costly > 1 {
         let message =
@@ -141,11 +143,7 @@ fn check_root_fields(
         let message = "This service does not tell its schema; `schema.graphql` in its repository does.";
         return Err(answer::error("INTROSPECTION_DISABLED", message));
     }
-    if document::asks_too_much(operation, &document.fragments) {
-        let message = "Ask for the schema once, with at most two lists of fields or types in each other.";
-        return Err(answer::error("BAD_REQUEST", message));
-    }
-    Ok(fields.len())
+    Ok(())
 }
 
 #[cfg(test)]

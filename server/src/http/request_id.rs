@@ -63,15 +63,15 @@ pub(super) async fn identify(State(state): State<HttpState>, mut request: Reques
 }
 
 /// A method of HTTP's own; a peer may make up any other word.
-fn known(method: &Method) -> &str {
+pub(super) fn known(method: &Method) -> &'static str {
     match *method {
-        Method::GET
-        | Method::HEAD
-        | Method::POST
-        | Method::PUT
-        | Method::PATCH
-        | Method::DELETE
-        | Method::OPTIONS => method.as_str(),
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
         _ => "other",
     }
 }

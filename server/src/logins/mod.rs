@@ -9,6 +9,7 @@ mod ask;
 mod begin;
 mod callback;
 mod code;
+mod counts;
 mod decide;
 mod expire;
 mod push;

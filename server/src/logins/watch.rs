@@ -7,7 +7,7 @@ use tracing::{Instrument as _, Span};
 
 use super::{AWAY, LoginStatus, Logins};
 use crate::{
-    events::{Change, Changed, Topic, Watcher},
+    events::{Change, Changed, Topic, Waking, Watcher},
     model::LoginToken,
     random,
     storage::StoreError,
@@ -56,11 +56,10 @@ impl Watch {
     /// is away.
     pub async fn next(&mut self) -> Option<Told> {
         while !self.is_over {
-            let delivery = if self.sequence.is_some() {
-                self.watcher.changed().await;
-                tracing::debug_span!("delivery")
+            let (waking, delivery) = if self.sequence.is_some() {
+                (Some(self.watcher.changed().await), tracing::debug_span!("delivery"))
             } else {
-                Span::none()
+                (None, Span::none())
             };
             // In a box of its own: what reading takes is not held while nothing happens.
             let found = Box::pin(self.read().instrument(delivery)).await;
@@ -77,6 +76,7 @@ impl Watch {
             };
             // Otherwise a repeated hint.
             if self.sequence.is_none_or(|seen| status.login.sequence > seen) {
+                waking.into_iter().for_each(Waking::count_learnt);
                 self.sequence = Some(status.login.sequence);
                 self.is_over = status.is_over();
                 return Some(Ok(status));

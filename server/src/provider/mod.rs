@@ -4,6 +4,7 @@
 //! provider says is reduced here to what a caller can act on; how it says it stays in the provider's own file.
 
 pub mod authy;
+pub mod measured;
 mod payload;
 pub(crate) mod signature;
 

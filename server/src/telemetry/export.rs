@@ -1,7 +1,7 @@
 //! Spans on their way to a collector: OTLP over HTTP, in batches, off the way of requests.
 //!
 //! The invariant: whether a collector is there, is slow or is away, no request notices. What does not fit into the queue and
-//! what cannot be sent is dropped; that is said once, not each time.
+//! what cannot be sent is dropped; that is said once, not each time, and counted.
 
 use std::{
     fmt,
@@ -37,7 +37,10 @@ use reqwest::{Client, redirect};
 use tokio::runtime::Handle;
 use url::Url;
 
-use super::ExportSettings;
+use super::{
+    ExportSettings,
+    waiting::{Bounded, Waiting, count_not_sent},
+};
 use crate::random;
 
 /// Spans that wait to be sent; further ones are dropped.
@@ -66,13 +69,15 @@ impl Export {
             ))
             .build();
         let collector = Collector::new(settings, &resource).context("traces cannot be exported")?;
+        let waiting = collector.waiting.clone();
         // All of it is said here, so that no variable of the library's own says it.
         let batches = BatchConfigBuilder::default()
             .with_max_queue_size(QUEUE)
             .with_max_export_batch_size(BATCH)
             .with_scheduled_delay(DELAY)
             .build();
-        let processor = BatchSpanProcessor::builder(collector).with_batch_config(batches).build();
+        let next = BatchSpanProcessor::builder(collector).with_batch_config(batches).build();
+        let processor = Bounded { next, waiting, most: QUEUE };
         let sampler = Sampler::ParentBased(Box::new(OfTraces(settings.sample_ratio)));
         let provider = SdkTracerProvider::builder()
             .with_resource(resource)
@@ -121,6 +126,7 @@ struct Collector {
     runtime: Handle,
     resource: ResourceAttributesWithSchema,
     is_away: Arc<AtomicBool>,
+    waiting: Waiting,
 }
 
 impl Collector {
@@ -140,14 +146,16 @@ impl Collector {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["v1", "traces"]);
         }
-        let (runtime, is_away) = (Handle::current(), Arc::default());
-        Ok(Self { client, url, runtime, resource: resource.into(), is_away })
+        let (runtime, is_away, waiting) = (Handle::current(), Arc::default(), Waiting::default());
+        Ok(Self { client, url, runtime, resource: resource.into(), is_away, waiting })
     }
 }
 
 impl SpanExporter for Collector {
     /// Called by a thread of its own, outside the runtime.
     fn export(&self, batch: Vec<SpanData>) -> impl Future<Output = OTelSdkResult> + Send {
+        let spans = batch.len();
+        self.waiting.leave(spans);
         let resource_spans = group_spans_by_resource_and_scope(batch, &self.resource);
         let body = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
         let request = self.client.post(self.url.clone()).body(body);
@@ -171,6 +179,9 @@ impl SpanExporter for Collector {
                     tracing::warn!(reason, "traces cannot be exported, and are dropped meanwhile");
                 }
                 _ => {}
+            }
+            if sent.is_err() {
+                count_not_sent(spans);
             }
             sent.map_err(OTelSdkError::InternalFailure)
         }

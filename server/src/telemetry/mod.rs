@@ -5,15 +5,19 @@
 //! events: those hold what went wrong in somebody's words.
 
 mod context;
+mod described;
 mod export;
 mod json;
 mod metrics;
+mod process;
 mod settings;
 mod text;
 mod trace;
+mod waiting;
 
 use std::io::IsTerminal as _;
 
+pub use described::{Kind, Label, METRICS, Metric};
 pub(crate) use metrics::Metrics;
 use opentelemetry::{Context as OtelContext, trace::TraceContextExt as _};
 pub use settings::{ExportHeaders, ExportSettings, LogFormat, TelemetrySettings};

@@ -3,6 +3,8 @@
 //! A storm of logins fills this pool's queue and nothing else: the runtime's threads never hash, and these threads yield the
 //! processor to whatever else the process has to do. Past the queue's end the answer is "busy", at once.
 
+mod counts;
+
 use std::{sync::Arc, time::Duration};
 
 use argon2::{
@@ -12,6 +14,7 @@ use argon2::{
 use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
+use self::counts::{Counts, Work};
 use crate::{
     model::{Claimed, InvalidPassword, Password, PasswordHash},
     random,
@@ -64,6 +67,7 @@ pub struct Passwords {
     retry_after: Duration,
     /// What a password is compared with where there is no user at all.
     nobody: PasswordHash,
+    counts: Counts,
 }
 
 impl Passwords {
@@ -87,19 +91,20 @@ impl Passwords {
             argon2,
             retry_after: HASH_TIME.saturating_mul(rounds).max(Duration::from_secs(1)),
             nobody,
+            counts: Counts::of(settings.threads),
         })
     }
 
     /// Reads a password for a new account. Whether it is a common one takes milliseconds to say, so that is said here.
     pub async fn parse(&self, text: &str) -> Result<Result<Password, InvalidPassword>, PasswordError> {
         let text = Zeroizing::new(text.to_owned());
-        self.run(move || Password::parse(&text)).await
+        self.run(Work::Judge, move || Password::parse(&text)).await
     }
 
     /// Hashes a password with a fresh salt.
     pub async fn hash(&self, password: Password) -> Result<PasswordHash, PasswordError> {
         let argon2 = self.argon2.clone();
-        self.run(move || hash(&argon2, password.as_bytes())).await?
+        self.run(Work::Hash, move || hash(&argon2, password.as_bytes())).await?
     }
 
     /// Whether the password is that of the user who has the email. Where nobody has it, or without a password (it was too
@@ -118,7 +123,7 @@ impl Passwords {
                 Err(error) => Err(argon2_failed(error)),
             }
         };
-        Ok(self.run(matches).await?? && is_somebody)
+        Ok(self.run(Work::Compare, matches).await?? && is_somebody)
     }
 
     /// Whether a hash was made with other parameters than those of today.
@@ -133,12 +138,15 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(
         &self,
+        kind: Work,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PasswordError> {
         let busy = PasswordError::Busy { retry_after: self.retry_after };
         let Ok(place) = self.places.clone().try_acquire_owned() else {
+            self.counts.refuse();
             return Err(busy);
         };
+        let waiting = self.counts.wait();
         let (answer, answered) = oneshot::channel();
         let whole = tracing::debug_span!("hash");
         let queued = tracing::debug_span!(parent: &whole, "hash.queue");
@@ -147,9 +155,9 @@ impl Passwords {
             // Nobody waits any longer: leave the thread to somebody who does.
             if !answer.is_closed() {
                 tracing::trace!("work on a password begins");
-                let working = tracing::debug_span!(parent: &whole, "hash.work");
+                let working = (waiting.begin(kind), tracing::debug_span!(parent: &whole, "hash.work"));
                 let result = work();
-                // Before the answer: whoever waits for it may end what this belongs to.
+                // Before the answer: who hears of it finds it counted, and may end what this belongs to.
                 drop((working, whole));
                 let _ = answer.send(result);
             }
@@ -225,7 +233,7 @@ mod tests {
         let priority = || rustix::process::getpriority_process(None).unwrap();
         let own = priority();
         let passwords = passwords(1, 0, 1);
-        assert_eq!(passwords.run(priority).await.unwrap(), NICE);
+        assert_eq!(passwords.run(Work::Hash, priority).await.unwrap(), NICE);
         assert_eq!(priority(), own);
     }
 
@@ -242,14 +250,14 @@ mod tests {
     async fn past_the_end_of_the_queue_the_answer_is_busy_at_once() {
         let passwords = passwords(1, 1, 1);
         let (release, held) = std::sync::mpsc::channel::<()>();
-        let running = passwords.run(move || held.recv().is_ok());
-        let waiting = passwords.run(|| true);
+        let running = passwords.run(Work::Compare, move || held.recv().is_ok());
+        let waiting = passwords.run(Work::Compare, || true);
         tokio::pin!(running, waiting);
         assert!(futures_util::poll!(&mut running).is_pending());
         assert!(futures_util::poll!(&mut waiting).is_pending());
-        assert!(matches!(passwords.run(|| true).await, Err(PasswordError::Busy { .. })));
+        assert!(matches!(passwords.run(Work::Compare, || true).await, Err(PasswordError::Busy { .. })));
         release.send(()).unwrap();
         assert!(running.await.unwrap() && waiting.await.unwrap());
-        assert!(passwords.run(|| true).await.unwrap());
+        assert!(passwords.run(Work::Compare, || true).await.unwrap());
     }
 }

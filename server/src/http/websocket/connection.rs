@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use super::{
     close::Close,
+    open::OpenSocket,
     outgoing::Outgoing,
     protocol::{ClientMessage, OperationId, ServerMessage},
     running::{Progress, RunningOperations},
@@ -27,6 +28,7 @@ use crate::graphql::TokenDelivery;
 use crate::http::{
     answer::{self, Outcome},
     client_address::ClientAddress,
+    counted::Counted,
     execution::Transport,
     operation::{Operation, Parameters},
     request_id::{RequestId, log_panic},
@@ -87,6 +89,7 @@ pub(super) struct Connection {
     /// Whether the incoming half broke: the peer's farewell cannot be read.
     is_deaf: bool,
     operations: RunningOperations,
+    counted: OpenSocket,
 }
 
 impl Connection {
@@ -104,6 +107,7 @@ impl Connection {
             was_heard: true,
             is_deaf: false,
             operations: RunningOperations::new(settings.max_operations),
+            counted: OpenSocket::begin(),
             state,
             handshake,
         }
@@ -118,6 +122,7 @@ impl Connection {
             }
         };
         let End::Closed(close) = end else { return };
+        self.counted.close(&close);
         let settings = &self.state.settings;
         match close {
             // What runs may take as long as everything else that is to finish, but for the farewell.
@@ -249,6 +254,7 @@ impl Connection {
             return Err(End::Closed(Close::DuplicateId(id)));
         }
         let Some(slot) = self.operations.slot() else {
+            Counted::unread(Transport::Socket);
             let message = "Too many operations run on this socket: complete one first.";
             let refused = Outcome::refused(answer::error("TOO_MANY_OPERATIONS", message));
             self.tell_progress(&id, &Progress::Failed(refused));
@@ -257,7 +263,10 @@ impl Connection {
         let prepared = Operation::prepare(parameters, &self.state.settings.graphql, &self.state.documents);
         match prepared {
             Ok(operation) => self.operations.begin((id, operation), &self.state, session.clone(), slot),
-            Err(error) => self.tell_progress(&id, &Progress::Failed(Outcome::refused(error))),
+            Err(error) => {
+                Counted::unread(Transport::Socket);
+                self.tell_progress(&id, &Progress::Failed(Outcome::refused(error)));
+            }
         }
         Ok(())
     }

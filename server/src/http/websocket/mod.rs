@@ -5,6 +5,7 @@
 
 mod close;
 mod connection;
+mod open;
 mod outgoing;
 mod protocol;
 mod running;

@@ -27,7 +27,8 @@ use crate::{
     graphql::{Asleep, Awake, Continuation},
     http::{
         answer::Outcome,
-        execution::ExecutableSchema,
+        counted::Counted,
+        execution::{ExecutableSchema, Transport},
         operation::{Operation, Repeatable},
         state::HttpState,
     },
@@ -53,8 +54,8 @@ struct Running {
     kind: OperationType,
     has_begun: bool,
     doing: Doing,
-    /// A mutation's is held by its task.
-    _slot: Option<OwnedSemaphorePermit>,
+    /// A mutation's are held by its task.
+    held: Option<(Counted, OwnedSemaphorePermit)>,
 }
 
 /// What an operation is doing.
@@ -103,23 +104,25 @@ impl RunningOperations {
         slot: OwnedSemaphorePermit,
     ) {
         let kind = operation.kind;
+        let counted = Counted::begin(operation.counted_as, kind, Transport::Socket);
         let span = tracing::debug_span!("operation", graphql.operation.r#type = %kind, otel.name = %kind);
-        let (doing, slot) = if let Some(operation) = operation.repeatable() {
+        let (doing, held) = if let Some(operation) = operation.repeatable() {
             let schema = state.schema.clone();
             let subscribed = Box::new(Subscribed { operation, session, schema });
-            (Doing::execute(subscribed, Continuation::default(), span), Some(slot))
+            (Doing::execute(subscribed, Continuation::default(), span), Some((counted.goes_on(), slot)))
         } else {
             let results = state.schema.execute_stream(operation.into_request(), session);
-            match kind {
-                OperationType::Mutation => {
-                    (Doing::Executing(in_a_task(results, span, state, slot), None), None)
-                }
-                _ => (Doing::Executing(caught(until_first(results, span)), None), Some(slot)),
+            if kind == OperationType::Mutation {
+                let result = counted.execute(only(results)).instrument(span.or_current());
+                (Doing::Executing(in_a_task(result, state, slot), None), None)
+            } else {
+                let results = caught(until_first(results, span));
+                (Doing::Executing(results, None), Some((counted.goes_on(), slot)))
             }
         };
         // Most sockets have one, and nobody else pays for those that have more.
         self.operations.reserve_exact(1);
-        self.operations.push(Running { id, kind, has_begun: false, doing, _slot: slot });
+        self.operations.push(Running { id, kind, has_begun: false, doing, held });
     }
 
     /// Stops an operation; nothing more comes of it. A mutation runs on, unheard.
@@ -207,7 +210,21 @@ impl Running {
         }
     }
 
+    /// Whether nothing follows what it has just come to, as far as that is known.
+    fn is_last(&self) -> bool {
+        match &self.doing {
+            Doing::Executing(_, Some((continuation, _))) => !continuation.is_asleep(),
+            Doing::Executing(_, None) => self.kind != OperationType::Subscription,
+            Doing::Sleeping(..) => false,
+            Doing::Over => true,
+        }
+    }
+
     fn progress(&mut self, result: Option<Result<Response, Panicked>>) -> Progress {
+        let is_last = self.is_last();
+        if let Some((counted, _slot)) = &mut self.held {
+            counted.hear(result.as_ref(), is_last);
+        }
         let is_first = !std::mem::replace(&mut self.has_begun, true);
         match result {
             None => Progress::Complete,
@@ -253,18 +270,21 @@ fn until_first(
     })
 }
 
+/// The one result of what is no subscription.
+async fn only(mut results: BoxStream<'static, Response>) -> Response {
+    results.next().await.unwrap_or_default()
+}
+
 fn in_a_task(
-    mut results: BoxStream<'static, Response>,
-    span: Span,
+    result: impl Future<Output = Response> + Send + 'static,
     state: &HttpState,
     slot: OwnedSemaphorePermit,
 ) -> BoxStream<'static, Result<Response, Panicked>> {
-    let task = async move {
-        let response = results.next().await.unwrap_or_default();
+    let task = state.tasks.spawn(async move {
+        let response = result.await;
         drop(slot);
         response
-    };
-    let task = state.tasks.spawn(task.instrument(span.or_current()));
+    });
     stream::once(task.map(|joined| joined.map_err(|_panicked| Panicked))).boxed()
 }
 
@@ -284,7 +304,7 @@ mod tests {
                 kind: OperationType::Subscription,
                 has_begun: false,
                 doing: Doing::Executing(stream::repeat_with(|| Ok(Response::default())).boxed(), None),
-                _slot: None,
+                held: None,
             });
         }
         let mut turns = String::new();
