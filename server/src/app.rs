@@ -13,12 +13,15 @@ use crate::{
     graphql::{self, Api},
     housekeeping::Housekeeping,
     http::{
-        Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, HttpSettings, HttpState, Listener,
-        PerAddress, Readiness, Unavailable, router,
+        Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, Documents, HttpSettings,
+        HttpState, Listener, PerAddress, Readiness, Unavailable, router,
     },
     limits::Limits,
     logins::{Foundations, Hearing, IncomingCallback, Logins},
-    provider::authy::{Authy, AuthyConfig},
+    provider::{
+        authy::{Authy, AuthyConfig},
+        measured::Measured,
+    },
     random,
     sessions::Sessions,
     storage::Store,
@@ -60,11 +63,13 @@ impl App {
         let users = Users::new(store.clone(), passwords, limits.clone(), clock.clone(), tasks.clone());
         let sessions = Sessions::new(store.clone(), clock.clone(), events.clone());
         let housekeeping = Housekeeping::new(store.clone(), clock.clone(), settings.retention);
-        let provider = Arc::new(authy);
-        let logins = Logins::new(Foundations { store, provider, clock, events, limits }, settings.logins);
+        let provider = Arc::new(Measured(authy));
+        let foundations = Foundations { store, provider, clock, events, limits };
+        let logins = Arc::new(Logins::new(foundations, settings.logins));
         let mut http = settings.http;
         http.listener.drain_timeout = settings.shutdown_timeout;
         http.graphql.costly_fields = graphql::COSTLY_FIELDS;
+        http.graphql.root_fields = graphql::ROOT_FIELDS;
         Ok(Self { api: Api { users, sessions, logins }, carrier, housekeeping, tasks, http })
     }
 
@@ -80,9 +85,10 @@ impl App {
         let router = router(HttpState {
             schema: Arc::new(graphql::schema(api.clone(), http.graphql.introspection)),
             authenticator: Arc::new(api.sessions),
-            callbacks: Arc::new(api.logins.clone()),
-            readiness: Arc::new(api.logins),
+            callbacks: api.logins.clone(),
+            readiness: api.logins,
             sockets: PerAddress::new(http.websocket.max_per_address),
+            documents: Arc::new(Documents::new(http.graphql.document)),
             settings: Arc::new(http),
             tasks: tasks.clone(),
             leaving: announced,

@@ -30,7 +30,7 @@ pub mod random;
 pub mod sandbox;
 pub mod sessions;
 pub mod storage;
-mod telemetry;
+pub mod telemetry;
 pub mod users;
 
 /// The program: reads the settings, runs the command, tells how it went.
@@ -38,14 +38,13 @@ pub mod users;
 /// Exit codes: 0 fine, 1 failed, 2 wrong settings.
 #[must_use]
 pub fn main() -> ExitCode {
-    let (task, level) = match config::read() {
+    let (task, telemetry) = match config::read() {
         Ok(task) => task,
         Err(error) => return error.exit(),
     };
     // Before any connection: two crypto providers in one binary make rustls panic, unless one is chosen.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    telemetry::start(level);
-    match run(task) {
+    match run(task, &telemetry) {
         Ok(code) => code,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -54,9 +53,15 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(task: config::Task) -> anyhow::Result<ExitCode> {
+fn run(task: config::Task, settings: &telemetry::TelemetrySettings) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let telemetry = {
+        let _within = runtime.enter();
+        telemetry::start(settings)?
+    };
     let result = runtime.block_on(command::run(task));
+    // While there is still a runtime to send with.
+    telemetry.end();
     // What still runs has had its time.
     runtime.shutdown_background();
     result

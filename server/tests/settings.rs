@@ -33,7 +33,7 @@ fn arguments(command: &Command) -> Vec<Arg> {
 }
 
 /// The arguments that are settings: those with a variable.
-fn settings() -> Vec<(String, Arg)> {
+pub(crate) fn settings() -> Vec<(String, Arg)> {
     arguments(&Arguments::command())
         .into_iter()
         .filter_map(|argument| {
@@ -93,7 +93,8 @@ fn a_setting_means_the_same_in_every_command_that_has_it() {
 #[test]
 fn what_may_hold_a_secret_is_not_shown_by_help() {
     for (variable, argument) in settings() {
-        let is_secret = ["AUTHY_API_KEY", "DATABASE_URL", "EVENTS_URL"].contains(&variable.as_str());
+        let is_secret =
+            ["AUTHY_API_KEY", "DATABASE_URL", "EVENTS_URL", "OTLP_HEADERS"].contains(&variable.as_str());
         assert_eq!(argument.is_hide_env_values_set(), is_secret, "{variable}");
     }
 }

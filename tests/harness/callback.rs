@@ -29,31 +29,34 @@ impl Callback {
     /// What the provider says when a phone has answered.
     #[must_use]
     pub fn new(scene: &Scene, uuid: &str, authy_id: u64, status: &str) -> Self {
-        Self::of(
-            scene,
-            &json!({
-                "authy_id": authy_id,
-                "callback_action": "approval_request_status",
-                "uuid": uuid,
-                "status": status,
-                "approval_request": { "transaction": { "status": status, "uuid": uuid, "details": null } },
-            }),
-        )
+        Self::of(scene, &answer(uuid, authy_id, status))
     }
 
     /// Any body, signed as it should be.
     #[must_use]
     pub fn of(scene: &Scene, body: &Value) -> Self {
+        Self::with_key(scene.api_key(), scene.callback_url(), body)
+    }
+
+    /// What a provider with this key says to this URL when a phone has answered.
+    #[must_use]
+    pub fn of_answer((key, url): (&str, &str), uuid: &str, authy_id: u64, status: &str) -> Self {
+        Self::with_key(key, url, &answer(uuid, authy_id, status))
+    }
+
+    fn with_key(key: &str, url: &str, body: &Value) -> Self {
         Self {
             body: body.to_string(),
             parameters: to_query(body, ""),
-            key: scene.api_key().to_owned(),
-            url: scene.callback_url().to_owned(),
+            key: key.to_owned(),
+            url: url.to_owned(),
             nonce: "1512923419".to_owned(),
         }
     }
 
-    fn signature(&self) -> String {
+    /// The signature, for the header `x-authy-signature`.
+    #[must_use]
+    pub fn signature(&self) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(self.key.as_bytes()).unwrap();
         mac.update(format!("{}|POST|{}|{}", self.nonce, self.url, self.parameters).as_bytes());
         STANDARD.encode(mac.finalize().into_bytes())
@@ -73,6 +76,16 @@ impl Callback {
             .unwrap();
         response.status().as_u16()
     }
+}
+
+fn answer(uuid: &str, authy_id: u64, status: &str) -> Value {
+    json!({
+        "authy_id": authy_id,
+        "callback_action": "approval_request_status",
+        "uuid": uuid,
+        "status": status,
+        "approval_request": { "transaction": { "status": status, "uuid": uuid, "details": null } },
+    })
 }
 
 /// A JSON object as Ruby's `to_query` writes it: enough of it for objects of plain values.

@@ -8,7 +8,8 @@ use throwaway::Nats;
 use tokio::sync::Mutex;
 
 use crate::{
-    Database, Process, Scene, balancer::Balancer, scene::client, settings::Settings, world::free_address,
+    Database, Meter, Process, Scene, balancer::Balancer, scene::client, settings::Settings,
+    world::free_address,
 };
 
 /// How a fleet is to be.
@@ -18,6 +19,7 @@ pub struct FleetBuilder {
     settings: Settings,
     instances: usize,
     callbacks_to: Option<usize>,
+    has_metrics: bool,
 }
 
 /// Instances of `serve`, a balancer, a sandbox, and the [`Scene`] that they serve. The scene's own client comes through
@@ -66,11 +68,18 @@ impl FleetBuilder {
         self
     }
 
+    /// With a listener for what each instance has counted: [`Fleet::meter`] reads it.
+    #[must_use]
+    pub fn with_metrics(mut self) -> Self {
+        self.has_metrics = true;
+        self
+    }
+
     /// Spawns it.
     pub async fn start(self) -> Fleet {
         // Whoever comes first; reqwest wants one even for plain HTTP.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let Self { database, mut settings, instances, callbacks_to } = self;
+        let Self { database, mut settings, instances, callbacks_to, has_metrics } = self;
         let folder = TempDir::new().unwrap();
         let sandbox = settings.start_sandbox(folder.path()).await;
         settings.keep_in(&database);
@@ -85,7 +94,13 @@ impl FleetBuilder {
         }
         settings.set("PUBLIC_URL", &service);
         settings.set("AUTHY_CALLBACK_URL", scene.callback_url());
-        let instances = addresses.into_iter().map(|address| Instance::new(address, &settings)).collect();
+        let mut instances: Vec<_> =
+            addresses.into_iter().map(|address| Instance::new(address, &settings)).collect();
+        if has_metrics {
+            for instance in &mut instances {
+                instance.settings.set("METRICS_LISTEN", &free_address());
+            }
+        }
         let fleet = Fleet { instances, _balancer: balancer, _sandbox: sandbox, scene };
         for instance in 0..fleet.instances.len() {
             fleet.start(instance).await;
@@ -99,13 +114,26 @@ impl Fleet {
     /// A fleet to be changed.
     #[must_use]
     pub fn builder(database: Database) -> FleetBuilder {
-        FleetBuilder { database, settings: Settings::default(), instances: 2, callbacks_to: None }
+        FleetBuilder {
+            database,
+            settings: Settings::default(),
+            instances: 2,
+            callbacks_to: None,
+            has_metrics: false,
+        }
     }
 
     /// A client of one instance, past the balancer, with nobody signed in.
     #[must_use]
     pub fn client_of(&self, instance: usize) -> Client {
         client(&format!("http://{}", self.instances[instance].address))
+    }
+
+    /// Reads what an instance has counted.
+    #[must_use]
+    pub fn meter(&self, instance: usize) -> Meter {
+        let address = self.instances[instance].settings.get("METRICS_LISTEN").unwrap();
+        Meter::new(self.http.clone(), address)
     }
 
     /// Starts an instance again, where and as it was.

@@ -91,21 +91,22 @@ impl Process {
         log: &Path,
         listeners: usize,
     ) -> Self {
+        Self::listening(command("server-under-test", arguments, settings, folder), log, listeners).await
+    }
+
+    /// Spawns any program that prints its addresses as the server does.
+    pub async fn listening(mut command: Command, log: &Path, listeners: usize) -> Self {
         // Whoever comes first; reqwest wants one even for plain HTTP.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let log_file = File::options().create(true).append(true).open(log).unwrap();
-        let mut child = command("server-under-test", arguments, settings, folder)
-            .stdout(Stdio::piped())
-            .stderr(log_file)
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log_file).kill_on_drop(true).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut addresses = Vec::new();
         while addresses.len() < listeners {
             let mut line = String::new();
             if output.read_line(&mut line).await.unwrap() == 0 {
                 let log = std::fs::read_to_string(log).unwrap_or_default();
-                panic!("{arguments:?} ended before it listened:\n{log}");
+                panic!("{command:?} ended before it listened:\n{log}");
             }
             let (name, address) = line.trim_end().split_once(' ').unwrap();
             addresses.push((name.to_owned(), address.to_owned()));
@@ -120,10 +121,16 @@ impl Process {
         &found.unwrap_or_else(|| panic!("{name} has printed no address")).1
     }
 
+    /// Its number among the processes of this machine.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// How much memory it holds: its resident set, in kB.
     #[must_use]
     pub fn memory_kb(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id().unwrap())).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
         resident.trim().trim_end_matches(" kB").parse().unwrap()
     }

@@ -32,16 +32,27 @@ const RAISED: [(&str, &str); 21] = [
     ("RETURNED_CODES_SAMPLE", "1000000"),
 ];
 
+/// The budgets that stories are told with which are not about them: settings and their values.
+pub fn raised_budgets() -> impl Iterator<Item = (&'static str, &'static str)> {
+    RAISED.into_iter()
+}
+
 /// Environment variables, and nothing of whoever runs the tests.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings(Vec<(String, String)>);
 
 impl Default for Settings {
     fn default() -> Self {
-        let settings = [("LOG_LEVEL", "trace"), ("HASH_THREADS", "2"), ("SHUTDOWN_DELAY", "0s")];
+        let settings = [
+            ("LOG_LEVEL", "trace"),
+            // Whichever command serves a story, its log is read alike.
+            ("LOG_FORMAT", "text"),
+            ("HASH_THREADS", "2"),
+            ("SHUTDOWN_DELAY", "0s"),
+        ];
         let mut settings =
             Self(settings.map(|(variable, value)| (variable.to_owned(), value.to_owned())).into());
-        for (budget, raised) in RAISED {
+        for (budget, raised) in raised_budgets() {
             settings.set(budget, raised);
         }
         settings

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use client_example::phone::CallbackMethod;
 use tempfile::TempDir;
 
-use crate::{Database, Finished, Process, Scene, run, settings::Settings};
+use crate::{Database, Finished, Meter, Process, Scene, run, settings::Settings};
 
 /// How a world is to be.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ impl WorldBuilder {
         self
     }
 
-    /// With a listener for what is counted: [`World::metrics`] reads it.
+    /// With a listener for what is counted: [`World::meter`] reads it.
     #[must_use]
     pub fn with_metrics(mut self) -> Self {
         self.settings.set("METRICS_LISTEN", &free_address());
@@ -151,10 +151,15 @@ impl World {
         self.service.as_ref().unwrap().memory_kb()
     }
 
+    /// Reads what the service has counted.
+    #[must_use]
+    pub fn meter(&self) -> Meter {
+        Meter::new(self.http.clone(), self.settings.get("METRICS_LISTEN").unwrap())
+    }
+
     /// What the service has counted, as Prometheus reads it.
     pub async fn metrics(&self) -> String {
-        let address = self.settings.get("METRICS_LISTEN").unwrap();
-        self.http.get(format!("http://{address}/metrics")).send().await.unwrap().text().await.unwrap()
+        self.meter().text().await
     }
 
     /// SIGTERM to the service, and no waiting.

@@ -29,6 +29,11 @@ pub(super) fn announce(listening: Option<&(Listener, Metrics)>) -> anyhow::Resul
 /// Serves the counts until the end.
 pub(super) async fn serve(listening: Option<(Listener, Metrics)>, shutdown: CancellationToken) {
     if let Some((listener, metrics)) = listening {
-        listener.serve(metrics_router(move || metrics.render()), shutdown).await;
+        let counts = metrics.clone();
+        let serving = listener.serve(metrics_router(move || counts.render()), shutdown);
+        tokio::select! {
+            () = serving => {}
+            () = metrics.keep_adding_up() => {}
+        }
     }
 }

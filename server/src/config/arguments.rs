@@ -12,6 +12,7 @@ use super::{
     SettingError,
     examined::{DoctorArguments, Examined, Parts},
     limits::LimitArguments,
+    telemetry::{ExportArguments, LogFormatArgument},
     values::{
         DatabaseUrl, Logos, duration, duration_or_none, http_url, is_loopback, required, short_duration,
     },
@@ -39,6 +40,9 @@ pub struct Arguments {
     /// How much to log: error, warn, info, debug or trace. Secrets are never logged.
     #[arg(long, env = "LOG_LEVEL", default_value = "info", global = true)]
     pub log_level: Level,
+    /// What a line of the log looks like [default: `json` in `serve`, otherwise `text`].
+    #[arg(long, env = "LOG_FORMAT", global = true)]
+    pub log_format: Option<LogFormatArgument>,
 }
 
 /// What can be run.
@@ -110,6 +114,8 @@ pub struct ServeArguments {
     limits: LimitArguments,
     #[command(flatten)]
     wire: WireArguments,
+    #[command(flatten)]
+    pub(super) export: ExportArguments,
 }
 
 /// The flags that say how instances work together, and what they keep.
@@ -259,6 +265,7 @@ impl From<ServeArguments> for Examined {
             passwords: given.passwords.check(),
             limits: given.limits.check_public(),
             events: given.fleet.check(given.logins.login_ttl),
+            export: given.export.check(),
             http,
             shutdown_delay: given.shutdown_delay,
             shutdown_timeout: given.shutdown_timeout,

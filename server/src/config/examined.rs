@@ -21,6 +21,7 @@ use crate::{
     logins::LoginSettings,
     provider::authy::{ApiKey, Logo},
     storage::StoreSettings,
+    telemetry::ExportSettings,
     users::PasswordSettings,
 };
 
@@ -98,6 +99,7 @@ pub(super) struct Parts {
     pub(super) passwords: PasswordSettings,
     pub(super) limits: LimitSettings,
     pub(super) events: Result<(Transport, Retention), SettingError>,
+    pub(super) export: Result<Option<ExportSettings>, SettingError>,
     pub(super) http: Option<Result<HttpSettings, SettingError>>,
     pub(super) shutdown_delay: Duration,
     pub(super) shutdown_timeout: Duration,
@@ -106,6 +108,8 @@ pub(super) struct Parts {
 impl From<Parts> for Examined {
     fn from(parts: Parts) -> Self {
         let mut problems = Vec::new();
+        // Spans are no part of the service: the process is told of them before it begins.
+        keep(parts.export, &mut problems);
         Self {
             api_key: keep(parts.api_key, &mut problems),
             database_url: keep(parts.database_url, &mut problems),

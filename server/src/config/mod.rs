@@ -8,6 +8,7 @@ mod examined;
 mod limits;
 #[cfg(feature = "sandbox")]
 mod sandboxed;
+mod telemetry;
 mod values;
 mod wire;
 
@@ -17,7 +18,6 @@ use clap::{
     Parser,
     error::{ContextKind, ContextValue, ErrorKind},
 };
-use tracing::Level;
 use url::Url;
 
 pub use arguments::{Arguments, Command};
@@ -35,6 +35,7 @@ use crate::{
     logins::LoginSettings,
     provider::authy::{ApiKey, Logo},
     storage::StoreSettings,
+    telemetry::{LogFormat, TelemetrySettings},
     users::PasswordSettings,
 };
 
@@ -131,10 +132,10 @@ fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
 }
 
 /// Reads `.env` and the command line, and checks all settings of the command.
-pub fn read() -> Result<(Task, Level), UsageError> {
+pub fn read() -> Result<(Task, TelemetrySettings), UsageError> {
     if let Some(doctor) = examined::read(std::env::args_os().collect(), read_dotenv())? {
-        let level = doctor.level;
-        return Ok((Task::Doctor(Box::new(doctor)), level));
+        let telemetry = TelemetrySettings { level: doctor.level, format: LogFormat::Text, export: None };
+        return Ok((Task::Doctor(Box::new(doctor)), telemetry));
     }
     Ok(Arguments::try_parse()?.into_task()?)
 }
@@ -218,13 +219,20 @@ pub enum Task {
 
 impl Arguments {
     /// Checks all settings of the command, and gives them their types.
-    pub fn into_task(self) -> Result<(Task, Level), SettingError> {
-        let level = self.log_level;
+    pub fn into_task(self) -> Result<(Task, TelemetrySettings), SettingError> {
+        let (export, usual_format) = match &self.command {
+            #[cfg(feature = "sandbox")]
+            Command::Dev(dev) => (dev.export.check()?, LogFormat::Text),
+            Command::Serve(serve) => (serve.export.check()?, LogFormat::Json),
+            _ => (None, LogFormat::Text),
+        };
+        let format = self.log_format.map_or(usual_format, LogFormat::from);
+        let telemetry = TelemetrySettings { level: self.log_level, format, export };
         let task = match self.command {
             #[cfg(feature = "sandbox")]
             Command::Dev(dev) => Task::Dev(Box::new(dev.check()?)),
             Command::Serve(serve) => Task::Serve(Box::new(Examined::from(*serve).into_settings()?)),
-            Command::Doctor(doctor) => Task::Doctor(Box::new(doctor.examine(level, Vec::new()))),
+            Command::Doctor(doctor) => Task::Doctor(Box::new(doctor.examine(telemetry.level, Vec::new()))),
             #[cfg(feature = "sandbox")]
             Command::Sandbox(sandbox) => Task::Sandbox(sandbox.check()?),
             Command::Migrate { database_url } => {
@@ -232,6 +240,6 @@ impl Arguments {
             }
             Command::Schema => Task::Schema,
         };
-        Ok((task, level))
+        Ok((task, telemetry))
     }
 }

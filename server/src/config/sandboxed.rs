@@ -8,6 +8,7 @@ use super::{
     SettingError,
     arguments::{DatabaseArguments, FleetArguments, LoginArguments, PasswordArguments},
     limits::LimitArguments,
+    telemetry::ExportArguments,
     values::{DatabaseUrl, http_url, required},
     wire::WireArguments,
 };
@@ -50,6 +51,8 @@ pub struct DevArguments {
     limits: LimitArguments,
     #[command(flatten)]
     wire: WireArguments,
+    #[command(flatten)]
+    pub(super) export: ExportArguments,
 }
 
 /// The flags of `sandbox`.

@@ -1,10 +1,10 @@
 //! Looking for what changed, for those whose hint was lost: one indexed query every few seconds, whoever watches.
 
-use std::{future::Future, time::Duration};
+use std::{collections::HashMap, future::Future, mem, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Events, Topic};
+use super::{Events, Topic, Waking};
 use crate::{clock::Clock, storage::StoreError};
 
 /// How often an instance looks.
@@ -15,13 +15,29 @@ const SOONEST: Duration = Duration::from_millis(200);
 /// makes it, and seen when it is committed; in between it may wait for a connection and for locks.
 const OVERLAP: TimeDelta = TimeDelta::seconds(30);
 
+/// What has changed, and a number that no earlier change of it had.
+pub type Change = (Topic, i32);
+
 /// Something that changes, and can be asked what changed.
 pub trait Changed: Send + Sync {
     /// What has changed since then.
     fn changed_since(
         &self,
         since: DateTime<Utc>,
-    ) -> impl Future<Output = Result<Vec<Topic>, StoreError>> + Send;
+    ) -> impl Future<Output = Result<Vec<Change>, StoreError>> + Send;
+}
+
+/// What the look before found. Looks overlap, and whoever was woken for a change has read it.
+#[derive(Default)]
+struct Found(HashMap<Topic, i32>);
+
+impl Found {
+    /// What of this look was not found by the one before.
+    fn news(&mut self, changes: Vec<Change>) -> Vec<Topic> {
+        let before = mem::replace(&mut self.0, changes.iter().copied().collect());
+        let is_news = |(topic, number): &Change| before.get(topic) != Some(number);
+        changes.into_iter().filter(is_news).map(|(topic, _)| topic).collect()
+    }
 }
 
 impl Events {
@@ -30,7 +46,7 @@ impl Events {
     /// The first look goes back to when watching became possible; one that fails is made good by the next.
     pub async fn keep_looking(&self, clock: &Clock, changed: &impl Changed) {
         let mut missed = self.local.missed.subscribe();
-        let mut since = clock.now();
+        let (mut since, mut found) = (clock.now(), Found::default());
         loop {
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}
@@ -42,14 +58,32 @@ impl Events {
                 continue;
             }
             match changed.changed_since(since - OVERLAP).await {
-                Ok(topics) => {
-                    for topic in topics {
-                        self.local.wake(topic);
+                Ok(look) => {
+                    for topic in found.news(look) {
+                        self.local.wake(topic, Waking::Look);
                     }
                     since = now;
                 }
                 Err(error) => tracing::warn!(%error, "what changed cannot be read"),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{model::LoginId, random};
+
+    #[test]
+    fn a_change_that_several_looks_find_is_news_once() {
+        let topic = || Topic::Login(LoginId::new(random::id(DateTime::UNIX_EPOCH)));
+        let (one, other) = (topic(), topic());
+        let mut found = Found::default();
+        assert_eq!(found.news(vec![(one, 1)]), [one]);
+        assert_eq!(found.news(vec![(one, 1), (other, 1)]), [other]);
+        assert_eq!(found.news(vec![(one, 2), (other, 1)]), [one]);
+        assert_eq!(found.news(Vec::new()), []);
+        assert_eq!(found.0.len(), 0, "what no look finds any more is forgotten");
     }
 }

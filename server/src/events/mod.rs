@@ -12,9 +12,10 @@ mod topic;
 use std::sync::Arc;
 
 use dashmap::{DashMap, Entry};
+use metrics::{counter, gauge};
 use tokio::sync::watch;
 
-pub use look::Changed;
+pub use look::{Change, Changed};
 pub use nats::NatsUrl;
 pub use topic::Topic;
 
@@ -43,13 +44,27 @@ pub struct Watcher {
     events: Events,
     topic: Topic,
     /// Taken when it is dropped.
-    changes: Option<watch::Receiver<()>>,
+    changes: Option<watch::Receiver<Hints>>,
+    /// How many hints there were when it was last woken.
+    seen: Hints,
+}
+
+/// How many hints there were of a topic.
+type Hints = u64;
+
+/// What wakes a watcher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waking {
+    /// Somebody said that something has changed.
+    Hint,
+    /// Nobody did, and it was looked for.
+    Look,
 }
 
 /// The watchers of this process.
 #[derive(Clone, Debug)]
 struct Local {
-    topics: Arc<DashMap<Topic, watch::Sender<()>>>,
+    topics: Arc<DashMap<Topic, watch::Sender<Hints>>>,
     /// Moves when hints may have been lost.
     missed: Arc<watch::Sender<()>>,
 }
@@ -73,6 +88,25 @@ enum Carrying {
     Nats(nats::Carrier),
 }
 
+impl Waking {
+    /// Counts a change that a watcher has learnt of, if it had to be looked for.
+    pub fn count_learnt(self) {
+        if self == Self::Look {
+            counter!("countersign_changes_found_total").increment(1);
+        }
+    }
+}
+
+/// Counts hints to other instances that are on their way.
+fn count_sent(hints: usize) {
+    counter!("countersign_hints_sent_total").increment(u64::try_from(hints).unwrap_or(u64::MAX));
+}
+
+/// Counts hints that other instances will not hear.
+fn count_lost(hints: usize) {
+    counter!("countersign_hints_lost_total").increment(u64::try_from(hints).unwrap_or(u64::MAX));
+}
+
 impl Default for Local {
     fn default() -> Self {
         Self { topics: Arc::default(), missed: Arc::new(watch::Sender::new(())) }
@@ -80,14 +114,21 @@ impl Default for Local {
 }
 
 impl Local {
-    fn wake(&self, topic: Topic) {
+    fn wake(&self, topic: Topic, waking: Waking) {
         if let Some(sender) = self.topics.get(&topic) {
-            sender.send_replace(());
+            sender.send_modify(|hints| *hints += u64::from(waking == Waking::Hint));
         }
+    }
+
+    /// Another instance says that this has changed.
+    fn hear(&self, topic: Topic) {
+        counter!("countersign_hints_heard_total").increment(1);
+        self.wake(topic, Waking::Hint);
     }
 
     /// Hints may have been lost: somebody has to look.
     fn may_have_missed(&self) {
+        counter!("countersign_hints_missed_total").increment(1);
         self.missed.send_replace(());
     }
 }
@@ -125,19 +166,21 @@ impl Events {
         let changes = match self.local.topics.entry(topic) {
             Entry::Occupied(entry) => entry.get().subscribe(),
             Entry::Vacant(entry) => {
-                let sender = entry.insert(watch::Sender::new(()));
+                let sender = entry.insert(watch::Sender::new(0));
+                gauge!("countersign_topics_watched").increment(1);
                 if let Relay::Nats(nats) = &self.relay {
                     nats.watched(topic);
                 }
                 sender.subscribe()
             }
         };
-        Watcher { events: self.clone(), topic, changes: Some(changes) }
+        let seen = *changes.borrow();
+        Watcher { events: self.clone(), topic, changes: Some(changes), seen }
     }
 
     /// Wakes the watchers of a topic, here and on other instances.
     pub fn publish(&self, topic: Topic) {
-        self.local.wake(topic);
+        self.local.wake(topic, Waking::Hint);
         match &self.relay {
             Relay::Nobody => {}
             Relay::Postgres(notify) => notify.tell(topic),
@@ -165,12 +208,16 @@ impl Carrier {
 
 impl Watcher {
     /// Returns when something has changed since the watch began, or since this last returned.
-    pub async fn changed(&mut self) {
-        let Some(changes) = &mut self.changes else { return };
+    pub async fn changed(&mut self) -> Waking {
+        let Some(changes) = &mut self.changes else { return std::future::pending().await };
         if changes.changed().await.is_err() {
             // The entry was removed although it is watched, which `drop` never does.
             std::future::pending::<()>().await;
         }
+        let hints = *changes.borrow_and_update();
+        let waking = if hints == self.seen { Waking::Look } else { Waking::Hint };
+        self.seen = hints;
+        waking
     }
 }
 
@@ -178,13 +225,16 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         // First the receiver, so that the last one out finds nobody left.
         self.changes = None;
-        self.events.local.topics.remove_if(&self.topic, |topic, sender| {
+        let removed = self.events.local.topics.remove_if(&self.topic, |topic, sender| {
             let is_last = sender.receiver_count() == 0;
             if let (true, Relay::Nats(nats)) = (is_last, &self.events.relay) {
                 nats.unwatched(*topic);
             }
             is_last
         });
+        if removed.is_some() {
+            gauge!("countersign_topics_watched").decrement(1);
+        }
     }
 }
 
@@ -220,6 +270,24 @@ mod tests {
         events.publish(topic);
         assert!(watcher.changed().now_or_never().is_some());
         assert!(watcher.changed().now_or_never().is_none());
+    }
+
+    #[test]
+    fn a_watcher_knows_whether_it_was_told_or_had_to_look() {
+        let (events, topic) = (Events::in_process(), login());
+        let mut watcher = events.watch(topic);
+        let mut waking = |wakings: &[Waking]| {
+            for waking in wakings {
+                events.local.wake(topic, *waking);
+            }
+            watcher.changed().now_or_never()
+        };
+        assert_eq!(waking(&[Waking::Look]), Some(Waking::Look));
+        assert_eq!(waking(&[Waking::Hint]), Some(Waking::Hint));
+        // A look that comes between a hint and its watcher does not take the hint's merit.
+        assert_eq!(waking(&[Waking::Hint, Waking::Look]), Some(Waking::Hint));
+        assert_eq!(waking(&[Waking::Look]), Some(Waking::Look));
+        assert_eq!(waking(&[]), None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use futures_util::{StreamExt, stream::SelectAll};
 use percent_encoding::percent_decode_str;
 use tokio::sync::{Notify, mpsc, oneshot};
 
-use super::{Local, Topic};
+use super::{Local, Topic, count_lost, count_sent};
 
 /// Hints that wait to be sent; those past it are lost.
 const WAITING: usize = 4_096;
@@ -146,6 +146,7 @@ impl Nats {
     pub(super) fn tell(&self, topic: Topic) {
         if self.outgoing.try_send(topic).is_err() {
             tracing::debug!("a hint to other instances was lost: too many wait");
+            count_lost(1);
         }
     }
 
@@ -226,8 +227,12 @@ fn subject(topic: Topic) -> String {
 
 async fn keep_telling(client: &Client, mut outgoing: mpsc::Receiver<Topic>) {
     while let Some(topic) = outgoing.recv().await {
-        if let Err(error) = client.publish(subject(topic), Vec::new().into()).await {
-            tracing::warn!(%error, "a hint to other instances was lost");
+        match client.publish(subject(topic), Vec::new().into()).await {
+            Ok(()) => count_sent(1),
+            Err(error) => {
+                tracing::warn!(%error, "a hint to other instances was lost");
+                count_lost(1);
+            }
         }
     }
 }
@@ -239,7 +244,7 @@ async fn keep_hearing(client: &Client, local: &Local, watches: &Watches) {
     loop {
         let changes = tokio::select! {
             Some(topic) = hints.next(), if !hints.is_empty() => {
-                local.wake(topic);
+                local.hear(topic);
                 continue;
             }
             changes = watches.changed() => changes,
@@ -319,7 +324,7 @@ mod tests {
         let mut watcher = there.watch(topic);
         let told = async {
             tokio::select! {
-                () = watcher.changed() => {}
+                _ = watcher.changed() => {}
                 // Which of the two is connected first is not known, so it is told until it is heard.
                 () = async { loop { here.publish(topic); tokio::task::yield_now().await; } } => {}
             }

@@ -7,7 +7,7 @@ use std::{collections::HashSet, time::Duration};
 
 use tokio::sync::mpsc;
 
-use super::{Local, Topic};
+use super::{Local, Topic, count_lost, count_sent};
 use crate::{random, storage::Store};
 
 /// The one channel that all instances listen on. PostgreSQL's channels are per database.
@@ -45,6 +45,7 @@ impl Notify {
     pub(super) fn tell(&self, topic: Topic) {
         if self.outgoing.try_send(topic).is_err() {
             tracing::debug!("a hint to other instances was lost: too many wait");
+            count_lost(1);
         }
     }
 }
@@ -59,8 +60,14 @@ impl Carrier {
 async fn keep_telling(store: &Store, mut outgoing: mpsc::Receiver<Topic>, instance: &str) {
     let mut topics = Vec::with_capacity(IN_ONE_MESSAGE);
     while outgoing.recv_many(&mut topics, IN_ONE_MESSAGE).await > 0 {
-        if let Err(error) = store.notify(CHANNEL, &write(instance, topics.drain(..))).await {
-            tracing::warn!(%error, "hints to other instances were lost");
+        let message = write(instance, topics.drain(..));
+        let hints = message.matches(' ').count();
+        match store.notify(CHANNEL, &message).await {
+            Ok(()) => count_sent(hints),
+            Err(error) => {
+                tracing::warn!(%error, "hints to other instances were lost");
+                count_lost(hints);
+            }
         }
     }
 }
@@ -73,7 +80,7 @@ async fn keep_listening(store: &Store, local: &Local, instance: &str) {
                 // What was told while nobody listened.
                 local.may_have_missed();
                 while let Some(message) = notifications.next().await {
-                    read(&message, instance).for_each(|topic| local.wake(topic));
+                    read(&message, instance).for_each(|topic| local.hear(topic));
                 }
                 tracing::warn!("the connection for hints of other instances was lost");
             }
@@ -118,6 +125,20 @@ mod tests {
         assert_eq!(read(&message, "other").collect::<HashSet<_>>(), sent);
         assert_eq!(read(&message, "one").count(), 0);
         assert_eq!(read("one nonsense login.x", "other").count(), 0);
+    }
+
+    #[test]
+    fn a_hint_that_finds_no_room_is_counted_as_lost() {
+        let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+        let (outgoing, _waiting) = mpsc::channel(2);
+        let notify = Notify { outgoing };
+        metrics::with_local_recorder(&recorder, || {
+            for topic in topics(5) {
+                notify.tell(topic);
+            }
+        });
+        let text = recorder.handle().render();
+        assert!(text.lines().any(|line| line == "countersign_hints_lost_total 3"), "{text}");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! GET: a URL ends in logs.
 
 pub mod code;
+mod continuation;
 pub mod error;
 pub mod login;
 mod request;
@@ -12,9 +13,12 @@ pub mod session;
 pub mod user;
 pub mod watch;
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Guard, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 use chrono::{DateTime, Utc};
 
+pub use continuation::{Asleep, Awake, Continuation};
 pub use error::coded;
 pub use request::{
     ClientAddress, CookieChange, CookieSlot, RequestId, SessionToken, TokenDelivery, Transport,
@@ -34,6 +38,19 @@ const MAX_COMPLEXITY: usize = 1_000;
 /// The fields of which one document may ask for one, once: each hashes a password, takes a guess or sends a message.
 pub const COSTLY_FIELDS: &[&str] = &["signup", "login", "verifyToken", "resendToken"];
 
+/// The fields at the roots of the schema.
+pub const ROOT_FIELDS: &[&str] = &[
+    "me",
+    "loginStatus",
+    "signup",
+    "login",
+    "cancelLogin",
+    "verifyToken",
+    "resendToken",
+    "logout",
+    "forgetDevices",
+];
+
 /// The schema with all its parts.
 pub type ApiSchema = Schema<Query, Mutation, watch::Subscription>;
 
@@ -45,7 +62,7 @@ pub struct Api {
     /// Sessions.
     pub sessions: Sessions,
     /// Logins.
-    pub logins: Logins,
+    pub logins: Arc<Logins>,
 }
 
 /// What can be asked.
@@ -112,4 +129,32 @@ fn signed_in<'a>(context: &Context<'a>) -> Option<&'a SignedIn> {
 
 fn origin(context: &Context<'_>) -> Origin {
     Origin { address: context.data_opt::<ClientAddress>().map(|client| client.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use async_graphql::parser::{
+        parse_schema,
+        types::{TypeKind, TypeSystemDefinition},
+    };
+
+    use super::{COSTLY_FIELDS, ROOT_FIELDS, sdl};
+
+    #[test]
+    fn the_fields_at_the_roots_are_those_of_the_schema() {
+        let document = parse_schema(sdl()).unwrap();
+        let mut fields = BTreeSet::new();
+        for definition in &document.definitions {
+            if let TypeSystemDefinition::Type(defined) = definition
+                && ["Query", "Mutation", "Subscription"].contains(&defined.node.name.node.as_str())
+                && let TypeKind::Object(object) = &defined.node.kind
+            {
+                fields.extend(object.fields.iter().map(|field| field.node.name.node.to_string()));
+            }
+        }
+        assert_eq!(fields, ROOT_FIELDS.iter().map(ToString::to_string).collect());
+        assert!(COSTLY_FIELDS.iter().all(|field| ROOT_FIELDS.contains(field)));
+    }
 }

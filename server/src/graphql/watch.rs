@@ -1,15 +1,22 @@
 //! The subscription: a login's status now, and after every change until it is over.
 
 use async_graphql::{Context, Result};
-use futures_util::{Stream, StreamExt};
+use futures_util::{Stream, StreamExt, future::Either, stream};
 
 use super::{
     api, coded,
+    continuation::Continuation,
     error::{internal, internal_in},
     login::LoginStatus,
     session::Handover,
 };
-use crate::model::LoginToken;
+use crate::{
+    logins::{Told, Watch},
+    model::LoginToken,
+};
+
+/// What a watch has come to, and the watch.
+type Woken = (Option<Told>, Watch);
 
 /// What can be followed, over a WebSocket that speaks `graphql-transport-ws`.
 pub struct Subscription;
@@ -26,10 +33,15 @@ impl Subscription {
         context: &Context<'_>,
         #[graphql(desc = "The login's secret handle, as `signup` or `login` gave it.")] login_token: String,
     ) -> Result<impl Stream<Item = Result<LoginStatus>> + 'static> {
-        let not_found = || coded("LOGIN_NOT_FOUND", "Nobody knows this login token (any more).");
-        let token = LoginToken::parse(&login_token).map_err(|_| not_found())?;
-        let watched = api(context)?.logins.watch(token).await.map_err(|error| internal(context, &error))?;
-        let statuses = watched.ok_or_else(not_found)?;
+        let continuation = context.data_opt::<Continuation>();
+        let woken = match continuation.and_then(Continuation::awake::<Woken>) {
+            Some(woken) => woken,
+            None => next(begin(context, &login_token).await?).await,
+        };
+        let statuses = match continuation.cloned() {
+            Some(continuation) => Either::Left(one_at_a_time(woken, continuation)),
+            None => Either::Right(all(woken)),
+        };
         let request_id = context.data_opt().cloned();
         let handover = Handover::of(context)?;
         Ok(statuses.map(move |status| {
@@ -37,4 +49,35 @@ impl Subscription {
             told.map_err(|error| internal_in(request_id.as_ref(), &error))
         }))
     }
+}
+
+async fn begin(context: &Context<'_>, login_token: &str) -> Result<Watch> {
+    let not_found = || coded("LOGIN_NOT_FOUND", "Nobody knows this login token (any more).");
+    let token = LoginToken::parse(login_token).map_err(|_| not_found())?;
+    let watched = api(context)?.logins.watch(token).await.map_err(|error| internal(context, &error))?;
+    watched.ok_or_else(not_found)
+}
+
+async fn next(mut watch: Watch) -> Woken {
+    (watch.next().await, watch)
+}
+
+/// What it was woken with, and no more: until there is something else to tell, it sleeps.
+fn one_at_a_time(
+    (told, watch): Woken,
+    continuation: Continuation,
+) -> impl Stream<Item = Told> + Send + 'static {
+    if !watch.is_over() {
+        continuation.sleep(next(watch));
+    }
+    stream::iter(told)
+}
+
+/// What it was woken with, and whatever follows.
+fn all((told, watch): Woken) -> impl Stream<Item = Told> + Send + 'static {
+    let following = stream::unfold(watch, async |watch| {
+        let (told, watch) = next(watch).await;
+        told.map(|told| (told, watch))
+    });
+    stream::iter(told).chain(following)
 }

@@ -56,13 +56,17 @@ impl Outcome {
 }
 
 impl From<Response> for Outcome {
-    /// async-graphql answers `data: null` for both; errors of fields have a path, those of requests have none.
     fn from(response: Response) -> Self {
-        let is_refused = response.data == Value::Null
-            && !response.errors.is_empty()
-            && response.errors.iter().all(|error| error.path.is_empty());
-        if is_refused { Self::Refused(bounded(response.errors)) } else { Self::Executed(response) }
+        if is_refusal(&response) { Self::Refused(bounded(response.errors)) } else { Self::Executed(response) }
     }
+}
+
+/// Whether a request was not executed. async-graphql answers `data: null` for both; errors of fields have a path, those of
+/// requests have none.
+pub(super) fn is_refusal(response: &Response) -> bool {
+    response.data == Value::Null
+        && !response.errors.is_empty()
+        && response.errors.iter().all(|error| error.path.is_empty())
 }
 
 /// A GraphQL response (specification, section 7), ready to be written as JSON.

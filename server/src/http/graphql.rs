@@ -3,6 +3,8 @@
 //! The invariant: one request is one operation; what changes something comes by POST with a content type that
 //! no foreign page can send without a preflight, and runs to its end even if the peer hangs up.
 
+use std::panic::AssertUnwindSafe;
+
 use async_graphql::parser::types::OperationType;
 use axum::{
     body::Body,
@@ -10,6 +12,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
+use futures_util::FutureExt as _;
 use serde::{Deserialize, de::DeserializeOwned};
 use tracing::Instrument as _;
 
@@ -18,6 +21,7 @@ use super::{
     answer::{self, Outcome},
     body::{self, BodyError},
     client_address::ClientAddress,
+    counted::Counted,
     execution::Transport,
     graphiql,
     operation::{Operation, Parameters},
@@ -93,10 +97,15 @@ struct Asked {
 
 async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked) -> Response {
     let Asked { parameters, transport, media } = asked;
-    let operation = match Operation::prepare(parameters, &state.settings.graphql) {
+    let prepared = Operation::prepare(parameters, &state.settings.graphql, &state.documents);
+    let operation = match prepared {
         Ok(operation) => operation,
-        Err(error) => return answer::respond(media, &Outcome::refused(error)),
+        Err(error) => {
+            Counted::unread(transport);
+            return answer::respond(media, &Outcome::refused(error));
+        }
     };
+    let counted = Counted::begin(operation.counted_as, operation.kind, transport);
     match (operation.kind, transport) {
         (OperationType::Mutation, Transport::Get) => return mutation_by_get(media),
         (OperationType::Subscription, _) => {
@@ -105,13 +114,17 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
         }
         _ => {}
     }
-    let mut request = operation.request;
+    let kind = operation.kind;
+    let mut request = operation.into_request();
     match state.settings.token_of(&parts.headers) {
         None => {}
         Some(token) => match state.authenticator.authenticate(token).await {
             Ok(Some(authenticated)) => drop(authenticated.insert_into(&mut request.data)),
             Ok(None) => {}
-            Err(_unavailable) => return unavailable(media),
+            Err(_unavailable) => {
+                counted.fail();
+                return unavailable(media);
+            }
         },
     }
     let delivery = state.settings.delivery_to(&parts.headers);
@@ -121,21 +134,21 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
     if let Some(client) = parts.extensions.get::<ClientAddress>() {
         request.data.insert(*client);
     }
-    // A task of its own: the peer that hangs up takes this handler with it, but not what it began.
-    let executed = state.tasks.spawn(state.schema.execute(request).in_current_span()).await;
-    match executed {
-        Ok(response) => {
-            let mut response = answer::respond(media, &Outcome::from(response));
-            if let TokenDelivery::InCookie(slot) = delivery {
-                session_cookie::write(&slot, &mut response);
-            }
-            response
-        }
-        Err(_panicked) => {
-            log_panic("a GraphQL operation", id);
-            answer::internal(id)
-        }
+    let executing = counted.execute(state.schema.execute(request)).in_current_span();
+    let executed = match kind {
+        // A task of its own: the peer that hangs up takes this handler with it, but not what it began.
+        OperationType::Mutation => state.tasks.spawn(executing).await.map_err(|_| ()),
+        _ => AssertUnwindSafe(executing).catch_unwind().await.map_err(|_| ()),
+    };
+    let Ok(response) = executed else {
+        log_panic("a GraphQL operation", id);
+        return answer::internal(id);
+    };
+    let mut response = answer::respond(media, &Outcome::from(response));
+    if let TokenDelivery::InCookie(slot) = delivery {
+        session_cookie::write(&slot, &mut response);
     }
+    response
 }
 
 type Refusal = (StatusCode, &'static str, &'static str);

@@ -3,13 +3,19 @@
 //! The same for POST, GET and sockets. The invariant: nothing reaches the schema before its document has been
 //! parsed and measured, and before it is known whether it queries, changes or subscribes.
 
+use std::sync::Arc;
+
 use async_graphql::{
     Request, ServerError, Variables,
     parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType},
 };
 use serde::Deserialize;
 
-use super::{answer, document, settings::GraphqlSettings};
+use super::{
+    answer, counted,
+    document::{self, Documents},
+    settings::GraphqlSettings,
+};
 
 /// The parameters of a request (GraphQL over HTTP, "Request Parameters"; `subscribe`'s payload).
 #[derive(Deserialize)]
@@ -28,21 +34,80 @@ pub(super) struct Parameters {
 /// An operation that is ready to be executed.
 pub(super) struct Operation {
     pub(super) kind: OperationType,
-    pub(super) request: Request,
+    /// What it is counted as.
+    pub(super) counted_as: &'static str,
+    document: Arc<ExecutableDocument>,
+    name: Option<String>,
+    variables: Variables,
+    /// How many fields it asks for at its root.
+    root_fields: usize,
+}
+
+/// An operation that may be executed again: no more of it than that takes.
+pub(super) struct Repeatable {
+    document: Arc<ExecutableDocument>,
+    name: Option<Box<str>>,
+    /// As JSON: the maps that it is read into are many times as large.
+    variables: Box<[u8]>,
 }
 
 impl Operation {
     /// Parses and measures the document, and finds the operation that is meant.
-    pub(super) fn prepare(parameters: Parameters, settings: &GraphqlSettings) -> Result<Self, ServerError> {
-        let document = document::parse(&parameters.query, &settings.document)?;
+    pub(super) fn prepare(
+        parameters: Parameters,
+        settings: &GraphqlSettings,
+        documents: &Documents,
+    ) -> Result<Self, ServerError> {
+        let document = documents.parse(&parameters.query)?;
         let operation = operation_of(&document, parameters.operation_name.as_deref())?;
-        check_root_fields(operation, &document, settings)?;
-        let kind = operation.ty;
-        let mut request = Request::new(parameters.query).variables(parameters.variables.unwrap_or_default());
-        request.operation_name = parameters.operation_name;
-        request.set_parsed_query(document);
-        Ok(Self { kind, request })
+        let root_fields = document::root_fields(operation, &document.fragments);
+        check_root_fields(&root_fields, settings)?;
+        if document::asks_too_much(operation, &document.fragments) {
+            let message = "Ask for the schema once, with at most two lists of fields or types in each other.";
+            return Err(answer::error("BAD_REQUEST", message));
+        }
+        Ok(Self {
+            kind: operation.ty,
+            counted_as: counted::name_of(&root_fields, settings.root_fields),
+            root_fields: root_fields.len(),
+            name: parameters.operation_name,
+            variables: parameters.variables.unwrap_or_default(),
+            document,
+        })
     }
+
+    /// What the schema is given.
+    pub(super) fn into_request(self) -> Request {
+        request(&self.document, self.name, self.variables)
+    }
+
+    /// What it takes to execute this again, if it is a subscription with one source. Several would each go on by themselves.
+    pub(super) fn repeatable(&self) -> Option<Repeatable> {
+        let is_repeatable = self.kind == OperationType::Subscription && self.root_fields == 1;
+        let variables = is_repeatable.then(|| serde_json::to_vec(&self.variables).ok()).flatten()?;
+        Some(Repeatable {
+            document: self.document.clone(),
+            name: self.name.as_deref().map(Box::from),
+            variables: variables.into(),
+        })
+    }
+}
+
+impl Repeatable {
+    /// What the schema is given.
+    pub(super) fn request(&self) -> Request {
+        // They were written from variables.
+        let variables = serde_json::from_slice(&self.variables).unwrap_or_default();
+        request(&self.document, self.name.as_deref().map(str::to_owned), variables)
+    }
+}
+
+fn request(document: &ExecutableDocument, name: Option<String>, variables: Variables) -> Request {
+    // The text is not needed where the document is there.
+    let mut request = Request::new("").variables(variables);
+    request.operation_name = name;
+    request.set_parsed_query(document.clone());
+    request
 }
 
 /// The operation that `name` means (specification, section 6.1, `GetOperation`).
@@ -67,12 +132,7 @@ fn operation_of<'a>(
 }
 
 /// One request is one guess, however it is aliased or hidden in fragments, so that whatever limits requests limits guesses.
-fn check_root_fields(
-    operation: &OperationDefinition,
-    document: &ExecutableDocument,
-    settings: &GraphqlSettings,
-) -> Result<(), ServerError> {
-    let fields = document::root_fields(operation, &document.fragments);
+fn check_root_fields(fields: &[&str], settings: &GraphqlSettings) -> Result<(), ServerError> {
     let costly = fields.iter().filter(|field| settings.costly_fields.contains(field)).count();
     if costly > 1 {
         let message =
@@ -83,10 +143,6 @@ fn check_root_fields(
         let message = "This service does not tell its schema; `schema.graphql` in its repository does.";
         return Err(answer::error("INTROSPECTION_DISABLED", message));
     }
-    if document::asks_too_much(operation, &document.fragments) {
-        let message = "Ask for the schema once, with at most two lists of fields or types in each other.";
-        return Err(answer::error("BAD_REQUEST", message));
-    }
     Ok(())
 }
 
@@ -96,13 +152,34 @@ mod tests {
     use serde_json::json;
 
     use super::{Operation, Parameters};
-    use crate::http::settings::GraphqlSettings;
+    use crate::http::{document::Documents, settings::GraphqlSettings};
+
+    fn prepare_with(
+        settings: &GraphqlSettings,
+        parameters: serde_json::Value,
+    ) -> Result<Operation, async_graphql::ServerError> {
+        let parameters = serde_json::from_value(parameters).unwrap();
+        Operation::prepare(parameters, settings, &Documents::new(settings.document))
+    }
 
     fn prepare(parameters: serde_json::Value) -> Result<Operation, async_graphql::ServerError> {
-        Operation::prepare(
-            serde_json::from_value(parameters).unwrap(),
-            &GraphqlSettings { costly_fields: &["costly", "dear"], ..GraphqlSettings::default() },
-        )
+        let settings = GraphqlSettings { costly_fields: &["costly", "dear"], ..GraphqlSettings::default() };
+        prepare_with(&settings, parameters)
+    }
+
+    #[test]
+    fn a_subscription_with_one_source_can_be_executed_again_and_nothing_else() {
+        let is_repeatable = |query: &str| prepare(json!({"query": query})).unwrap().repeatable().is_some();
+        assert!(is_repeatable("subscription { a }"));
+        assert!(is_repeatable("subscription { ...b } fragment b on Subscription { c: a }"));
+        for query in ["{ a }", "mutation { a }", "subscription { a b }", "subscription { a b: a }"] {
+            assert!(!is_repeatable(query), "{query}");
+        }
+        let query = "subscription s($a: String) { a(b: $a) }";
+        let parameters = json!({"query": query, "operationName": "s", "variables": {"a": "text"}});
+        let repeated = prepare(parameters).unwrap().repeatable().unwrap().request();
+        assert_eq!(repeated.operation_name.as_deref(), Some("s"));
+        assert_eq!(serde_json::to_value(&repeated.variables).unwrap(), json!({"a": "text"}));
     }
 
     #[test]
@@ -172,8 +249,8 @@ mod tests {
     #[test]
     fn the_schema_is_told_where_that_is_allowed() {
         let prepare = |introspection, query: &str| {
-            let parameters = serde_json::from_value(json!({"query": query})).unwrap();
-            Operation::prepare(parameters, &GraphqlSettings { introspection, ..GraphqlSettings::default() })
+            let settings = GraphqlSettings { introspection, ..GraphqlSettings::default() };
+            prepare_with(&settings, json!({"query": query}))
         };
         for query in [
             "{ __schema { types { name } } }",
@@ -190,9 +267,8 @@ mod tests {
     #[test]
     fn the_schema_is_asked_for_once_and_not_in_circles() {
         let ask = |query: &str| {
-            let parameters = serde_json::from_value(json!({"query": query})).unwrap();
             let settings = GraphqlSettings { introspection: true, ..GraphqlSettings::default() };
-            Operation::prepare(parameters, &settings).err().map(|error| error.message)
+            prepare_with(&settings, json!({"query": query})).err().map(|error| error.message)
         };
         let nested =
             |levels: usize| format!("{}name{}", "fields { type { ".repeat(levels), "} }".repeat(levels));

@@ -12,10 +12,11 @@ use axum::{
     response::Response,
 };
 use futures_util::FutureExt as _;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, field};
 
 use super::{answer, browser, client_address::ClientAddress, listener::PeerAddress, state::HttpState};
 pub use crate::graphql::RequestId;
+use crate::telemetry;
 
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -23,7 +24,19 @@ pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 pub(super) async fn identify(State(state): State<HttpState>, mut request: Request, next: Next) -> Response {
     let id = RequestId::from((state.request_id)());
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
-    let span = tracing::info_span!("request", request.id = %id, http.method = known(request.method()), http.route = route);
+    // Never disabled, whatever is logged: it carries the trace.
+    let span = tracing::error_span!(
+        "request",
+        request.id = %id,
+        http.request.method = known(request.method()),
+        http.route = route,
+        trace_id = field::Empty,
+        http.response.status_code = field::Empty,
+        otel.name = %format_args!("{} {route}", known(request.method())),
+        otel.kind = "server",
+        otel.status_code = field::Empty,
+    );
+    telemetry::join(&span, request.headers());
     request.extensions_mut().insert(id.clone());
     if let Some(PeerAddress(peer)) = request.extensions().get().copied() {
         let client = state.settings.trusted_proxies.client_of(peer, request.headers());
@@ -36,6 +49,11 @@ pub(super) async fn identify(State(state): State<HttpState>, mut request: Reques
         answer::internal(&id)
     });
 
+    let status = response.status();
+    span.record("http.response.status_code", status.as_u16());
+    if status.is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
     let headers = response.headers_mut();
     browser::protect(headers, state.settings.strict_transport);
     if let Ok(id) = HeaderValue::from_str(id.as_str()) {
@@ -45,15 +63,15 @@ pub(super) async fn identify(State(state): State<HttpState>, mut request: Reques
 }
 
 /// A method of HTTP's own; a peer may make up any other word.
-fn known(method: &Method) -> &str {
+pub(super) fn known(method: &Method) -> &'static str {
     match *method {
-        Method::GET
-        | Method::HEAD
-        | Method::POST
-        | Method::PUT
-        | Method::PATCH
-        | Method::DELETE
-        | Method::OPTIONS => method.as_str(),
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
         _ => "other",
     }
 }

@@ -11,7 +11,7 @@ use axum::{
 };
 
 use super::{
-    accept::AnswerMedia, answer, callback, graphiql, graphql, health, origin, pages, request_id,
+    accept::AnswerMedia, answer, callback, graphiql, graphql, health, measured, origin, pages, request_id,
     state::HttpState, websocket,
 };
 
@@ -36,6 +36,7 @@ pub fn router(state: HttpState) -> Router {
         .fallback(any(not_found))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state.clone(), request_id::identify))
+        .layer(middleware::from_fn(measured::measure))
         .with_state(state)
 }
 

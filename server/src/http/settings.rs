@@ -116,6 +116,8 @@ pub struct GraphqlSettings {
     pub graphiql: bool,
     /// The fields at the root of which one operation may ask for one, once: each is a guess, a message or a hash.
     pub costly_fields: &'static [&'static str],
+    /// The fields at the roots of the schema: what operations are counted as.
+    pub root_fields: &'static [&'static str],
 }
 
 /// How much a document may hold. Spent before validation, which expands fragments.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    callback::Callbacks, execution::ExecutableSchema, health::Readiness, per_address::PerAddress,
-    requester::Authenticator, settings::HttpSettings,
+    callback::Callbacks, document::Documents, execution::ExecutableSchema, health::Readiness,
+    per_address::PerAddress, requester::Authenticator, settings::HttpSettings,
 };
 
 /// The service as the wire sees it.
@@ -22,6 +22,8 @@ pub struct HttpState {
     pub callbacks: Arc<dyn Callbacks>,
     /// Whether the service can serve.
     pub readiness: Arc<dyn Readiness>,
+    /// GraphQL documents that were parsed before.
+    pub documents: Arc<Documents>,
     /// Limits and timeouts.
     pub settings: Arc<HttpSettings>,
     /// How many sockets each address has open.

@@ -111,13 +111,11 @@ impl Limits {
         let count = (self.settings.returned_codes_sample / NETWORKS).max(1);
         let rate = Rate { count, per: Duration::from_hours(24) };
         let whose = [of.calling_code(), network.unwrap_or(UNKNOWN)];
-        match self.take(&[Claim::new(name, &whose, Budget::strict(rate))]).await {
-            // It is kept: the budget is the count.
-            Ok(_grant) => {
-                self.store.count_code_returns(of.calling_code(), sent, confirmed, self.clock.now()).await
-            }
-            Err(LimitError::UsedUp { .. }) => Ok(()),
-            Err(LimitError::Store(error)) => Err(error),
+        let now = self.clock.now();
+        // Whoever is not counted is not refused anything either. What is taken is kept: the budget is the count.
+        match self.try_to_take(&[Claim::new(name, &whose, Budget::strict(rate))], now).await? {
+            Ok(_grant) => self.store.count_code_returns(of.calling_code(), sent, confirmed, now).await,
+            Err(_used_up) => Ok(()),
         }
     }
 }

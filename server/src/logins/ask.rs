@@ -8,7 +8,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 
-use super::{AWAY, Logins, delta, expire::GRACE};
+use super::{AWAY, Logins, counts::Source, delta, expire::GRACE};
 use crate::{
     model::{ApprovalRequestId, Decision},
     provider::{ApprovalStanding, ProviderError},
@@ -183,7 +183,8 @@ impl Logins {
                 self.store.plan_asking(login.id, Some(asked_at + PAST_DEADLINE)).await?;
             }
             Next::Decide(decision) => {
-                self.decide(login.id, decision, login.open_push.clone()).await?;
+                let source = Source::Asked(login.open_push.clone());
+                self.decide(login.id, decision, source).await?;
             }
             Next::PushGone => {
                 if self.store.record_push_gone(login.id, self.clock.now()).await? {

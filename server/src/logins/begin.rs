@@ -4,7 +4,9 @@ use std::{net::IpAddr, time::Duration};
 
 use chrono::{DateTime, Utc};
 
-use super::{CodeTrouble, LoginStatus, Logins, Patience, code::Recipient, delta, push::Pushed};
+use super::{
+    CodeTrouble, LoginStatus, Logins, Patience, code::Recipient, counts::count_begun, delta, push::Pushed,
+};
 use crate::{
     limits::{self, LimitError, PhoneUse, PushPlace, Standing},
     model::{
@@ -102,12 +104,15 @@ impl Whom<'_> {
         }
     }
 
-    fn phone_use(&self) -> PhoneUse<'_> {
-        let purpose = match self {
+    fn purpose(&self) -> LoginPurpose {
+        match self {
             Self::User(..) => LoginPurpose::Login,
             Self::Newcomer(_) => LoginPurpose::Signup,
-        };
-        let standing = Standing::of(purpose, self.device());
+        }
+    }
+
+    fn phone_use(&self) -> PhoneUse<'_> {
+        let standing = Standing::of(self.purpose(), self.device());
         PhoneUse { phone: self.phone(), standing }
     }
 
@@ -128,7 +133,9 @@ impl Logins {
         // At once: whatever becomes of the rest, it ends in time.
         self.deadline.set(draft.expires_at);
         tracing::info!(login.id = %draft.id, "login begun");
-        let trouble = match self.push(&mut draft, whom, origin, patience).await? {
+        let pushed = self.push(&mut draft, whom, origin, patience).await;
+        count_begun(whom.purpose(), matches!(pushed, Ok(Pushed::Out)));
+        let trouble = match pushed? {
             Pushed::Out => None,
             Pushed::NoPlace => {
                 tracing::info!(login.id = %draft.id, "the phone is asked no more just now, so a code is sent");

@@ -15,9 +15,12 @@ use std::{
 use tokio::{sync::mpsc, time::Instant};
 use tracing::Instrument;
 
-use super::{AWAY, Logins};
+use super::{
+    AWAY, Logins,
+    counts::{Source, count_callback},
+};
 use crate::{
-    model::{Decision, LoginId},
+    model::{Decision, Effect, LoginId},
     provider::{Callback, CallbackReport},
     storage::StoreError,
 };
@@ -90,6 +93,7 @@ impl Logins {
             Ok(report) => report,
             Err(error) => {
                 tracing::warn!(%error, "a callback was refused");
+                count_callback("refused");
                 return Hearing::Refused;
             }
         };
@@ -103,9 +107,13 @@ impl Logins {
     }
 
     async fn act_or_keep(&self, heard: Heard) {
-        if let Err(error) = self.act_on(&heard).await {
-            tracing::warn!(%error, "a callback could not be stored and is tried again");
-            self.unstored.keep(heard);
+        match self.act_on(&heard).await {
+            Ok(acted) => count_callback(acted.word()),
+            Err(error) => {
+                tracing::warn!(%error, "a callback could not be stored and is tried again");
+                count_callback("kept");
+                self.unstored.keep(heard);
+            }
         }
     }
 
@@ -123,11 +131,12 @@ impl Logins {
             // Acting on it twice does nothing twice.
             loop {
                 match self.act_on(&heard).await {
-                    Ok(login) => {
+                    Ok(Acted::On(login, _)) => {
                         // The first attempt may have changed it after all, without being told so.
-                        login.inspect(|login| self.publish(*login));
+                        self.publish(login);
                         break;
                     }
+                    Ok(Acted::Unknown | Acted::NothingToDo) => break,
                     Err(error) if at.elapsed() > TRIED_FOR => {
                         tracing::error!(%error, "what the provider said was given up; it will be asked instead");
                         break;
@@ -139,22 +148,44 @@ impl Logins {
         }
     }
 
-    /// Settles the login that is meant, and says which it is; none where it is none of ours.
-    async fn act_on(&self, heard: &Heard) -> Result<Option<LoginId>, StoreError> {
-        let (found, decision, push) = match heard {
-            Heard::RightCode(login) => (Some(*login), Decision::RightCode, None),
+    /// Settles the login that is meant, and says which it is.
+    async fn act_on(&self, heard: &Heard) -> Result<Acted, StoreError> {
+        let (found, decision, source) = match heard {
+            Heard::RightCode(login) => (Some(*login), Decision::RightCode, Source::Elsewhere),
             Heard::Report(CallbackReport::Answered { id: push, user, login_id, verdict }) => {
                 let found =
                     self.store.find_login_of_push(self.provider.name(), push, *login_id, user).await?;
-                (found, Decision::Verdict(*verdict), Some(push.clone()))
+                (found, Decision::Verdict(*verdict), Source::Callback(push.clone()))
             }
-            Heard::Report(_) => return Ok(None),
+            Heard::Report(CallbackReport::NothingToDo) => return Ok(Acted::NothingToDo),
         };
-        if let Some(login) = found {
-            self.decide(login, decision, push).await?;
-        } else {
+        let Some(login) = found else {
             tracing::info!("a callback speaks of no login of ours");
+            return Ok(Acted::Unknown);
+        };
+        let settled = self.decide(login, decision, source).await?;
+        let effect = settled.map_or(Effect::Ignore, |settled| settled.effect);
+        Ok(Acted::On(login, effect))
+    }
+}
+
+/// What came of something that was heard.
+enum Acted {
+    /// This was done to this login.
+    On(LoginId, Effect),
+    /// It speaks of no login of ours.
+    Unknown,
+    /// It asks for nothing.
+    NothingToDo,
+}
+
+impl Acted {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::On(_, Effect::Ignore) => "repeated",
+            Self::On(..) => "accepted",
+            Self::Unknown => "unknown",
+            Self::NothingToDo => "nothing_to_do",
         }
-        Ok(found)
     }
 }

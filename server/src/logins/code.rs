@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{LoginStatus, Logins, Patience, delta};
+use super::{LoginStatus, Logins, Patience, counts::Source, delta};
 use crate::{
     limits::{Grant, LimitError, PhoneUse, Standing},
     model::{Code, CodeChannel, Decision, Login, LoginId, LoginState, LoginToken, ProviderUserId},
@@ -161,8 +161,10 @@ impl Logins {
         let judged =
             self.patience().with(self.provider.check_code(&status.login.provider_user_id, &code)).await;
         if let Ok(CodeJudgement::Right) = judged {
-            let settled =
-                self.decide(id, Decision::RightCode, None).await.inspect_err(|_| self.keep_right_code(id));
+            let settled = self
+                .decide(id, Decision::RightCode, Source::Elsewhere)
+                .await
+                .inspect_err(|_| self.keep_right_code(id));
             self.limits.give_back(grant).await;
             let settled = settled?;
             let was_first = settled.is_some_and(|settled| settled.effect.ends_the_login());
@@ -182,7 +184,7 @@ impl Logins {
             self.limits.give_back(grant).await;
             self.store.give_back_try(id).await?;
         } else if self.store.record_wrong_code(id).await? >= self.settings.tries {
-            self.decide(id, Decision::TooManyWrongCodes, None).await?;
+            self.decide(id, Decision::TooManyWrongCodes, Source::Elsewhere).await?;
         }
         let status = Box::new(self.find_status(token).await?.ok_or(VerifyError::LoginNotFound)?);
         Err(match judged {

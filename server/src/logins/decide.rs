@@ -3,12 +3,13 @@
 use super::{
     LoginStatus, Logins,
     code::{phone_use, was_sent_a_code},
+    counts::{Source, count_decided},
     delta,
 };
 use crate::{
     events::Topic,
     limits::Standing,
-    model::{ApprovalRequestId, Decision, DeviceId, Effect, LoginId, LoginToken, SessionId, UserId, Verdict},
+    model::{Decision, DeviceId, Effect, LoginId, LoginToken, SessionId, UserId, Verdict},
     random,
     storage::{CostOfDenial, Settled, Settlement, StoreError},
 };
@@ -16,17 +17,17 @@ use crate::{
 impl Logins {
     /// Settles a login, exactly once, whoever else tries at the same moment. Only whoever changed it tells its watchers.
     ///
-    /// `push` is the approval request that a verdict speaks of. `None` comes back where there is no such login.
+    /// `source` names the approval request that a verdict speaks of. `None` comes back where there is no such login.
     pub(super) async fn decide(
         &self,
         id: LoginId,
         decision: Decision,
-        push: Option<ApprovalRequestId>,
+        source: Source,
     ) -> Result<Option<Settled>, StoreError> {
         let at = self.clock.now();
         let how = Settlement {
             at,
-            push,
+            push: source.push().cloned(),
             session_id: SessionId::new(random::id(at)),
             session_expires_at: at + delta(self.settings.session_ttl),
             user_id: UserId::new(random::id(at)),
@@ -40,6 +41,9 @@ impl Logins {
         };
         let settled = self.store.settle(id, decision, &how).await?;
         // Before anybody is told: who hears of it finds it counted.
+        if let Some(settled) = &settled {
+            count_decided(settled, decision, &source);
+        }
         if let Some(settled) = &settled
             && let Err(error) = self.count(settled, decision).await
         {
@@ -91,7 +95,7 @@ impl Logins {
         if status.is_over() {
             return Ok(Some(status));
         }
-        self.decide(status.login.id, Decision::Cancelled, None).await?;
+        self.decide(status.login.id, Decision::Cancelled, Source::Elsewhere).await?;
         self.find_status(token).await
     }
 

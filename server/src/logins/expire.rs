@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 
-use super::{AWAY, Logins};
+use super::{AWAY, Logins, counts::Source};
 use crate::{
     model::{Decision, LoginId},
     storage::{OverdueClaim, StoreError},
@@ -76,7 +76,7 @@ impl Logins {
     }
 
     async fn expire(&self, id: LoginId) {
-        if let Err(error) = self.decide(id, Decision::Deadline, None).await {
+        if let Err(error) = self.decide(id, Decision::Deadline, Source::Elsewhere).await {
             tracing::warn!(login.id = %id, %error, "a login was not ended at its deadline");
         }
     }

@@ -9,6 +9,7 @@ mod ask;
 mod begin;
 mod callback;
 mod code;
+mod counts;
 mod decide;
 mod expire;
 mod push;
@@ -25,6 +26,7 @@ pub use begin::{BeginError, Begun, Origin, Whom};
 pub use callback::Hearing;
 pub use code::{CodeTrouble, ResendError, VerifyError};
 pub use status::{LoginStatus, OpenSession};
+pub use watch::{Told, Watch};
 
 /// A callback as it arrived, unread: what [`Logins::hear`] hears.
 pub use crate::provider::Callback as IncomingCallback;

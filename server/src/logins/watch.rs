@@ -1,41 +1,40 @@
 //! Watching a login: its present status first, then the newest after each change, until it is over.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
-use futures_util::{Stream, stream};
+use tracing::{Instrument as _, Span};
 
 use super::{AWAY, LoginStatus, Logins};
 use crate::{
-    events::{Changed, Topic, Watcher},
+    events::{Change, Changed, Topic, Waking, Watcher},
     model::LoginToken,
     random,
     storage::StoreError,
 };
 
-struct Watch {
-    logins: Logins,
+/// What a watch tells: a status, or that it could not be read.
+pub type Told = Result<LoginStatus, StoreError>;
+
+/// A login that is watched. There may be tens of thousands of these, so it holds little.
+pub struct Watch {
+    logins: Arc<Logins>,
     token: LoginToken,
     watcher: Watcher,
+    /// Of the status that was told last.
     sequence: Option<i32>,
     is_over: bool,
 }
 
 impl Logins {
     /// Watches a login. `None`: nobody knows this token.
-    ///
-    /// The stream ends after a terminal status, when the token is forgotten, or where the first status cannot be read.
-    /// Later on it outlives a database that is away.
-    pub async fn watch(
-        &self,
-        token: LoginToken,
-    ) -> Result<Option<impl Stream<Item = Result<LoginStatus, StoreError>> + Send + 'static>, StoreError>
-    {
+    pub async fn watch(self: &Arc<Self>, token: LoginToken) -> Result<Option<Watch>, StoreError> {
         let Some(status) = self.find_status(&token).await? else {
             return Ok(None);
         };
-        // Watching begins before the first status of the stream is read: nothing falls between the two.
+        // Watching begins before the first status is read: nothing falls between the two.
         let watcher = self.events.watch(Topic::Login(status.login.id));
-        let watch = Watch { logins: self.clone(), token, watcher, sequence: None, is_over: false };
-        Ok(Some(stream::unfold(watch, Watch::next)))
+        Ok(Some(Watch { logins: self.clone(), token, watcher, sequence: None, is_over: false }))
     }
 
     /// Wakes watchers whose event was lost, until it is dropped.
@@ -45,40 +44,63 @@ impl Logins {
 }
 
 impl Changed for Logins {
-    async fn changed_since(&self, since: DateTime<Utc>) -> Result<Vec<Topic>, StoreError> {
-        Ok(self.store.logins_changed_since(since).await?.into_iter().map(Topic::Login).collect())
+    async fn changed_since(&self, since: DateTime<Utc>) -> Result<Vec<Change>, StoreError> {
+        let changed = self.store.logins_changed_since(since).await?;
+        Ok(changed.into_iter().map(|(id, sequence)| (Topic::Login(id), sequence)).collect())
     }
 }
 
 impl Watch {
-    async fn next(mut self) -> Option<(Result<LoginStatus, StoreError>, Self)> {
-        if self.is_over {
-            return None;
-        }
-        loop {
-            if self.sequence.is_some() {
-                self.watcher.changed().await;
-            }
-            let found = loop {
-                match self.logins.find_status(&self.token).await {
-                    Ok(found) => break found,
-                    Err(error) if self.sequence.is_none() => {
-                        self.is_over = true;
-                        return Some((Err(error), self));
-                    }
-                    Err(error) => {
-                        tracing::debug!(%error, "a watched login cannot be read just now");
-                        // Not all watchers at the same moment.
-                        tokio::time::sleep(AWAY + AWAY.mul_f64(random::fraction())).await;
-                    }
+    /// The present status, and from then on the newest one each time that there is a newer one. `None` after a terminal
+    /// status, when the token is forgotten, or after the first status could not be read; later ones outlive a database that
+    /// is away.
+    pub async fn next(&mut self) -> Option<Told> {
+        while !self.is_over {
+            let (waking, delivery) = if self.sequence.is_some() {
+                (Some(self.watcher.changed().await), tracing::debug_span!("delivery"))
+            } else {
+                (None, Span::none())
+            };
+            // In a box of its own: what reading takes is not held while nothing happens.
+            let found = Box::pin(self.read().instrument(delivery)).await;
+            let status = match found {
+                Ok(Some(status)) => status,
+                Ok(None) => {
+                    self.is_over = true;
+                    return None;
+                }
+                Err(error) => {
+                    self.is_over = true;
+                    return Some(Err(error));
                 }
             };
-            let status = found?;
             // Otherwise a repeated hint.
             if self.sequence.is_none_or(|seen| status.login.sequence > seen) {
+                waking.into_iter().for_each(Waking::count_learnt);
                 self.sequence = Some(status.login.sequence);
                 self.is_over = status.is_over();
-                return Some((Ok(status), self));
+                return Some(Ok(status));
+            }
+        }
+        None
+    }
+
+    /// Whether there is nothing more to come.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// Reads the status; once one was told, for as long as it takes.
+    async fn read(&self) -> Result<Option<LoginStatus>, StoreError> {
+        loop {
+            match self.logins.find_status(&self.token).await {
+                Err(error) if self.sequence.is_some() => {
+                    tracing::debug!(%error, "a watched login cannot be read just now");
+                    // Not all watchers at the same moment.
+                    tokio::time::sleep(AWAY + AWAY.mul_f64(random::fraction())).await;
+                }
+                found => return found,
             }
         }
     }

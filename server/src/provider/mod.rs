@@ -4,6 +4,7 @@
 //! provider says is reduced here to what a caller can act on; how it says it stays in the provider's own file.
 
 pub mod authy;
+pub mod measured;
 mod payload;
 pub(crate) mod signature;
 
@@ -150,6 +151,23 @@ pub enum ProviderError {
 }
 
 impl ProviderError {
+    /// What kind of failure it is, in a word.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Refused { .. } => "refused",
+            Self::NoPush { .. } => "no_push",
+            Self::ChannelUnavailable { .. } => "channel_unavailable",
+            Self::NotEnrolled => "not_enrolled",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::Unreachable(_) => "unreachable",
+            Self::NotAsked => "not_asked",
+            Self::TimedOut => "timed_out",
+            Self::Nonsense { .. } => "nonsense",
+        }
+    }
+
     /// Whether what was asked for may have been done although there is no answer that says so.
     #[must_use]
     pub fn may_have_taken_effect(&self) -> bool {

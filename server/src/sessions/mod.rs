@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock::Clock,
-    events::{Changed, Events, Topic},
+    events::{Change, Changed, Events, Topic, Waking},
     model::{Session, SessionId, SessionToken, User},
     storage::{Store, StoreError},
 };
@@ -75,9 +75,10 @@ impl Sessions {
     pub async fn wait_for_end(&self, session: Session) {
         // Watching begins before the session is read: its end cannot fall between the two.
         let mut watcher = self.events.watch(Topic::Session(session.id));
+        let mut waking = None;
         loop {
             match self.store.is_session_live(session.id, self.clock.now()).await {
-                Ok(false) => return,
+                Ok(false) => return waking.into_iter().for_each(Waking::count_learnt),
                 Ok(true) => {}
                 Err(error) => {
                     tracing::warn!(session.id = %session.id, %error, "a session cannot be read");
@@ -86,15 +87,17 @@ impl Sessions {
                 }
             }
             tokio::select! {
-                () = watcher.changed() => {}
-                () = self.clock.sleep_until(session.expires_at) => {}
+                woken = watcher.changed() => waking = Some(woken),
+                () = self.clock.sleep_until(session.expires_at) => waking = None,
             }
         }
     }
 }
 
 impl Changed for Sessions {
-    async fn changed_since(&self, since: DateTime<Utc>) -> Result<Vec<Topic>, StoreError> {
-        Ok(self.store.sessions_revoked_since(since).await?.into_iter().map(Topic::Session).collect())
+    async fn changed_since(&self, since: DateTime<Utc>) -> Result<Vec<Change>, StoreError> {
+        let revoked = self.store.sessions_revoked_since(since).await?;
+        // A session ends once.
+        Ok(revoked.into_iter().map(|id| (Topic::Session(id), 1)).collect())
     }
 }

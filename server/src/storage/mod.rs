@@ -7,6 +7,7 @@
 mod budgets;
 mod code_returns;
 mod columns;
+mod counts;
 mod devices;
 mod enrollments;
 mod examination;
@@ -16,6 +17,7 @@ mod notifications;
 mod postgres;
 mod schema;
 mod sessions;
+mod span;
 mod sqlite;
 mod turns;
 mod users;
@@ -44,22 +46,25 @@ pub use logins::{
 pub use notifications::Notifications;
 pub use sqlite::Durability;
 
-use self::postgres::Address;
+use self::{counts::count_error, postgres::Address};
 
 /// Runs one query on whichever database the store holds. The body is compiled once for each.
 macro_rules! on {
     ($store:expr, |$conn:ident| $query:expr) => {{
         tracing::trace!("a statement begins");
-        match $store {
+        let span = crate::storage::span::begin!($store);
+        let found = match $store {
             crate::storage::Store::Sqlite(pool) => {
-                let $conn = &mut *pool.get().await?;
+                let $conn = &mut *crate::storage::counts::waited(pool.get()).await?;
                 $query
             }
             crate::storage::Store::Postgres(pool) => {
-                let $conn = &mut *pool.get().await?;
+                let $conn = &mut *crate::storage::counts::waited(pool.get()).await?;
                 $query
             }
-        }
+        };
+        span.succeed();
+        found
     }};
 }
 
@@ -68,12 +73,20 @@ macro_rules! on {
 macro_rules! transact {
     ($store:expr, $work:expr) => {{
         tracing::trace!("a transaction begins");
-        match $store {
-            crate::storage::Store::Sqlite(pool) => pool.get().await?.immediate_transaction($work).await,
-            crate::storage::Store::Postgres(pool) => {
-                diesel_async::AsyncConnection::transaction(&mut *pool.get().await?, $work).await
+        let span = crate::storage::span::begin!($store);
+        let done = match $store {
+            crate::storage::Store::Sqlite(pool) => {
+                crate::storage::counts::waited(pool.get()).await?.immediate_transaction($work).await
             }
+            crate::storage::Store::Postgres(pool) => {
+                let connection = &mut *crate::storage::counts::waited(pool.get()).await?;
+                diesel_async::AsyncConnection::transaction(connection, $work).await
+            }
+        };
+        if done.is_ok() {
+            span.succeed();
         }
+        done
     }};
 }
 
@@ -185,21 +198,32 @@ pub enum StoreError {
 impl From<PoolError> for StoreError {
     fn from(error: PoolError) -> Self {
         match error {
-            PoolError::Backend(pooled_connection::PoolError::ConnectionError(error)) => Self::Connect(error),
-            other => Self::Pool(other),
+            PoolError::Backend(pooled_connection::PoolError::ConnectionError(error)) => {
+                count_error("no_connection");
+                Self::Connect(error)
+            }
+            other => {
+                count_error("none_free");
+                Self::Pool(other)
+            }
         }
     }
 }
 
 impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
-        let what = match &error {
-            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => "a value is taken",
-            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => "the connection is gone",
-            DieselError::DatabaseError(..) => "a statement was refused",
-            DieselError::NotFound => "a row is missing",
-            _ => "the query could not be run",
+        let (kind, what) = match &error {
+            DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => {
+                ("taken", "a value is taken")
+            }
+            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => {
+                ("connection_lost", "the connection is gone")
+            }
+            DieselError::DatabaseError(..) => ("refused", "a statement was refused"),
+            DieselError::NotFound => ("missing", "a row is missing"),
+            _ => ("not_run", "the query could not be run"),
         };
+        count_error(kind);
         Self::Query(what, error)
     }
 }

@@ -1,7 +1,9 @@
 //! Password hashes: argon2id on a bounded pool of threads of its own.
 //!
-//! A storm of logins fills this pool's queue and nothing else: the runtime's threads never hash. Past the queue's end
-//! the answer is "busy", at once.
+//! A storm of logins fills this pool's queue and nothing else: the runtime's threads never hash, and these threads yield the
+//! processor to whatever else the process has to do. Past the queue's end the answer is "busy", at once.
+
+mod counts;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,6 +14,7 @@ use argon2::{
 use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
+use self::counts::{Counts, Work};
 use crate::{
     model::{Claimed, InvalidPassword, Password, PasswordHash},
     random,
@@ -19,6 +22,11 @@ use crate::{
 
 /// What one hash takes on a modest core; only for the estimate in "try again in N seconds".
 const HASH_TIME: Duration = Duration::from_millis(50);
+
+/// The lowest priority among threads (`setpriority(2)`): who waits for a hash waits tens of milliseconds anyway, who waits for
+/// anything else does not.
+#[cfg(target_os = "linux")]
+const NICE: i32 = 19;
 
 /// How passwords are hashed.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +67,7 @@ pub struct Passwords {
     retry_after: Duration,
     /// What a password is compared with where there is no user at all.
     nobody: PasswordHash,
+    counts: Counts,
 }
 
 impl Passwords {
@@ -69,6 +78,7 @@ impl Passwords {
         let threads = rayon::ThreadPoolBuilder::new()
             .num_threads(settings.threads)
             .thread_name(|number| format!("hash-{number}"))
+            .start_handler(|_| yield_to_others())
             // Its job's answer is dropped, which is an error for one person; without this it would be the process.
             .panic_handler(|_| {})
             .build()
@@ -81,19 +91,20 @@ impl Passwords {
             argon2,
             retry_after: HASH_TIME.saturating_mul(rounds).max(Duration::from_secs(1)),
             nobody,
+            counts: Counts::of(settings.threads),
         })
     }
 
     /// Reads a password for a new account. Whether it is a common one takes milliseconds to say, so that is said here.
     pub async fn parse(&self, text: &str) -> Result<Result<Password, InvalidPassword>, PasswordError> {
         let text = Zeroizing::new(text.to_owned());
-        self.run(move || Password::parse(&text)).await
+        self.run(Work::Judge, move || Password::parse(&text)).await
     }
 
     /// Hashes a password with a fresh salt.
     pub async fn hash(&self, password: Password) -> Result<PasswordHash, PasswordError> {
         let argon2 = self.argon2.clone();
-        self.run(move || hash(&argon2, password.as_bytes())).await?
+        self.run(Work::Hash, move || hash(&argon2, password.as_bytes())).await?
     }
 
     /// Whether the password is that of the user who has the email. Where nobody has it, or without a password (it was too
@@ -112,7 +123,7 @@ impl Passwords {
                 Err(error) => Err(argon2_failed(error)),
             }
         };
-        Ok(self.run(matches).await?? && is_somebody)
+        Ok(self.run(Work::Compare, matches).await?? && is_somebody)
     }
 
     /// Whether a hash was made with other parameters than those of today.
@@ -127,24 +138,46 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(
         &self,
+        kind: Work,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PasswordError> {
         let busy = PasswordError::Busy { retry_after: self.retry_after };
         let Ok(place) = self.places.clone().try_acquire_owned() else {
+            self.counts.refuse();
             return Err(busy);
         };
+        let waiting = self.counts.wait();
         let (answer, answered) = oneshot::channel();
+        let whole = tracing::debug_span!("hash");
+        let queued = tracing::debug_span!(parent: &whole, "hash.queue");
         self.threads.spawn(move || {
+            drop(queued);
             // Nobody waits any longer: leave the thread to somebody who does.
             if !answer.is_closed() {
                 tracing::trace!("work on a password begins");
-                let _ = answer.send(work());
+                let working = (waiting.begin(kind), tracing::debug_span!(parent: &whole, "hash.work"));
+                let result = work();
+                // Before the answer: who hears of it finds it counted, and may end what this belongs to.
+                drop((working, whole));
+                let _ = answer.send(result);
             }
             drop(place);
         });
         answered.await.map_err(|_| PasswordError::Threads)
     }
 }
+
+/// Gives the calling thread the lowest priority.
+#[cfg(target_os = "linux")]
+fn yield_to_others() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        tracing::warn!(%error, "the threads that hash passwords compete with all others");
+    }
+}
+
+/// Elsewhere a priority is the whole process's.
+#[cfg(not(target_os = "linux"))]
+fn yield_to_others() {}
 
 fn hash(argon2: &Argon2<'_>, password: &[u8]) -> Result<PasswordHash, PasswordError> {
     let hash = argon2.hash_password_with_salt(password, &random::bytes::<16>()).map_err(argon2_failed)?;
@@ -194,6 +227,16 @@ mod tests {
         assert!(!passwords.verify(Some(password("correct horse")), &of_another).await.unwrap());
     }
 
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn the_threads_that_hash_yield_to_all_others() {
+        let priority = || rustix::process::getpriority_process(None).unwrap();
+        let own = priority();
+        let passwords = passwords(1, 0, 1);
+        assert_eq!(passwords.run(Work::Hash, priority).await.unwrap(), NICE);
+        assert_eq!(priority(), own);
+    }
+
     #[tokio::test]
     async fn a_hash_with_other_parameters_is_outdated_and_still_right() {
         let (old, new) = (passwords(1, 1, 1), passwords(1, 1, 2));
@@ -207,14 +250,14 @@ mod tests {
     async fn past_the_end_of_the_queue_the_answer_is_busy_at_once() {
         let passwords = passwords(1, 1, 1);
         let (release, held) = std::sync::mpsc::channel::<()>();
-        let running = passwords.run(move || held.recv().is_ok());
-        let waiting = passwords.run(|| true);
+        let running = passwords.run(Work::Compare, move || held.recv().is_ok());
+        let waiting = passwords.run(Work::Compare, || true);
         tokio::pin!(running, waiting);
         assert!(futures_util::poll!(&mut running).is_pending());
         assert!(futures_util::poll!(&mut waiting).is_pending());
-        assert!(matches!(passwords.run(|| true).await, Err(PasswordError::Busy { .. })));
+        assert!(matches!(passwords.run(Work::Compare, || true).await, Err(PasswordError::Busy { .. })));
         release.send(()).unwrap();
         assert!(running.await.unwrap() && waiting.await.unwrap());
-        assert!(passwords.run(|| true).await.unwrap());
+        assert!(passwords.run(Work::Compare, || true).await.unwrap());
     }
 }

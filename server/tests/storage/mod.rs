@@ -5,6 +5,7 @@
 mod budgets;
 mod logins;
 mod people;
+mod plans;
 mod shared_work;
 
 use std::{collections::HashSet, time::Duration};
@@ -68,6 +69,7 @@ struct Begun {
 
 impl Database {
     async fn sqlite() -> Self {
+        plans::remember_statements();
         let folder = TempDir::new().unwrap();
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
         Self::open(&url, Home::Folder(folder)).await
@@ -97,9 +99,12 @@ impl Database {
         Self { store, now, url: url.to_owned(), home }
     }
 
-    /// Fails where PostgreSQL has read a whole table, for want of an index.
+    /// Fails where the database has read a whole table, for want of an index; or where SQLite would.
     async fn every_query_used_an_index(self) {
         drop(self.store);
+        if let Home::Folder(_) = &self.home {
+            return plans::ensure_nothing_is_read_as_a_whole(&self.url);
+        }
         let check = format!(
             "{ALONE}
                 if exists (select from pg_stat_user_tables where seq_scan > 0) then
@@ -213,7 +218,9 @@ macro_rules! on_both_databases {
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread")]
             async fn $contract() {
-                super::$contract(&super::Database::sqlite().await).await;
+                let database = super::Database::sqlite().await;
+                super::$contract(&database).await;
+                database.$check().await;
             })+
         }
         mod on_postgres {

@@ -5,25 +5,16 @@
 //! visited in at most `max_selections` steps and nests at most `max_depth` deep, so that recursion is safe.
 
 mod introspection;
+mod kept;
 mod measure;
 mod root_fields;
 mod tokens;
 
-use async_graphql::{
-    Pos, ServerError,
-    parser::{self, parse_query, types::ExecutableDocument},
-};
+use async_graphql::{Pos, ServerError, parser};
 
+pub use self::kept::Documents;
 pub(super) use self::{introspection::asks_too_much, root_fields::root_fields};
-use super::{answer, settings::DocumentLimits};
-
-/// Parses a document and refuses one that is longer, nests deeper or expands to more than `limits` allow.
-pub(super) fn parse(query: &str, limits: &DocumentLimits) -> Result<ExecutableDocument, ServerError> {
-    tokens::count(query, limits).map_err(refusal)?;
-    let document = parse_query(query).map_err(|error| refusal(DocumentError::from(error)))?;
-    measure::measure(&document, limits).map_err(refusal)?;
-    Ok(document)
-}
+use super::answer;
 
 fn refusal(error: DocumentError) -> ServerError {
     let refusal = answer::error("BAD_REQUEST", error.to_string());
@@ -67,7 +58,11 @@ impl From<parser::Error> for DocumentError {
 mod tests {
     use std::fmt::Write as _;
 
-    use super::parse;
+    use std::sync::Arc;
+
+    use async_graphql::{ServerError, parser::types::ExecutableDocument};
+
+    use super::Documents;
     use crate::http::settings::DocumentLimits;
 
     const LIMITS: DocumentLimits = DocumentLimits {
@@ -78,6 +73,10 @@ mod tests {
         max_aliases: 10,
         max_directives: 10,
     };
+
+    fn parse(query: &str, limits: &DocumentLimits) -> Result<Arc<ExecutableDocument>, ServerError> {
+        Documents::new(*limits).parse(query)
+    }
 
     fn refusal(query: &str) -> String {
         parse(query, &LIMITS).unwrap_err().message

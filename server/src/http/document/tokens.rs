@@ -9,10 +9,16 @@ use async_graphql::Pos;
 use super::DocumentError;
 use crate::http::settings::DocumentLimits;
 
+/// What was seen of a document that is within its limits.
+pub(super) struct Seen {
+    /// Whether a text stands in it, which might be a secret.
+    pub(super) holds_text: bool,
+}
+
 /// Counts only as far as the limits go. Text that has no tokens is refused here, so that this lexer and the parser never
 /// disagree about what they look at.
-pub(super) fn count(query: &str, limits: &DocumentLimits) -> Result<(), DocumentError> {
-    let (mut tokens, mut nesting) = (0, 0_usize);
+pub(super) fn count(query: &str, limits: &DocumentLimits) -> Result<Seen, DocumentError> {
+    let (mut tokens, mut nesting, mut holds_text) = (0, 0_usize, false);
     for token in Lexer::new(query) {
         let token = token.map_err(|error| DocumentError::Syntax(vec![position(query, error.index())]))?;
         match token.kind() {
@@ -21,6 +27,7 @@ pub(super) fn count(query: &str, limits: &DocumentLimits) -> Result<(), Document
             TokenKind::RCurly | TokenKind::RBracket | TokenKind::RParen => {
                 nesting = nesting.saturating_sub(1);
             }
+            TokenKind::StringValue => holds_text = true,
             _ => {}
         }
         tokens += 1;
@@ -31,7 +38,7 @@ pub(super) fn count(query: &str, limits: &DocumentLimits) -> Result<(), Document
             return Err(DocumentError::TooDeep);
         }
     }
-    Ok(())
+    Ok(Seen { holds_text })
 }
 
 /// Lines and columns count from one, a column being a character (specification, section 7.1.6).

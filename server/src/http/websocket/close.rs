@@ -40,7 +40,7 @@ pub(super) enum Close {
 }
 
 impl Close {
-    fn code(&self) -> u16 {
+    pub(super) fn code(&self) -> u16 {
         match self {
             Self::ShuttingDown | Self::Silent => 1001,
             Self::Unframed => 1002,

@@ -19,6 +19,7 @@ use zeroize::Zeroizing;
 
 use super::{
     close::Close,
+    open::OpenSocket,
     outgoing::Outgoing,
     protocol::{ClientMessage, OperationId, ServerMessage},
     running::{Progress, RunningOperations},
@@ -27,6 +28,7 @@ use crate::graphql::TokenDelivery;
 use crate::http::{
     answer::{self, Outcome},
     client_address::ClientAddress,
+    counted::Counted,
     execution::Transport,
     operation::{Operation, Parameters},
     request_id::{RequestId, log_panic},
@@ -79,13 +81,15 @@ pub(super) struct Connection {
     outgoing: Outgoing,
     incoming: SplitStream<WebSocket>,
     phase: Phase,
-    init_timeout: Pin<Box<Sleep>>,
+    /// Until `connection_init` was acknowledged.
+    init_timeout: Option<Pin<Box<Sleep>>>,
     pings: Interval,
     /// Whether anything was heard since the last ping.
     was_heard: bool,
     /// Whether the incoming half broke: the peer's farewell cannot be read.
     is_deaf: bool,
     operations: RunningOperations,
+    counted: OpenSocket,
 }
 
 impl Connection {
@@ -98,11 +102,12 @@ impl Connection {
             outgoing: Outgoing::new(sink),
             incoming,
             phase: Phase::Expected,
-            init_timeout: Box::pin(sleep(settings.init_timeout)),
+            init_timeout: Some(Box::pin(sleep(settings.init_timeout))),
             pings,
             was_heard: true,
             is_deaf: false,
             operations: RunningOperations::new(settings.max_operations),
+            counted: OpenSocket::begin(),
             state,
             handshake,
         }
@@ -117,6 +122,7 @@ impl Connection {
             }
         };
         let End::Closed(close) = end else { return };
+        self.counted.close(&close);
         let settings = &self.state.settings;
         match close {
             // What runs may take as long as everything else that is to finish, but for the farewell.
@@ -133,12 +139,11 @@ impl Connection {
     /// Endings first, so that a session which is over is not served once more.
     async fn next_event(&mut self) -> Event {
         let is_flushed = self.outgoing.is_flushed();
-        let is_acknowledged = matches!(self.phase, Phase::Acknowledged(..));
         tokio::select! {
             biased;
             () = self.state.shutdown.cancelled() => Event::ShuttingDown,
             event = self.phase.next_event() => event,
-            () = &mut self.init_timeout, if !is_acknowledged => Event::InitTimeout,
+            () = elapsed(&mut self.init_timeout) => Event::InitTimeout,
             _ = self.pings.tick() => Event::PingDue,
             flushed = self.outgoing.flush(), if !is_flushed => Event::Flushed(flushed),
             heard = self.incoming.next(), if is_flushed => Event::Heard(heard),
@@ -236,6 +241,7 @@ impl Connection {
             None => future::pending().boxed(),
         };
         self.phase = Phase::Acknowledged(Arc::new(data), ended);
+        self.init_timeout = None;
         self.tell(&ServerMessage::ConnectionAck);
         Ok(())
     }
@@ -248,14 +254,19 @@ impl Connection {
             return Err(End::Closed(Close::DuplicateId(id)));
         }
         let Some(slot) = self.operations.slot() else {
+            Counted::unread(Transport::Socket);
             let message = "Too many operations run on this socket: complete one first.";
             let refused = Outcome::refused(answer::error("TOO_MANY_OPERATIONS", message));
             self.tell_progress(&id, &Progress::Failed(refused));
             return Ok(());
         };
-        match Operation::prepare(parameters, &self.state.settings.graphql) {
+        let prepared = Operation::prepare(parameters, &self.state.settings.graphql, &self.state.documents);
+        match prepared {
             Ok(operation) => self.operations.begin((id, operation), &self.state, session.clone(), slot),
-            Err(error) => self.tell_progress(&id, &Progress::Failed(Outcome::refused(error))),
+            Err(error) => {
+                Counted::unread(Transport::Socket);
+                self.tell_progress(&id, &Progress::Failed(Outcome::refused(error)));
+            }
         }
         Ok(())
     }
@@ -322,6 +333,14 @@ impl Connection {
         if timeout(limit, farewell).await.is_err() {
             tracing::debug!("A socket was dropped without its peer's farewell.");
         }
+    }
+}
+
+/// Completes at the time, if there is one.
+async fn elapsed(time: &mut Option<Pin<Box<Sleep>>>) {
+    match time {
+        Some(time) => time.await,
+        None => future::pending().await,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod close;
 mod connection;
+mod open;
 mod outgoing;
 mod protocol;
 mod running;
@@ -16,13 +17,14 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts},
     response::Response,
 };
-use tracing::Instrument as _;
+use tracing::field;
 use zeroize::Zeroizing;
 
 use super::{
     accept::AnswerMedia, answer, client_address::ClientAddress, listener::ConnectionGuard, origin,
     request_id::RequestId, state::HttpState,
 };
+use crate::telemetry::{LOG_ONLY, Trace};
 use connection::{Connection, Handshake};
 
 /// The one sub-protocol that is spoken (graphql-ws, PROTOCOL.md).
@@ -87,13 +89,17 @@ pub(super) async fn upgrade(state: HttpState, id: RequestId, parts: &mut Parts) 
     let guard = parts.extensions.get::<Arc<ConnectionGuard>>().cloned();
     // axum spawns the socket's task by itself; the token makes it one of those that shutdown waits for.
     let token = state.tasks.token();
-    let span = tracing::Span::current();
+    let trace = Trace::current();
     upgrade.on_upgrade(move |socket| {
-        async move {
+        let id = handshake.request_id.clone();
+        let served = async move {
             Connection::new(socket, state, handshake).serve().await;
             drop((guard, held, token));
-        }
-        .instrument(span)
+        };
+        // Most sockets wait, for minutes: no span is open meanwhile. What is logged names the upgrade.
+        trace.follow(served, move || {
+            tracing::error_span!(target: LOG_ONLY, "request", request.id = %id, trace_id = field::Empty)
+        })
     })
 }
 

@@ -48,6 +48,8 @@ impl Outgoing {
             }
             ready!(self.sink.poll_flush_unpin(context))?;
             self.is_unflushed = false;
+            // It is empty most of the time, on most of the sockets.
+            self.waiting.shrink_to_fit();
             std::task::Poll::Ready(Ok(()))
         })
         .await

@@ -2,25 +2,37 @@
 //!
 //! They are polled by the socket's own task, in turn, and only when there is room to write. Mutations run in
 //! tasks of their own, so that a peer that hangs up does not stop them half-way; each holds its slot until it
-//! has ended, so that hanging up does not make room for more.
+//! has ended, so that hanging up does not make room for more. A subscription that has told something and waits is not held as
+//! an execution, but as what it takes to execute it again: people who wait are many, and wait long.
 
 use std::{
     future::poll_fn,
+    mem,
     panic::AssertUnwindSafe,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use async_graphql::{Data, Response, Value, parser::types::OperationType};
 use futures_util::{
-    FutureExt as _, StreamExt as _,
+    FutureExt as _, Stream, StreamExt as _,
+    future::CatchUnwind,
     stream::{self, BoxStream},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::protocol::OperationId;
-use crate::http::{answer::Outcome, operation::Operation, state::HttpState};
+use crate::{
+    graphql::{Asleep, Awake, Continuation},
+    http::{
+        answer::Outcome,
+        counted::Counted,
+        execution::{ExecutableSchema, Transport},
+        operation::{Operation, Repeatable},
+        state::HttpState,
+    },
+};
 
 /// An operation panicked.
 pub(super) struct Panicked;
@@ -41,7 +53,26 @@ struct Running {
     id: OperationId,
     kind: OperationType,
     has_begun: bool,
-    results: BoxStream<'static, Result<Response, Panicked>>,
+    doing: Doing,
+    /// A mutation's are held by its task.
+    held: Option<(Counted, OwnedSemaphorePermit)>,
+}
+
+/// What an operation is doing.
+enum Doing {
+    /// Being executed; and, where that is possible, how it goes on when it has told something.
+    Executing(BoxStream<'static, Result<Response, Panicked>>, Option<(Continuation, Box<Subscribed>)>),
+    /// Waiting until it has something to tell.
+    Sleeping(CatchUnwind<AssertUnwindSafe<Asleep>>, Box<Subscribed>),
+    /// Nothing more.
+    Over,
+}
+
+/// A subscription, and all that it takes to execute it again.
+struct Subscribed {
+    operation: Repeatable,
+    session: Arc<Data>,
+    schema: Arc<dyn ExecutableSchema>,
 }
 
 /// The operations of one socket, at most as many as there are slots.
@@ -73,18 +104,25 @@ impl RunningOperations {
         slot: OwnedSemaphorePermit,
     ) {
         let kind = operation.kind;
-        let results = state.schema.execute_stream(operation.request, session);
-        let results = match kind {
-            OperationType::Mutation => in_a_task(results, state, slot),
-            OperationType::Query | OperationType::Subscription => AssertUnwindSafe(results)
-                .catch_unwind()
-                .map(move |result| {
-                    let _held_as_long_as_the_stream = &slot;
-                    result.map_err(|_payload| Panicked)
-                })
-                .boxed(),
+        let counted = Counted::begin(operation.counted_as, kind, Transport::Socket);
+        let span = tracing::debug_span!("operation", graphql.operation.r#type = %kind, otel.name = %kind);
+        let (doing, held) = if let Some(operation) = operation.repeatable() {
+            let schema = state.schema.clone();
+            let subscribed = Box::new(Subscribed { operation, session, schema });
+            (Doing::execute(subscribed, Continuation::default(), span), Some((counted.goes_on(), slot)))
+        } else {
+            let results = state.schema.execute_stream(operation.into_request(), session);
+            if kind == OperationType::Mutation {
+                let result = counted.execute(only(results)).instrument(span.or_current());
+                (Doing::Executing(in_a_task(result, state, slot), None), None)
+            } else {
+                let results = caught(until_first(results, span));
+                (Doing::Executing(results, None), Some((counted.goes_on(), slot)))
+            }
         };
-        self.operations.push(Running { id, kind, has_begun: false, results });
+        // Most sockets have one, and nobody else pays for those that have more.
+        self.operations.reserve_exact(1);
+        self.operations.push(Running { id, kind, has_begun: false, doing, held });
     }
 
     /// Stops an operation; nothing more comes of it. A mutation runs on, unheard.
@@ -108,7 +146,7 @@ impl RunningOperations {
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<(OperationId, Progress)> {
         for index in 0..self.operations.len() {
-            let Poll::Ready(result) = self.operations[index].results.poll_next_unpin(context) else {
+            let Poll::Ready(result) = self.operations[index].poll_result(context) else {
                 continue;
             };
             // Whoever had its turn goes to the end, so that a busy operation does not starve the others.
@@ -124,8 +162,69 @@ impl RunningOperations {
     }
 }
 
+impl Doing {
+    fn execute(subscribed: Box<Subscribed>, continuation: Continuation, span: Span) -> Self {
+        let request = subscribed.operation.request().data(continuation.clone());
+        let results = subscribed.schema.execute_stream(request, subscribed.session.clone());
+        Self::Executing(caught(until_first(results, span)), Some((continuation, subscribed)))
+    }
+
+    /// After its results have ended: asleep, where it left something that wakes it.
+    fn rest(self) -> Self {
+        let Self::Executing(results, Some((continuation, subscribed))) = self else { return Self::Over };
+        drop(results);
+        match continuation.into_asleep() {
+            Some(asleep) => Self::Sleeping(AssertUnwindSafe(asleep).catch_unwind(), subscribed),
+            None => Self::Over,
+        }
+    }
+
+    fn wake(self, awake: Awake) -> Self {
+        match self {
+            // What wakes it has a span of its own.
+            Self::Sleeping(_, subscribed) => {
+                Self::execute(subscribed, Continuation::woken_with(awake), Span::none())
+            }
+            other => other,
+        }
+    }
+}
+
 impl Running {
+    fn poll_result(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Response, Panicked>>> {
+        loop {
+            match &mut self.doing {
+                Doing::Executing(results, _) => match ready!(results.poll_next_unpin(context)) {
+                    None => self.doing = mem::replace(&mut self.doing, Doing::Over).rest(),
+                    result => return Poll::Ready(result),
+                },
+                Doing::Sleeping(asleep, _) => match ready!(asleep.poll_unpin(context)) {
+                    Ok(awake) => self.doing = mem::replace(&mut self.doing, Doing::Over).wake(awake),
+                    Err(_payload) => {
+                        self.doing = Doing::Over;
+                        return Poll::Ready(Some(Err(Panicked)));
+                    }
+                },
+                Doing::Over => return Poll::Ready(None),
+            }
+        }
+    }
+
+    /// Whether nothing follows what it has just come to, as far as that is known.
+    fn is_last(&self) -> bool {
+        match &self.doing {
+            Doing::Executing(_, Some((continuation, _))) => !continuation.is_asleep(),
+            Doing::Executing(_, None) => self.kind != OperationType::Subscription,
+            Doing::Sleeping(..) => false,
+            Doing::Over => true,
+        }
+    }
+
     fn progress(&mut self, result: Option<Result<Response, Panicked>>) -> Progress {
+        let is_last = self.is_last();
+        if let Some((counted, _slot)) = &mut self.held {
+            counted.hear(result.as_ref(), is_last);
+        }
         let is_first = !std::mem::replace(&mut self.has_begun, true);
         match result {
             None => Progress::Complete,
@@ -147,17 +246,45 @@ impl Running {
     }
 }
 
-fn in_a_task(
+fn caught(
+    results: impl Stream<Item = Response> + Send + 'static,
+) -> BoxStream<'static, Result<Response, Panicked>> {
+    AssertUnwindSafe(results).catch_unwind().map(|result| result.map_err(|_payload| Panicked)).boxed()
+}
+
+/// Has a span around the first result. A subscription waits for minutes for the next ones.
+fn until_first(
     mut results: BoxStream<'static, Response>,
+    span: Span,
+) -> impl Stream<Item = Response> + Send + 'static {
+    let mut span = Some(span);
+    stream::poll_fn(move |context| {
+        let polled = match &span {
+            Some(span) => span.in_scope(|| results.poll_next_unpin(context)),
+            None => results.poll_next_unpin(context),
+        };
+        if polled.is_ready() {
+            span = None;
+        }
+        polled
+    })
+}
+
+/// The one result of what is no subscription.
+async fn only(mut results: BoxStream<'static, Response>) -> Response {
+    results.next().await.unwrap_or_default()
+}
+
+fn in_a_task(
+    result: impl Future<Output = Response> + Send + 'static,
     state: &HttpState,
     slot: OwnedSemaphorePermit,
 ) -> BoxStream<'static, Result<Response, Panicked>> {
-    let task = async move {
-        let response = results.next().await.unwrap_or_default();
+    let task = state.tasks.spawn(async move {
+        let response = result.await;
         drop(slot);
         response
-    };
-    let task = state.tasks.spawn(task.in_current_span());
+    });
     stream::once(task.map(|joined| joined.map_err(|_panicked| Panicked))).boxed()
 }
 
@@ -166,7 +293,7 @@ mod tests {
     use async_graphql::{Response, parser::types::OperationType};
     use futures_util::{StreamExt as _, stream};
 
-    use super::{Running, RunningOperations};
+    use super::{Doing, Running, RunningOperations};
 
     #[tokio::test]
     async fn operations_that_always_have_something_take_turns() {
@@ -176,7 +303,8 @@ mod tests {
                 id: serde_json::from_value(id.into()).unwrap(),
                 kind: OperationType::Subscription,
                 has_begun: false,
-                results: stream::repeat_with(|| Ok(Response::default())).boxed(),
+                doing: Doing::Executing(stream::repeat_with(|| Ok(Response::default())).boxed(), None),
+                held: None,
             });
         }
         let mut turns = String::new();

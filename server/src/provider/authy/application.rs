@@ -34,7 +34,10 @@ pub struct Application {
 impl Authy {
     /// Asks what the application is called and may do. Proves that Authy can be reached and knows the key.
     pub async fn describe_application(&self) -> Result<Described, ProviderError> {
-        let reply = self.connection.get(&["protected", "json", "app", "details"], &[]).await?;
+        let reply = self
+            .connection
+            .get("describe_application", &["protected", "json", "app", "details"], &[])
+            .await?;
         let date = reply.date;
         let application = reply.success(Call::Other).and_then(|success| {
             let name =

@@ -10,10 +10,11 @@ use http::{HeaderMap, HeaderValue, header};
 use reqwest::{Client, RequestBuilder, Response, redirect, retry};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tracing::{Instrument as _, Span, field};
 use url::Url;
 
 use super::config::{ApiKey, AuthyConfigError};
-use crate::provider::ProviderError;
+use crate::{provider::ProviderError, telemetry};
 
 /// Authy's answers have one or two.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -61,13 +62,23 @@ impl Connection {
     }
 
     /// Asks, with a path of segments below the API's URL.
-    pub(super) async fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Reply, ProviderError> {
-        self.send(self.client.get(self.url(path)).query(query)).await
+    pub(super) async fn get(
+        &self,
+        call: &'static str,
+        path: &[&str],
+        query: &[(&str, &str)],
+    ) -> Result<Reply, ProviderError> {
+        self.send(call, self.client.get(self.url(path)).query(query)).await
     }
 
     /// Tells.
-    pub(super) async fn post(&self, path: &[&str], body: &impl Serialize) -> Result<Reply, ProviderError> {
-        self.send(self.client.post(self.url(path)).json(body)).await
+    pub(super) async fn post(
+        &self,
+        call: &'static str,
+        path: &[&str],
+        body: &impl Serialize,
+    ) -> Result<Reply, ProviderError> {
+        self.send(call, self.client.post(self.url(path)).json(body)).await
     }
 
     fn url(&self, path: &[&str]) -> Url {
@@ -79,9 +90,33 @@ impl Connection {
         url
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Reply, ProviderError> {
-        let response = request.send().await.map_err(unsent)?;
+    /// Sends a call within a span of its name. A path may hold a code, so the span does not show it.
+    async fn send(&self, call: &'static str, request: RequestBuilder) -> Result<Reply, ProviderError> {
+        let span = tracing::debug_span!(
+            "provider",
+            otel.name = call,
+            otel.kind = "client",
+            provider.call = call,
+            server.address = self.api_url.host_str(),
+            server.port = self.api_url.port_or_known_default(),
+            http.response.status_code = field::Empty,
+            error.r#type = field::Empty,
+            otel.status_code = field::Empty,
+        );
+        let sent = self.exchange(request, &span).instrument(span.clone()).await;
+        if let Err(error) = &sent {
+            span.record("error.type", error.kind());
+            span.record("otel.status_code", "ERROR");
+        }
+        sent
+    }
+
+    async fn exchange(&self, request: RequestBuilder, span: &Span) -> Result<Reply, ProviderError> {
+        let mut headers = HeaderMap::new();
+        telemetry::pass_on(&mut headers);
+        let response = request.headers(headers).send().await.map_err(unsent)?;
         let status = response.status().as_u16();
+        span.record("http.response.status_code", status);
         if status == 429 {
             return Err(ProviderError::RateLimited { retry_after: retry_after(response.headers()) });
         }

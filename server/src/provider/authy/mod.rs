@@ -75,7 +75,7 @@ impl SecondFactor for Authy {
             },
             "send_install_link_via_sms": false,
         });
-        let reply = self.connection.post(&["protected", "json", "users", "new"], &body).await?;
+        let reply = self.connection.post("enrol", &["protected", "json", "users", "new"], &body).await?;
         let id = reply.success(Call::Other)?.find_id(&["user", "id"]);
         id.map(ProviderUserId::new).ok_or(nonsense("a new user without an id"))
     }
@@ -94,7 +94,8 @@ impl SecondFactor for Authy {
             seconds_to_expire: request.expires_in.as_secs().max(1),
         };
         let path = ["onetouch", "json", "users", user, "approval_requests"];
-        let success = self.connection.post(&path, &body).await?.success(Call::RequestApproval)?;
+        let success =
+            self.connection.post("request_approval", &path, &body).await?.success(Call::RequestApproval)?;
         let id = success.find_text(&["approval_request", "uuid"]).filter(|id| is_request_id(id));
         id.map(ApprovalRequestId::new).ok_or(nonsense("an approval request without a uuid"))
     }
@@ -104,7 +105,8 @@ impl SecondFactor for Authy {
         if !is_request_id(id) {
             return Err(unsendable("a uuid that is none"));
         }
-        let reply = self.connection.get(&["onetouch", "json", "approval_requests", id], &[]).await?;
+        let reply =
+            self.connection.get("find_approval", &["onetouch", "json", "approval_requests", id], &[]).await?;
         if reply.error_code().as_deref() == Some("60049") {
             return Ok(ApprovalStanding::Gone);
         }
@@ -118,7 +120,7 @@ impl SecondFactor for Authy {
             Sending::Sms => ("sms", FORCED, CodeChannel::Sms),
             Sending::Voice => ("call", FORCED, CodeChannel::Voice),
         };
-        let reply = self.connection.get(&["protected", "json", call, user], query).await?;
+        let reply = self.connection.get("send_code", &["protected", "json", call, user], query).await?;
         let success = reply.success(Call::Other)?;
         // Authy calls it a success, too, when it sends nothing and tells the person to open the app.
         if is_true(success.find(&["ignored"])) { Ok(CodeChannel::App) } else { Ok(channel) }
@@ -131,7 +133,7 @@ impl SecondFactor for Authy {
             return Err(unsendable("a code that is none"));
         }
         let path = ["protected", "json", "verify", code, user];
-        let reply = self.connection.get(&path, FORCED).await?;
+        let reply = self.connection.get("check_code", &path, FORCED).await?;
         match reply.error_code().as_deref() {
             _ if reply.status == 200 => {}
             Some("60019") => return Ok(CodeJudgement::AlreadyUsed),

@@ -124,8 +124,10 @@ impl Store {
         token: &TokenHash,
         now: DateTime<Utc>,
     ) -> Result<Option<OpenedLogin>, StoreError> {
+        // One join after the other: SQLite reads the whole of a join that stands in brackets.
         let query = logins::table
-            .left_join(sessions::table.inner_join(users::table))
+            .left_join(sessions::table)
+            .left_join(users::table.on(users::id.nullable().eq(sessions::user_id.nullable())))
             .filter(logins::login_token_hash.eq(token.as_str()))
             .filter(logins::session_salt.is_not_null())
             .filter(logins::state.eq_any(OPEN).or(logins::readable_until.gt(At(now))));
@@ -148,10 +150,17 @@ impl Store {
         Ok(Some(OpenedLogin { login: login.try_into()?, session }))
     }
 
-    /// Which of all logins have changed since then. Watchers whose event was lost learn from it.
-    pub async fn logins_changed_since(&self, since: DateTime<Utc>) -> Result<Vec<LoginId>, StoreError> {
-        let query = logins::table.filter(logins::changed_at.gt(At(since))).select(logins::id);
-        let found: Vec<String> = on!(self, |conn| query.load(conn).await?);
-        found.iter().map(|id| read(LoginId::parse(id), "logins", "id")).collect()
+    /// Which of all logins have changed since then, and their sequence numbers. Watchers whose event was lost learn from it.
+    pub async fn logins_changed_since(
+        &self,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<(LoginId, i32)>, StoreError> {
+        let changed = logins::table.filter(logins::changed_at.gt(At(since)));
+        let query = changed.select((logins::id, logins::sequence));
+        let found: Vec<(String, i32)> = on!(self, |conn| query.load(conn).await?);
+        found
+            .into_iter()
+            .map(|(id, sequence)| Ok((read(LoginId::parse(&id), "logins", "id")?, sequence)))
+            .collect()
     }
 }

@@ -1,0 +1,109 @@
+//! How a process tells what it does: the format of its log, and where its spans go.
+
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use super::{SettingError, values::http_url};
+use crate::telemetry::{ExportHeaders, ExportSettings, LogFormat};
+
+/// `text` or `json`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LogFormatArgument {
+    /// Lines for people.
+    Text,
+    /// One object a line, for machines.
+    Json,
+}
+
+impl From<LogFormatArgument> for LogFormat {
+    fn from(argument: LogFormatArgument) -> Self {
+        match argument {
+            LogFormatArgument::Text => Self::Text,
+            LogFormatArgument::Json => Self::Json,
+        }
+    }
+}
+
+/// The flags that say where spans go.
+#[derive(Args, Clone, Debug)]
+pub(super) struct ExportArguments {
+    /// The collector that spans are sent to by OTLP over HTTP: `http://collector:4318`; `/v1/traces` follows [default: nowhere].
+    #[arg(long, env = "OTLP_ENDPOINT", value_parser = http_url)]
+    otlp_endpoint: Option<Url>,
+    /// What is said to the collector with each batch, with commas: `NAME=VALUE`, percent-encoded where it must be.
+    #[arg(long, env = "OTLP_HEADERS", hide_env_values = true)]
+    otlp_headers: Option<Headers>,
+    /// Of the traces that begin here, how many are exported: from 0 to 1. Whoever calls with a trace decides about that one.
+    #[arg(long, env = "OTLP_SAMPLE_RATIO", default_value_t = 1.0, value_parser = ratio)]
+    otlp_sample_ratio: f64,
+}
+
+impl ExportArguments {
+    pub(super) fn check(&self) -> Result<Option<ExportSettings>, SettingError> {
+        let Some(endpoint) = self.otlp_endpoint.clone() else { return Ok(None) };
+        if !endpoint.username().is_empty() || endpoint.password().is_some() {
+            let problem = "must be without a user: what is secret belongs into OTLP_HEADERS";
+            return Err(SettingError::new("OTLP_ENDPOINT", problem));
+        }
+        let headers = self.otlp_headers.clone().map_or_else(ExportHeaders::default, |headers| headers.0);
+        Ok(Some(ExportSettings { endpoint, headers, sample_ratio: self.otlp_sample_ratio }))
+    }
+}
+
+/// `NAME=VALUE,NAME=VALUE`.
+#[derive(Clone, Debug)]
+struct Headers(ExportHeaders);
+
+impl FromStr for Headers {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let mut headers = HeaderMap::new();
+        for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+            let (name, value) = part.split_once('=').ok_or("must be like `NAME=VALUE,NAME=VALUE`")?;
+            let name: HeaderName = name.trim().parse().map_err(|_| "holds a name that no header can have")?;
+            let value: Vec<u8> = percent_decode_str(value.trim()).collect();
+            let mut value =
+                HeaderValue::from_bytes(&value).map_err(|_| "holds a value that no header can have")?;
+            value.set_sensitive(true);
+            if headers.insert(name, value).is_some() {
+                return Err("names a header twice");
+            }
+        }
+        Ok(Self(ExportHeaders(headers)))
+    }
+}
+
+fn ratio(text: &str) -> Result<f64, &'static str> {
+    let ratio = text.parse().ok().filter(|ratio| (0.0..=1.0).contains(ratio));
+    ratio.ok_or("must be a number from 0 to 1")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_decoded_and_hidden() {
+        let headers: Headers = "authorization=Basic%20c2VjcmV0 , x-tenant=a".parse().unwrap();
+        assert_eq!(headers.0.0["authorization"], "Basic c2VjcmV0");
+        assert_eq!(headers.0.0["x-tenant"], "a");
+        assert_eq!(format!("{headers:?}"), "Headers(2 headers)");
+        assert!("".parse::<Headers>().unwrap().0.0.is_empty());
+        for wrong in ["authorization", "a b=c", "a=b%0d%0ac", "a=1,A=2"] {
+            assert!(wrong.parse::<Headers>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_ratio_is_a_share() {
+        assert_eq!((ratio("0"), ratio("0.25"), ratio("1")), (Ok(0.0), Ok(0.25), Ok(1.0)));
+        for wrong in ["", "-0.1", "1.1", "NaN", "all"] {
+            assert!(ratio(wrong).is_err(), "{wrong}");
+        }
+    }
+}

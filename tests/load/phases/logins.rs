@@ -1,0 +1,69 @@
+//! Logins a second against password hashes a second.
+
+use anyhow::Context;
+use futures_util::{StreamExt, stream};
+use harness::Database;
+use tokio::time::Instant;
+
+use super::{Extent, Row, median};
+use crate::{
+    people::{SignedUp, begin, sign_up},
+    programs,
+    report::Section,
+    stage::Stage,
+};
+
+/// Whose logins they are. Each may have so many pushes open.
+const PEOPLE: usize = 40;
+/// Logins that are under way at once, for each thread that hashes: so that none is ever without work.
+const AHEAD: usize = 4;
+
+pub(crate) async fn run(extent: &Extent) -> anyhow::Result<Section> {
+    let stage = Stage::builder(&extent.cores)?.start(Database::Sqlite).await?;
+    let people = sign_up(&stage, PEOPLE).await?;
+    let (mut hashes, mut logins, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..extent.rounds {
+        let hashed = hashes_a_second(extent).await?;
+        let logged_in = logins_a_second(&stage, &people, extent).await?;
+        hashes.push(hashed);
+        logins.push(logged_in);
+        ratios.push(logged_in / hashed);
+    }
+    let ratio = median(ratios);
+    let threads = extent.cores.server.len();
+    Ok(Section {
+        title: "Logins and password hashes".to_owned(),
+        about: format!(
+            "A login is a password that is checked, a row that is written to SQLite with a commit that survives a power cut, and a \
+             push that is sent. Beside it the same argon2id hash alone, on the same {threads} cores with as many threads; they take \
+             turns, and the ratio is the median of {} pairs.",
+            extent.rounds
+        ),
+        rows: vec![
+            Row::told("argon2id alone", format!("{:.1} a second", median(hashes))),
+            Row::told("logins", format!("{:.1} a second", median(logins))),
+            Row::told("logins to hashes", format!("{ratio:.2}")).asked("at least 0.90", ratio >= 0.9),
+        ],
+        plots: Vec::new(),
+    })
+}
+
+async fn hashes_a_second(extent: &Extent) -> anyhow::Result<f64> {
+    let (threads, seconds) = (extent.cores.server.len().to_string(), extent.turn.as_secs().to_string());
+    let output = programs::part(&extent.cores.server, &["hashes", &threads, &seconds])?.output().await?;
+    String::from_utf8(output.stdout)?.trim().parse().context("no rate")
+}
+
+async fn logins_a_second(stage: &Stage, people: &[SignedUp], extent: &Extent) -> anyhow::Result<f64> {
+    let begun = Instant::now();
+    let mut logins = stream::iter(people.iter().cycle())
+        .take_while(|_| std::future::ready(begun.elapsed() < extent.turn))
+        .map(|person| begin(stage, person))
+        .buffer_unordered(AHEAD * extent.cores.server.len());
+    let mut count = 0;
+    while let Some(login) = logins.next().await {
+        login?;
+        count += 1;
+    }
+    Ok(super::number(count) / begun.elapsed().as_secs_f64())
+}
