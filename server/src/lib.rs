@@ -12,12 +12,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 pub mod app;
 pub mod clock;
 mod command;
 pub mod config;
+mod doctor;
 pub mod events;
 pub mod graphql;
 pub mod housekeeping;
@@ -39,19 +38,14 @@ pub mod users;
 /// Exit codes: 0 fine, 1 failed, 2 wrong settings.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments =
-        match config::read_dotenv().and_then(|()| config::Arguments::try_parse().map_err(Into::into)) {
-            Ok(arguments) => arguments,
-            Err(error) => return error.exit(),
-        };
-    let (task, telemetry) = match arguments.into_task() {
+    let (task, telemetry) = match config::read() {
         Ok(task) => task,
-        Err(error) => return config::UsageError::from(error).exit(),
+        Err(error) => return error.exit(),
     };
     // Before any connection: two crypto providers in one binary make rustls panic, unless one is chosen.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match run(task, &telemetry) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             tracing::error!("{error:#}");
             ExitCode::FAILURE
@@ -59,7 +53,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(task: config::Task, settings: &telemetry::TelemetrySettings) -> anyhow::Result<()> {
+fn run(task: config::Task, settings: &telemetry::TelemetrySettings) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let telemetry = {
         let _within = runtime.enter();

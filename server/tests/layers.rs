@@ -40,6 +40,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "users",
         ],
     ),
+    ("doctor", &["clock", "config", "events", "provider", "storage"]),
     ("app", &["*"]),
     ("command", &["*"]),
     ("lib", &["*"]),
@@ -54,7 +55,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_postgres_rustls", &["storage"]),
     ("async_graphql", &["graphql", "http"]),
     ("axum", &["http", "sandbox"]),
-    ("reqwest", &["provider", "sandbox", "telemetry"]),
+    // The doctor asks at the public URL whether it leads to this service.
+    ("reqwest", &["doctor", "provider", "sandbox", "telemetry"]),
     ("opentelemetry", &["telemetry"]),
     ("opentelemetry_proto", &["telemetry"]),
     ("opentelemetry_sdk", &["telemetry"]),

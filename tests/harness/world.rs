@@ -5,7 +5,7 @@ use std::ops::Deref;
 use client_example::phone::CallbackMethod;
 use tempfile::TempDir;
 
-use crate::{Database, Meter, Process, Scene, settings::Settings};
+use crate::{Database, Finished, Meter, Process, Scene, run, settings::Settings};
 
 /// How a world is to be.
 #[derive(Debug)]
@@ -118,6 +118,22 @@ impl World {
     /// Changes a setting, from the next start on.
     pub fn change(&mut self, variable: &str, value: &str) {
         self.settings.set(variable, value);
+    }
+
+    /// What `countersign doctor` finds with the world's settings and these others. None of the world's secrets is in it.
+    pub async fn doctor(&self, arguments: &[&str], changes: &[(&str, &str)]) -> Finished {
+        let settings: Vec<_> = self
+            .settings
+            .as_slice()
+            .iter()
+            .map(|(variable, value)| (variable.as_str(), value.as_str()))
+            .chain(changes.iter().copied())
+            .collect();
+        let command = [&["doctor"], arguments].concat();
+        let finished = run("server-under-test", &command, &settings, self.folder()).await;
+        let said = format!("{}{}", finished.output, finished.log);
+        assert_eq!(self.planted.search(&said), Vec::<String>::new(), "{said}");
+        finished
     }
 
     /// Starts the service again, where it was and, unless a setting was changed, as it was.

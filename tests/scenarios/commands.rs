@@ -231,7 +231,7 @@ async fn a_broken_env_file_is_refused_and_not_shown() {
 #[tokio::test]
 async fn help_is_given_to_those_who_ask_and_to_those_who_ask_for_nothing() {
     let folder = TempDir::new().unwrap();
-    let commands = ["dev", "serve", "sandbox", "migrate", "schema"];
+    let commands = ["dev", "serve", "sandbox", "doctor", "migrate", "schema"];
     let asked = server(&["--help"], &[], &folder).await;
     assert_eq!((asked.code, asked.log.as_str()), (Some(0), ""));
     let nothing = server(&[], &[], &folder).await;

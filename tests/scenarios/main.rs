@@ -11,6 +11,7 @@ mod crowd;
 mod database;
 mod demo;
 mod devices;
+mod doctor;
 mod expiry;
 mod fatigue;
 mod faults;

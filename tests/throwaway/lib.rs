@@ -18,6 +18,7 @@ mod report;
 mod require;
 mod watchdog;
 
+pub use certificate::Certificate;
 pub use chromium::Chromium;
 pub use database::{Database, Held};
 pub use handshake::{open_socket, read_head};

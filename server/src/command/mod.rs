@@ -5,7 +5,7 @@ mod open_files;
 #[cfg(feature = "sandbox")]
 mod sandboxed;
 
-use std::{io::Write, net::SocketAddr, path::Path, time::Duration};
+use std::{io::Write, net::SocketAddr, path::Path, process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
 use tokio::net::TcpListener;
@@ -13,7 +13,8 @@ use tokio::net::TcpListener;
 use crate::{
     app::{App, Ending},
     clock::Clock,
-    config::{DatabaseUrl, Settings, Task},
+    config::{DatabaseUrl, DoctorSettings, Settings, Task},
+    doctor::{self, Diagnosis},
     graphql,
     storage::{Store, StoreError, StoreSettings, is_open_to_eavesdroppers},
 };
@@ -21,8 +22,9 @@ use crate::{
 const UNREADABLE: &str = "the database of DATABASE_URL cannot be read";
 
 /// Runs one command until it is done, or until the process is asked to end.
-pub(crate) async fn run(task: Task) -> anyhow::Result<()> {
+pub(crate) async fn run(task: Task) -> anyhow::Result<ExitCode> {
     match task {
+        Task::Doctor(settings) => return Box::pin(doctor(*settings)).await,
         #[cfg(feature = "sandbox")]
         Task::Dev(settings) => sandboxed::dev(*settings, ending_by_signal(Duration::ZERO)?).await,
         Task::Serve(settings) => {
@@ -35,7 +37,8 @@ pub(crate) async fn run(task: Task) -> anyhow::Result<()> {
         }
         Task::Migrate(url) => migrate(&url).await,
         Task::Schema => print(&graphql::sdl()),
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Announces the end at SIGINT or SIGTERM and begins it after the delay; a second signal ends the process at once.
@@ -87,6 +90,19 @@ async fn serve(settings: Settings, ending: Ending) -> anyhow::Result<()> {
     metrics::announce(metrics.as_ref())?;
     let counts = metrics::serve(metrics, ending.begun.clone());
     tokio::join!(app.serve(listener, ending), counts).0
+}
+
+/// Whatever is wrong with the settings, it says what it can; and still tells by its exit code that they are.
+async fn doctor(settings: DoctorSettings) -> anyhow::Result<ExitCode> {
+    let http = settings.examined.http.as_ref();
+    let open_files = http.and_then(|http| open_files::shortage(http.listener.max_connections));
+    let (diagnosis, report) = Box::pin(doctor::examine(settings, open_files)).await?;
+    print(&report)?;
+    Ok(match diagnosis {
+        Diagnosis::Healthy => ExitCode::SUCCESS,
+        Diagnosis::Ill => ExitCode::FAILURE,
+        Diagnosis::WrongSettings => ExitCode::from(2),
+    })
 }
 
 /// A binary and a schema that do not fit ruin data quietly, so they do not start together.

@@ -2,13 +2,15 @@
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::doctor::OpenFiles;
+
 /// What a service has open beside its connections: databases, the provider, logs.
 const BESIDE: u64 = 256;
 
 /// Raises the limit as far as this process may, and warns where that is not enough for so many connections.
 pub(super) fn allow(connections: usize) {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(BESIDE);
+    let needed = needed(connections);
     // None: there is no limit.
     let allowed = maximum.map_or(needed, |maximum| maximum.min(needed));
     if current.is_some_and(|current| current < allowed) {
@@ -21,4 +23,15 @@ pub(super) fn allow(connections: usize) {
     if granted < needed {
         tracing::warn!(granted, needed, "MAX_CONNECTIONS is more than the limit of open files allows");
     }
+}
+
+/// What would be missing for so many connections, after the limit was raised as far as this process may.
+pub(super) fn shortage(connections: usize) -> Option<OpenFiles> {
+    let needed = needed(connections);
+    let granted = getrlimit(Resource::Nofile).maximum?;
+    (granted < needed).then_some(OpenFiles { granted, needed })
+}
+
+fn needed(connections: usize) -> u64 {
+    u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(BESIDE)
 }

@@ -9,7 +9,8 @@ use url::Url;
 #[cfg(feature = "sandbox")]
 use super::sandboxed;
 use super::{
-    AuthySettings, SettingError, Settings,
+    SettingError,
+    examined::{DoctorArguments, Examined, Parts},
     limits::LimitArguments,
     telemetry::{ExportArguments, LogFormatArgument},
     values::{
@@ -55,6 +56,9 @@ pub enum Command {
     /// The sandbox alone: an emulator of Authy with phones to click on.
     #[cfg(feature = "sandbox")]
     Sandbox(sandboxed::SandboxArguments),
+    /// Looks at everything that `serve` needs with these settings, and says what to do about what is wrong. Changes nothing,
+    /// and sends nobody a message. Exit codes: 0 nothing failed, 1 something did, 2 wrong settings.
+    Doctor(Box<DoctorArguments>),
     /// Runs pending migrations, and says which.
     Migrate {
         /// The database: `sqlite:PATH` or `postgres://…`.
@@ -243,47 +247,54 @@ impl PasswordArguments {
     }
 }
 
-impl ServeArguments {
-    pub(super) fn check(self) -> Result<Settings, SettingError> {
-        let api_key = required("AUTHY_API_KEY", self.authy_api_key)?;
-        let database_url = required("DATABASE_URL", self.database_url)?;
-        let public_url = required("PUBLIC_URL", self.public_url)?;
-        if self.authy_api_url.scheme() != "https" && !is_loopback(&self.authy_api_url) {
-            let problem = "must be https: the key and the codes travel there in the clear otherwise";
-            return Err(SettingError::new("AUTHY_API_URL", problem));
+impl From<ServeArguments> for Examined {
+    fn from(given: ServeArguments) -> Self {
+        let public_url = given.public_url;
+        let http = public_url.as_ref().map(|url| given.wire.check_public(url));
+        Parts {
+            listen: given.listen,
+            metrics_listen: given.metrics_listen,
+            database_url: required("DATABASE_URL", given.database_url),
+            store: given.database.check(Durability::PowerCut),
+            api_key: required("AUTHY_API_KEY", given.authy_api_key),
+            api_url: api_url(given.authy_api_url),
+            callback_url: callback_url(given.authy_callback_url, public_url.as_ref()),
+            public_url: required("PUBLIC_URL", public_url),
+            logos: given.logins.approval_logos.0.clone(),
+            logins: given.logins.check(),
+            passwords: given.passwords.check(),
+            limits: given.limits.check_public(),
+            events: given.fleet.check(given.logins.login_ttl),
+            export: given.export.check(),
+            http,
+            shutdown_delay: given.shutdown_delay,
+            shutdown_timeout: given.shutdown_timeout,
         }
-        if !self.authy_api_url.username().is_empty() || self.authy_api_url.password().is_some() {
-            let problem = "must be without a user: it is the key that says who we are";
-            return Err(SettingError::new("AUTHY_API_URL", problem));
-        }
-        let callback_url = match self.authy_callback_url {
-            Some(url) => {
-                http_url(&url).map_err(|problem| SettingError::new("AUTHY_CALLBACK_URL", problem))?;
-                url
-            }
-            None => format!("{}/authy/callback", public_url.as_str().trim_end_matches('/')),
-        };
-        let (events, retention) = self.fleet.check(self.logins.login_ttl)?;
-        Ok(Settings {
-            listen: self.listen,
-            metrics_listen: self.metrics_listen,
-            database_url,
-            store: self.database.check(Durability::PowerCut),
-            authy: AuthySettings {
-                api_key,
-                api_url: self.authy_api_url,
-                callback_url,
-                logos: self.logins.approval_logos.0.clone(),
-            },
-            logins: self.logins.check(),
-            passwords: self.passwords.check(),
-            limits: self.limits.check_public(),
-            events,
-            retention,
-            shutdown_delay: self.shutdown_delay,
-            shutdown_timeout: self.shutdown_timeout,
-            http: self.wire.check_public(&public_url)?,
-        })
+        .into()
+    }
+}
+
+/// Where the key is sent, and with it whatever it protects.
+fn api_url(url: Url) -> Result<Url, SettingError> {
+    if url.scheme() != "https" && !is_loopback(&url) {
+        let problem = "must be https: the key and the codes travel there in the clear otherwise";
+        return Err(SettingError::new("AUTHY_API_URL", problem));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        let problem = "must be without a user: it is the key that says who we are";
+        return Err(SettingError::new("AUTHY_API_URL", problem));
+    }
+    Ok(url)
+}
+
+/// The callback's URL as it was given, or below the public one; `None` where there is neither.
+fn callback_url(given: Option<String>, public_url: Option<&Url>) -> Option<Result<String, SettingError>> {
+    match given {
+        Some(url) => Some(match http_url(&url) {
+            Ok(_) => Ok(url),
+            Err(problem) => Err(SettingError::new("AUTHY_CALLBACK_URL", problem)),
+        }),
+        None => Some(Ok(format!("{}/authy/callback", public_url?.as_str().trim_end_matches('/')))),
     }
 }
 

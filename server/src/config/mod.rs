@@ -4,6 +4,7 @@
 //! what the environment says wins.
 
 mod arguments;
+mod examined;
 mod limits;
 #[cfg(feature = "sandbox")]
 mod sandboxed;
@@ -13,12 +14,17 @@ mod wire;
 
 use std::{fmt, io::Write, net::SocketAddr, process::ExitCode, time::Duration};
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{
+    Parser,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use url::Url;
 
 pub use arguments::{Arguments, Command};
+pub use examined::{DoctorArguments, DoctorSettings, Examined};
 #[cfg(feature = "sandbox")]
 pub use sandboxed::{DevSettings, SandboxSettings};
+pub(crate) use values::is_loopback;
 pub use values::{DatabaseUrl, Logos};
 
 use crate::{
@@ -86,11 +92,7 @@ impl UsageError {
 /// What is wrong with a command line. clap's own words show a wrong value, which may be a secret, and are used only where
 /// there is none.
 fn without_value(error: &clap::Error) -> String {
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.clone()),
-        Some(ContextValue::Strings(texts)) => Some(texts.join(" or ")),
-        _ => None,
-    };
+    let text = |kind| context(error, kind);
     let problem = std::error::Error::source(error).map(ToString::to_string).or_else(|| {
         text(ContextKind::ValidValue)
             .filter(|valid| !valid.is_empty())
@@ -116,8 +118,30 @@ fn without_value(error: &clap::Error) -> String {
     message.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
+/// The argument that is wrong, as clap names it: `--listen <LISTEN>`.
+fn invalid_argument(error: &clap::Error) -> Option<String> {
+    context(error, ContextKind::InvalidArg)
+}
+
+fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(" or ")),
+        _ => None,
+    }
+}
+
+/// Reads `.env` and the command line, and checks all settings of the command.
+pub fn read() -> Result<(Task, TelemetrySettings), UsageError> {
+    if let Some(doctor) = examined::read(std::env::args_os().collect(), read_dotenv())? {
+        let telemetry = TelemetrySettings { level: doctor.level, format: LogFormat::Text, export: None };
+        return Ok((Task::Doctor(Box::new(doctor)), telemetry));
+    }
+    Ok(Arguments::try_parse()?.into_task()?)
+}
+
 /// Reads `.env` in the working folder, where there is one. What the environment says already, wins.
-pub fn read_dotenv() -> Result<(), UsageError> {
+fn read_dotenv() -> Result<(), UsageError> {
     match dotenvy::from_path(".env") {
         Ok(()) => Ok(()),
         Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
@@ -185,6 +209,8 @@ pub enum Task {
     /// The sandbox.
     #[cfg(feature = "sandbox")]
     Sandbox(SandboxSettings),
+    /// A look at what the service needs.
+    Doctor(Box<DoctorSettings>),
     /// Pending migrations.
     Migrate(DatabaseUrl),
     /// Printing the schema.
@@ -205,7 +231,8 @@ impl Arguments {
         let task = match self.command {
             #[cfg(feature = "sandbox")]
             Command::Dev(dev) => Task::Dev(Box::new(dev.check()?)),
-            Command::Serve(serve) => Task::Serve(Box::new(serve.check()?)),
+            Command::Serve(serve) => Task::Serve(Box::new(Examined::from(*serve).into_settings()?)),
+            Command::Doctor(doctor) => Task::Doctor(Box::new(doctor.examine(telemetry.level, Vec::new()))),
             #[cfg(feature = "sandbox")]
             Command::Sandbox(sandbox) => Task::Sandbox(sandbox.check()?),
             Command::Migrate { database_url } => {

@@ -173,8 +173,19 @@ impl Carrier {
     }
 }
 
-fn options(url: &NatsUrl, local: &Local) -> ConnectOptions {
-    let local = local.clone();
+impl NatsUrl {
+    /// Connects once and leaves again. The answer is the server's version, or what is in the way.
+    pub async fn reach(&self, within: Duration) -> Result<String, String> {
+        match tokio::time::timeout(within, as_ourselves(self).connect(&self.servers)).await {
+            Ok(Ok(client)) => Ok(client.server_info().version),
+            Ok(Err(error)) => Err(error.to_string()),
+            Err(_) => Err("no answer in time".to_owned()),
+        }
+    }
+}
+
+/// Who we are, and which servers are believed.
+fn as_ourselves(url: &NatsUrl) -> ConnectOptions {
     let options = match url.credentials.clone() {
         None => ConnectOptions::new(),
         Some(Credentials::User(user, password)) => ConnectOptions::with_user_and_password(user, password),
@@ -185,6 +196,11 @@ fn options(url: &NatsUrl, local: &Local) -> ConnectOptions {
         // Servers that a server speaks of, before anybody knows who it is, are none of ours.
         .ignore_discovered_servers()
         .require_tls(url.servers.iter().any(ServerAddr::tls_required))
+}
+
+fn options(url: &NatsUrl, local: &Local) -> ConnectOptions {
+    let local = local.clone();
+    as_ourselves(url)
         // Our own watchers have been woken already.
         .no_echo()
         .subscription_capacity(WAITING_FOR_ONE)

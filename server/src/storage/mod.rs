@@ -10,6 +10,7 @@ mod columns;
 mod counts;
 mod devices;
 mod enrollments;
+mod examination;
 mod logins;
 mod migrations;
 mod notifications;
@@ -37,6 +38,7 @@ use diesel_async::{
 
 pub use budgets::{Taken, Taking, UsedUp};
 pub use code_returns::CodeReturns;
+pub use examination::{Examination, Kind as ExaminedKind, Server as ExaminedServer};
 pub use logins::{
     AskingClaim, ClaimedAskings, CostOfDenial, DueLogin, NewLogin, OpenedLogin, OverdueClaim, Settled,
     Settlement,

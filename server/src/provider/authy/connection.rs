@@ -5,6 +5,7 @@
 
 use std::{fmt, time::Duration};
 
+use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, header};
 use reqwest::{Client, RequestBuilder, Response, redirect, retry};
 use serde::Serialize;
@@ -32,6 +33,8 @@ pub(super) struct Reply {
     pub(super) status: u16,
     /// The members of the outermost object.
     pub(super) body: Map<String, Value>,
+    /// What time it was there, where it was told.
+    pub(super) date: Option<DateTime<Utc>>,
 }
 
 impl Connection {
@@ -117,9 +120,10 @@ impl Connection {
         if status == 429 {
             return Err(ProviderError::RateLimited { retry_after: retry_after(response.headers()) });
         }
+        let date = date(response.headers());
         let body = read(response, status).await?;
         match serde_json::from_slice(&body) {
-            Ok(body) => Ok(Reply { status, body }),
+            Ok(body) => Ok(Reply { status, body, date }),
             Err(_) => Err(ProviderError::Nonsense { status, reason: "not a JSON object" }),
         }
     }
@@ -157,6 +161,12 @@ async fn read(mut response: Response, status: u16) -> Result<Vec<u8>, ProviderEr
             }
         }
     }
+}
+
+/// When the answer was made, by the clock over there and to the second (RFC 9110 §6.6.1).
+fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
+    let date = headers.get(header::DATE)?.to_str().ok()?;
+    DateTime::parse_from_rfc2822(date).ok().map(|date| date.to_utc())
 }
 
 /// The pause asked for, where it is given in seconds; as a date it would need a clock that agrees with theirs.

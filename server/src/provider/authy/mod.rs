@@ -3,6 +3,7 @@
 //! Not when to ask or what follows; that is the login's. The invariant: a code is judged only with `force=true` (without
 //! it Authy accepts any code of a person who has never confirmed one), and nothing but digits enters a path.
 
+mod application;
 mod callback;
 mod config;
 mod connection;
@@ -16,6 +17,7 @@ use async_trait::async_trait;
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
+pub use self::application::{Application, Described};
 pub use self::config::{ApiKey, AuthyConfig, AuthyConfigError, InvalidApiKey, Logo};
 use self::{
     connection::Connection,

@@ -128,7 +128,7 @@ mod tests {
 
     fn reply(status: u16, body: Value) -> Reply {
         let Value::Object(body) = body else { panic!("no object") };
-        Reply { status, body }
+        Reply { status, body, date: None }
     }
 
     fn error(status: u16, body: Value, call: Call) -> String {

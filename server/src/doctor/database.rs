@@ -1,0 +1,151 @@
+//! The database: whether it is there, what it is, and whether its schema fits this binary.
+
+use std::{path::Path, time::Duration};
+
+use chrono::{DateTime, Utc};
+
+use super::{Finding, clock::Told, file, reason::whole, within};
+use crate::{
+    clock::Clock,
+    config::{DatabaseUrl, Examined},
+    storage::{ExaminedKind, ExaminedServer, Store, StoreError, is_open_to_eavesdroppers},
+};
+
+const CHECK: &str = "database";
+const SCHEMA: &str = "schema";
+const MIGRATE: &str = "run: countersign migrate";
+/// How long one question may take.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// Beside those of the pool: one to ask whether it is there, one that hears NOTIFY.
+const BESIDE_THE_POOL: usize = 2;
+
+/// What was found.
+pub(super) struct Found {
+    pub(super) database: Vec<Finding>,
+    pub(super) schema: Vec<Finding>,
+    pub(super) time: Option<Told>,
+}
+
+impl Found {
+    /// Without a database there is no schema to look at.
+    fn without_schema(database: Finding) -> Self {
+        let schema = vec![Finding::skipped(SCHEMA, "not looked at: see the database")];
+        Self { database: vec![database], schema, time: None }
+    }
+}
+
+pub(super) async fn check(examined: &Examined, clock: &Clock) -> Found {
+    let Some(url) = &examined.database_url else {
+        return Found::without_schema(Finding::skipped(CHECK, "not looked at: see DATABASE_URL"));
+    };
+    if let Some(missing) = url.sqlite_path().and_then(|path| file::missing(Path::new(path))) {
+        return Found::without_schema(missing);
+    }
+    let store = match Store::open_to_look(url.as_str(), &examined.store) {
+        Ok(store) => store,
+        Err(error) => return Found::without_schema(away(url, &error)),
+    };
+    let asked = clock.now();
+    let examination = match within(ANSWERS_WITHIN, store.examine()).await {
+        Some(Ok(examination)) => examination,
+        Some(Err(error)) => return Found::without_schema(away(url, &error)),
+        None => return Found::without_schema(away(url, &StoreError::ConnectTimeout)),
+    };
+    let here = (asked, clock.now());
+    let answers = format!("answers in {:.1} ms", examination.answered_in.as_secs_f64() * 1_000.0);
+    let (database, time) = match examination.kind {
+        ExaminedKind::Sqlite { journal_mode } => {
+            let summary = format!("SQLite {}, {answers}", examination.version);
+            let path = Path::new(url.sqlite_path().unwrap_or_default());
+            (file::check(path, &journal_mode, &summary), None)
+        }
+        ExaminedKind::Postgres(server) => {
+            let summary = format!("PostgreSQL {}, {answers}", examination.version);
+            (of_server(url, examined.store.pool_size, &server, &summary), Some(told(server.now(), here)))
+        }
+    };
+    Found { database, schema: schema(&store).await, time }
+}
+
+fn told(now: DateTime<Utc>, here: (DateTime<Utc>, DateTime<Utc>)) -> Told {
+    Told { by: "the database", there: (now, now), here }
+}
+
+fn away(url: &DatabaseUrl, error: &StoreError) -> Finding {
+    let kind = if url.sqlite_path().is_some() { "SQLite" } else { "PostgreSQL" };
+    let advice = match (url.sqlite_path(), error) {
+        (Some(_), _) => {
+            "see that DATABASE_URL names the file of this service, and that this user may write it"
+        }
+        (None, StoreError::Url(_)) => "see how DATABASE_URL is written",
+        (None, StoreError::ConnectTimeout) => {
+            "something takes the connection and says nothing: see that host and port are those of PostgreSQL, and that \
+             nothing drops what is sent there"
+        }
+        (None, _) => {
+            "see that it runs, that DATABASE_URL names its host, port and database, and that it lets this user in"
+        }
+    };
+    Finding::failure(CHECK, format!("{kind} cannot be used: {}", whole(error)), advice)
+}
+
+fn of_server(url: &DatabaseUrl, pool_size: usize, server: &ExaminedServer, summary: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if server.is_replica {
+        let advice = "let DATABASE_URL name the primary";
+        findings.push(Finding::failure(CHECK, "it is a replica, which only follows another server", advice));
+    } else if server.is_read_only {
+        let advice = "see default_transaction_read_only, of the server, the database and the role";
+        findings.push(Finding::failure(CHECK, "it refuses to write", advice));
+    }
+    if is_open_to_eavesdroppers(url.as_str()) {
+        let message =
+            "it is spoken to without TLS beyond this machine: others on the way can read and change it";
+        findings.push(Finding::warning(CHECK, message, "add ?sslmode=verify-full to DATABASE_URL"));
+    }
+    let for_us = server.most_connections.saturating_sub(server.reserved_connections);
+    let for_us = usize::try_from(for_us).unwrap_or_default();
+    let wanted = pool_size.saturating_add(BESIDE_THE_POOL);
+    if wanted > for_us {
+        let message =
+            format!("one instance wants up to {wanted} connections, and it has {for_us} for everybody");
+        let advice = "lower DATABASE_POOL_SIZE, or raise max_connections";
+        findings.push(Finding::warning(CHECK, message, advice));
+    }
+    if findings.is_empty() {
+        let tls = server.tls.as_deref().unwrap_or("no TLS, on this machine");
+        findings.push(Finding::ok(CHECK, format!("{summary}, {tls}, {wanted} of {for_us} connections")));
+    }
+    findings
+}
+
+async fn schema(store: &Store) -> Vec<Finding> {
+    let asked = async { Ok((store.unknown_migrations().await?, store.pending_migrations().await?)) };
+    let finding = match within(ANSWERS_WITHIN, asked).await {
+        Some(Ok((unknown, _))) if !unknown.is_empty() => {
+            let message = format!("it is newer than this binary, which does not know {}", named(&unknown));
+            Finding::failure(SCHEMA, message, "install the binary that ran them, or one that is newer still")
+        }
+        Some(Ok((_, pending))) if !pending.is_empty() => {
+            Finding::failure(SCHEMA, format!("{} pending", named(&pending)), MIGRATE)
+        }
+        Some(Ok(_)) => Finding::ok(SCHEMA, "is the one of this binary"),
+        Some(Err::<_, StoreError>(error)) => {
+            let advice = "see that this user may read the table __diesel_schema_migrations";
+            Finding::failure(SCHEMA, format!("it cannot be read: {}", whole(&error)), advice)
+        }
+        None => {
+            Finding::failure(SCHEMA, "it cannot be read: no answer in time", "see what holds the database up")
+        }
+    };
+    vec![finding]
+}
+
+/// How many migrations, and which.
+fn named(versions: &[String]) -> String {
+    match versions {
+        [one] => format!("1 migration ({one})"),
+        [first, .., last] => format!("{} migrations ({first} to {last})", versions.len()),
+        [] => "no migrations".to_owned(),
+    }
+}

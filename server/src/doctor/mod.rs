@@ -1,0 +1,140 @@
+//! `countersign doctor`: looks at everything that a deployment needs, and says what to do about what is wrong.
+//!
+//! The invariant: nothing is changed and nobody is sent a message; no secret is said. Every question has its time, and
+//! those that do not need each other's answers are asked at once.
+
+mod clock;
+mod database;
+mod file;
+mod listening;
+mod provider;
+mod public;
+mod reason;
+mod report;
+mod settings;
+
+use std::{io::IsTerminal, time::Duration};
+
+use reqwest::{Client, redirect, retry};
+use url::Url;
+
+use self::report::{Finding, Report, Status};
+use crate::{
+    clock::Clock,
+    config::{DoctorSettings, Examined},
+    events::Transport,
+};
+
+/// How long one answer of a URL may take.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+const EVENTS: &str = "events";
+
+/// Fewer files may be open than connections need.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OpenFiles {
+    pub(crate) granted: u64,
+    pub(crate) needed: u64,
+}
+
+/// How the examination ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Diagnosis {
+    /// Nothing failed.
+    Healthy,
+    /// Something failed.
+    Ill,
+    /// Settings are wrong, whatever else is.
+    WrongSettings,
+}
+
+/// Looks at everything. The report is text that ends with a line's end.
+pub(crate) async fn examine(
+    settings: DoctorSettings,
+    open_files: Option<OpenFiles>,
+) -> anyhow::Result<(Diagnosis, String)> {
+    let findings = Box::pin(findings(&settings, open_files)).await?;
+    let report = Report::new(findings);
+    let diagnosis = match report.has_failed() {
+        _ if !settings.problems.is_empty() => Diagnosis::WrongSettings,
+        true => Diagnosis::Ill,
+        false => Diagnosis::Healthy,
+    };
+    let text = if settings.is_for_programs {
+        report.to_json()?
+    } else {
+        report.to_text(std::io::stdout().is_terminal())
+    };
+    Ok((diagnosis, text))
+}
+
+async fn findings(settings: &DoctorSettings, open_files: Option<OpenFiles>) -> anyhow::Result<Vec<Finding>> {
+    let (examined, clock) = (&settings.examined, Clock::system());
+    let client = Client::builder()
+        .user_agent(concat!("countersign-doctor/", env!("CARGO_PKG_VERSION")))
+        .timeout(ANSWERS_WITHIN)
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
+        .no_proxy()
+        .build()?;
+    let (database, events, (provider, provider_time), public, callback, listening) = tokio::join!(
+        database::check(examined, &clock),
+        events(examined),
+        provider::check(examined, &clock),
+        public::check_public(examined, &client),
+        public::check_callback(examined, &client),
+        listening(examined, &client),
+    );
+    let told: Vec<_> = provider_time.into_iter().chain(database.time).collect();
+    let parts = [
+        settings::check(settings, open_files),
+        listening,
+        database.database,
+        database.schema,
+        events,
+        provider,
+        public,
+        callback,
+        clock::judge(&told),
+    ];
+    Ok(parts.into_iter().flatten().collect())
+}
+
+async fn listening(examined: &Examined, client: &Client) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match examined.listen {
+        Some(address) => findings.push(listening::check(("listen", "LISTEN"), address, client).await),
+        None => findings.push(Finding::skipped("listen", "not looked at: see LISTEN")),
+    }
+    if let Some(address) = examined.metrics_listen {
+        findings.push(listening::check(("metrics", "METRICS_LISTEN"), address, client).await);
+    }
+    findings
+}
+
+async fn events(examined: &Examined) -> Vec<Finding> {
+    let finding = match &examined.events {
+        None => Finding::skipped(EVENTS, "not looked at: see EVENTS_URL"),
+        Some((Transport::Database, _)) => Finding::ok(EVENTS, "as the database carries them"),
+        Some((Transport::Nats(url), _)) => match url.reach(ANSWERS_WITHIN).await {
+            Ok(version) => Finding::ok(EVENTS, format!("NATS {version} takes us in")),
+            Err(problem) => {
+                let advice = "see that it runs, and that EVENTS_URL names it and a user that it knows; people learn of \
+                              their phone's answer up to three seconds late meanwhile";
+                Finding::failure(EVENTS, format!("NATS cannot be used: {problem}"), advice)
+            }
+        },
+    };
+    vec![finding]
+}
+
+/// Host and port of a URL, which may hold a password elsewhere.
+fn place(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+/// The answer, unless it takes too long.
+async fn within<T>(time: Duration, question: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(time, question).await.ok()
+}

@@ -1,0 +1,155 @@
+//! Looking at a database without changing it: what it is, and how it is set up.
+//!
+//! The invariant: nothing is made and nothing is switched; a file that is not there is not there afterwards.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, Utc};
+use diesel::{
+    QueryableByName, SqliteConnection, sql_query,
+    sql_types::{Bool, Integer, Nullable, Text, Timestamp},
+};
+use diesel_async::{
+    AsyncConnection, RunQueryDsl,
+    pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod, deadpool::Pool},
+    sync_connection_wrapper::SyncConnectionWrapper,
+};
+use futures_util::FutureExt;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::{Store, StoreError, StoreSettings, check_url, columns::At, postgres};
+
+/// What a URI takes for something else than a part of a path.
+const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
+
+const OF_SQLITE: &str = "select sqlite_version() as version, journal_mode from pragma_journal_mode";
+
+/// Of the server's own time zone nothing is left in what it says.
+const OF_POSTGRES: &str = "
+    select current_setting('server_version') as version,
+           current_setting('max_connections')::int as most_connections,
+           current_setting('superuser_reserved_connections')::int as reserved_connections,
+           current_setting('transaction_read_only')::bool as is_read_only,
+           pg_is_in_recovery() as is_replica,
+           (clock_timestamp() at time zone 'utc') as now,
+           (select version from pg_stat_ssl where pid = pg_backend_pid()) as tls";
+
+/// What a database says of itself.
+#[derive(Debug)]
+pub struct Examination {
+    /// Its version.
+    pub version: String,
+    /// How long the answer took, on a connection that was made before.
+    pub answered_in: Duration,
+    /// What only one of the two has.
+    pub kind: Kind,
+}
+
+/// What only one of the two databases has.
+#[derive(Debug)]
+pub enum Kind {
+    /// A file.
+    Sqlite {
+        /// How it keeps what is being written: `wal` once the service has run.
+        journal_mode: String,
+    },
+    /// A server.
+    Postgres(Server),
+}
+
+/// What a PostgreSQL says of itself.
+#[derive(Debug, QueryableByName)]
+pub struct Server {
+    #[diesel(sql_type = Text)]
+    version: String,
+    /// Connections that it takes, from all clients.
+    #[diesel(sql_type = Integer)]
+    pub most_connections: i32,
+    /// How many of them are for its superusers.
+    #[diesel(sql_type = Integer)]
+    pub reserved_connections: i32,
+    /// Whether it refuses to write.
+    #[diesel(sql_type = Bool)]
+    pub is_read_only: bool,
+    /// Whether it only follows another server.
+    #[diesel(sql_type = Bool)]
+    pub is_replica: bool,
+    #[diesel(sql_type = Timestamp)]
+    now: At,
+    /// The version of TLS that it is spoken to with, if any.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub tls: Option<String>,
+}
+
+impl Server {
+    /// What time it is there.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.now.0
+    }
+}
+
+#[derive(QueryableByName)]
+struct File {
+    #[diesel(sql_type = Text)]
+    version: String,
+    #[diesel(sql_type = Text)]
+    journal_mode: String,
+}
+
+impl Store {
+    /// Opens the database that the URL names, to look at it: where there is no file, none is made, and one that is there stays
+    /// as it is.
+    pub fn open_to_look(url: &str, settings: &StoreSettings) -> Result<Self, StoreError> {
+        check_url(url).map_err(StoreError::Url)?;
+        match url.strip_prefix("sqlite:") {
+            Some(path) => looking_pool(path, settings).map(Self::Sqlite),
+            None => postgres::Postgres::open(url, settings).map(Self::Postgres),
+        }
+    }
+
+    /// Asks the database what it is.
+    pub async fn examine(&self) -> Result<Examination, StoreError> {
+        match self {
+            Self::Sqlite(pool) => {
+                let mut connection = pool.get().await?;
+                let asked = Instant::now();
+                let file: File = sql_query(OF_SQLITE).get_result(&mut *connection).await?;
+                let kind = Kind::Sqlite { journal_mode: file.journal_mode };
+                Ok(Examination { version: file.version, answered_in: asked.elapsed(), kind })
+            }
+            Self::Postgres(postgres) => {
+                let mut connection = postgres.connect().await?;
+                let asked = Instant::now();
+                let server: Server = sql_query(OF_POSTGRES).get_result(&mut connection).await?;
+                let answered_in = asked.elapsed();
+                Ok(Examination { version: server.version.clone(), answered_in, kind: Kind::Postgres(server) })
+            }
+        }
+    }
+}
+
+/// A connection that neither makes the file nor switches its journal.
+fn looking_pool(
+    path: &str,
+    settings: &StoreSettings,
+) -> Result<Pool<SyncConnectionWrapper<SqliteConnection>>, StoreError> {
+    let absolute = std::path::absolute(Path::new(path)).map_err(|_| StoreError::Url("names no path"))?;
+    // What a service writes or has left behind stays where it is: whoever may write moves it into the file when they leave.
+    // Where there is nothing of the kind, only who may write removes what SQLite makes beside the file to read it.
+    let mut unmoved = absolute.clone().into_os_string();
+    unmoved.push("-wal");
+    let mode = if Path::new(&unmoved).exists() { "ro" } else { "rw" };
+    let uri = format!("file:{}?mode={mode}", utf8_percent_encode(&absolute.to_string_lossy(), IN_PATH));
+    let mut config = ManagerConfig::default();
+    config.recycling_method = RecyclingMethod::Fast;
+    config.custom_setup = Box::new(|uri| SyncConnectionWrapper::<SqliteConnection>::establish(uri).boxed());
+    Ok(Pool::builder(AsyncDieselConnectionManager::new_with_config(uri, config))
+        .max_size(1)
+        .wait_timeout(Some(settings.pool_wait))
+        .runtime(::deadpool::Runtime::Tokio1)
+        .build()?)
+}
