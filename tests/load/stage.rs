@@ -93,7 +93,7 @@ impl Stage {
     pub(crate) async fn at_rest(&self, length: Duration) -> anyhow::Result<f64> {
         let before = self.processor_time()?;
         tokio::time::sleep(length).await;
-        Ok((self.processor_time()? - before).as_secs_f64() / length.as_secs_f64())
+        Ok(self.processor_time()?.saturating_sub(before).as_secs_f64() / length.as_secs_f64())
     }
 }
 

@@ -77,7 +77,7 @@ pub(crate) async fn deliver(
         after_answer.record(told.saturating_duration_since(answered));
         after_callback.record(told - sent);
     }
-    let took = stage.processor_time()? - before;
+    let took = stage.processor_time()?.saturating_sub(before);
     let verdicts = u32::try_from(pace.verdicts)?;
     let processor_time = took.saturating_sub(begun.elapsed().mul_f64(at_rest)) / verdicts;
     Ok(Deliveries { after_answer, after_callback, processor_time })

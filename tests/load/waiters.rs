@@ -87,9 +87,9 @@ impl Process {
     }
 
     async fn add(&mut self, tokens: &[LoginToken]) -> anyhow::Result<()> {
-        let mut lines: String = tokens.iter().map(|token| format!("{}\n", token.reveal())).collect();
-        lines.push_str(".\n");
-        let waiting = self.ask(&lines).await?;
+        let mut lines: Vec<_> = tokens.iter().map(LoginToken::reveal).collect();
+        lines.push(".\n");
+        let waiting = self.ask(&lines.join("\n")).await?;
         ensure!(waiting == tokens.len().to_string(), "{waiting} of {} wait", tokens.len());
         Ok(())
     }
@@ -120,7 +120,10 @@ pub(crate) async fn wait(address: String) -> anyhow::Result<()> {
                     });
                 }
             }
-            "?" => say(&disturbance(&disturbed.lock().unwrap_or_else(PoisonError::into_inner))).await?,
+            "?" => {
+                let disturbance = disturbance(&disturbed.lock().unwrap_or_else(PoisonError::into_inner));
+                say(&disturbance).await?;
+            }
             _ => tokens.push(line),
         }
     }

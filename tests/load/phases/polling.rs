@@ -78,8 +78,8 @@ async fn poll_all(stage: &Stage, logins: Vec<Open<'_>>, extent: &Extent) -> anyh
     let mut polling = JoinSet::new();
     for (number, login) in (0..count).zip(&logins) {
         // They come as evenly as the questions do, and end in time to be seen.
-        let at = begun + (extent.polled_for - EVERY) * number / count;
-        let approval = if number as usize % APPROVED == 0 { approvals.next() } else { None };
+        let at = begun + extent.polled_for.saturating_sub(EVERY) * number / count;
+        let approval = if (number as usize).is_multiple_of(APPROVED) { approvals.next() } else { None };
         let page = Page {
             address: stage.address(0).to_owned(),
             question: question(login.begun.login_token.reveal()),
@@ -93,9 +93,12 @@ async fn poll_all(stage: &Stage, logins: Vec<Open<'_>>, extent: &Extent) -> anyh
     while let Some(waited) = polling.join_next().await {
         let (asked, delay) = waited??;
         requests += asked;
-        delay.into_iter().for_each(|delay| delays.record(delay));
+        if let Some(delay) = delay {
+            delays.record(delay);
+        }
     }
-    let of_a_core = (stage.processor_time()? - before).as_secs_f64() / begun.elapsed().as_secs_f64();
+    let of_a_core =
+        stage.processor_time()?.saturating_sub(before).as_secs_f64() / begun.elapsed().as_secs_f64();
     Ok(Polled { requests, of_a_core, delays })
 }
 
