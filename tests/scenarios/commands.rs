@@ -176,9 +176,9 @@ async fn nothing_starts_on_a_database_newer_than_itself() {
     let folder = TempDir::new().unwrap();
     assert_eq!(server(&["migrate"], &GOOD, &folder).await.code, Some(0));
     let url = format!("sqlite:{}", folder.path().join("test.db").display());
-    let Store::Sqlite(pool) = Store::open(&url, &StoreSettings::default()).unwrap() else { unreachable!() };
+    let Store::Sqlite(file) = Store::open(&url, &StoreSettings::default()).unwrap() else { unreachable!() };
     let newer = "insert into __diesel_schema_migrations (version) values ('29990101000001')";
-    pool.get().await.unwrap().batch_execute(newer).await.unwrap();
+    file.get_to_write().await.unwrap().batch_execute(newer).await.unwrap();
     for command in ["serve", "migrate"] {
         assert_failed(&server(&[command], &GOOD, &folder).await, "29990101000001");
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Store, StoreError, columns::At, on, schema::code_returns};
+use super::{Store, StoreError, change, columns::At, on, schema::code_returns};
 
 /// Of the codes that were sent in one hour, how many came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,14 +56,14 @@ impl Store {
                 code_returns::sent.eq(code_returns::sent + sent),
                 code_returns::confirmed.eq(code_returns::confirmed + confirmed),
             ));
-        on!(self, |conn| insert.execute(conn).await?);
+        change!(self, |conn| insert.execute(conn).await?);
         Ok(())
     }
 
     /// Removes the counts of hours before then. Returns how many.
     pub async fn remove_code_returns(&self, before: DateTime<Utc>) -> Result<usize, StoreError> {
         let delete = diesel::delete(code_returns::table.filter(code_returns::hour.lt(At(before))));
-        Ok(on!(self, |conn| delete.execute(conn).await?))
+        Ok(change!(self, |conn| delete.execute(conn).await?))
     }
 }
 

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Store, StoreError,
+    Store, StoreError, change,
     columns::{At, read_optional},
     on,
     schema::{devices, users},
@@ -96,14 +96,14 @@ impl Store {
             devices::table.find(id.to_string()).filter(devices::next_token_hash.eq(token.as_str()));
         let update = diesel::update(presented)
             .set((devices::token_hash.eq(token.as_str()), devices::next_token_hash.eq(None::<String>)));
-        on!(self, |conn| update.execute(conn).await?);
+        change!(self, |conn| update.execute(conn).await?);
         Ok(())
     }
 
     /// Forgets all devices of a user. Returns how many.
     pub async fn remove_devices_of(&self, user_id: UserId) -> Result<usize, StoreError> {
         let delete = diesel::delete(devices::table.filter(devices::user_id.eq(user_id.to_string())));
-        Ok(on!(self, |conn| delete.execute(conn).await?))
+        Ok(change!(self, |conn| delete.execute(conn).await?))
     }
 
     /// Forgets devices whose time ended before then. Returns how many.
@@ -118,6 +118,6 @@ impl Store {
         let still_old =
             devices::table.filter(devices::id.eq_any(&ids)).filter(devices::expires_at.lt(At(before)));
         let delete = diesel::delete(still_old);
-        Ok(if ids.is_empty() { 0 } else { on!(self, |conn| delete.execute(conn).await?) })
+        Ok(if ids.is_empty() { 0 } else { change!(self, |conn| delete.execute(conn).await?) })
     }
 }

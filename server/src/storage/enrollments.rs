@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Store, StoreError, columns::At, on, schema::enrollments};
+use super::{Store, StoreError, change, columns::At, on, schema::enrollments};
 use crate::model::{ProviderUserId, UserId};
 
 impl Store {
@@ -38,7 +38,7 @@ impl Store {
             .on_conflict((enrollments::user_id, enrollments::provider))
             .do_update()
             .set(enrollments::provider_user_id.eq(provider_user_id.as_str()));
-        on!(self, |conn| insert.execute(conn).await?);
+        change!(self, |conn| insert.execute(conn).await?);
         Ok(())
     }
 }

@@ -9,18 +9,13 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use diesel::{
-    QueryableByName, SqliteConnection, sql_query,
+    QueryableByName, sql_query,
     sql_types::{Bool, Integer, Nullable, Text, Timestamp},
 };
-use diesel_async::{
-    AsyncConnection, RunQueryDsl,
-    pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod, deadpool::Pool},
-    sync_connection_wrapper::SyncConnectionWrapper,
-};
-use futures_util::FutureExt;
+use diesel_async::RunQueryDsl;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::{Store, StoreError, StoreSettings, check_url, columns::At, postgres};
+use super::{Store, StoreError, StoreSettings, check_url, columns::At, postgres, sqlite::Sqlite};
 
 /// What a URI takes for something else than a part of a path.
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC.remove(b'/').remove(b'.').remove(b'-').remove(b'_');
@@ -106,7 +101,7 @@ impl Store {
     pub fn open_to_look(url: &str, settings: &StoreSettings) -> Result<Self, StoreError> {
         check_url(url).map_err(StoreError::Url)?;
         match url.strip_prefix("sqlite:") {
-            Some(path) => looking_pool(path, settings).map(Self::Sqlite),
+            Some(path) => only_looked_at(path, settings).map(Self::Sqlite),
             None => postgres::Postgres::open(url, settings).map(Self::Postgres),
         }
     }
@@ -114,8 +109,8 @@ impl Store {
     /// Asks the database what it is.
     pub async fn examine(&self) -> Result<Examination, StoreError> {
         match self {
-            Self::Sqlite(pool) => {
-                let mut connection = pool.get().await?;
+            Self::Sqlite(sqlite) => {
+                let mut connection = sqlite.get().await?;
                 let asked = Instant::now();
                 let file: File = sql_query(OF_SQLITE).get_result(&mut *connection).await?;
                 let kind = Kind::Sqlite { journal_mode: file.journal_mode };
@@ -133,10 +128,7 @@ impl Store {
 }
 
 /// A connection that neither makes the file nor switches its journal.
-fn looking_pool(
-    path: &str,
-    settings: &StoreSettings,
-) -> Result<Pool<SyncConnectionWrapper<SqliteConnection>>, StoreError> {
+fn only_looked_at(path: &str, settings: &StoreSettings) -> Result<Sqlite, StoreError> {
     let absolute = std::path::absolute(Path::new(path)).map_err(|_| StoreError::Url("names no path"))?;
     // What a service writes or has left behind stays where it is: whoever may write moves it into the file when they leave.
     // Where there is nothing of the kind, only who may write removes what SQLite makes beside the file to read it.
@@ -144,12 +136,5 @@ fn looking_pool(
     unmoved.push("-wal");
     let mode = if Path::new(&unmoved).exists() { "ro" } else { "rw" };
     let uri = format!("file:{}?mode={mode}", utf8_percent_encode(&absolute.to_string_lossy(), IN_PATH));
-    let mut config = ManagerConfig::default();
-    config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(|uri| SyncConnectionWrapper::<SqliteConnection>::establish(uri).boxed());
-    Ok(Pool::builder(AsyncDieselConnectionManager::new_with_config(uri, config))
-        .max_size(1)
-        .wait_timeout(Some(settings.pool_wait))
-        .runtime(::deadpool::Runtime::Tokio1)
-        .build()?)
+    Sqlite::open_to_look(&uri, settings)
 }

@@ -76,8 +76,8 @@ impl Store {
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         let mut ran = Vec::new();
         match self {
-            Self::Sqlite(pool) => {
-                run(&mut AsyncMigrationHarness::new(pool.get().await?), &mut ran)?;
+            Self::Sqlite(sqlite) => {
+                run(&mut AsyncMigrationHarness::new(sqlite.get_to_write().await?), &mut ran)?;
             }
             Self::Postgres(postgres) => {
                 let mut connection = postgres.connect().await?;

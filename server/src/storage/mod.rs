@@ -25,16 +25,10 @@ mod users;
 use std::time::Duration;
 
 use diesel::{
-    IntoSql, SqliteConnection,
+    IntoSql,
     result::{DatabaseErrorKind, Error as DieselError},
 };
-use diesel_async::{
-    pooled_connection::{
-        self,
-        deadpool::{Pool, PoolError},
-    },
-    sync_connection_wrapper::SyncConnectionWrapper,
-};
+use diesel_async::pooled_connection::{self, deadpool::PoolError};
 
 pub use budgets::{Taken, Taking, UsedUp};
 pub use code_returns::CodeReturns;
@@ -48,19 +42,33 @@ pub use sqlite::Durability;
 
 use self::{counts::count_error, postgres::Address};
 
-/// Runs one query on whichever database the store holds. The body is compiled once for each.
+/// Runs one query that reads, on whichever database the store holds. The body is compiled once for each.
 macro_rules! on {
-    ($store:expr, |$conn:ident| $query:expr) => {{
+    ($store:expr, |$conn:ident| $query:expr) => {
+        crate::storage::run!($store, get, |$conn| $query)
+    };
+}
+
+/// Runs one statement that writes.
+macro_rules! change {
+    ($store:expr, |$conn:ident| $statement:expr) => {
+        crate::storage::run!($store, get_to_write, |$conn| $statement)
+    };
+}
+
+/// Runs one statement on a connection that is had so.
+macro_rules! run {
+    ($store:expr, $get:ident, |$conn:ident| $statement:expr) => {{
         tracing::trace!("a statement begins");
         let span = crate::storage::span::begin!($store);
         let found = match $store {
-            crate::storage::Store::Sqlite(pool) => {
-                let $conn = &mut *crate::storage::counts::waited(pool.get()).await?;
-                $query
+            crate::storage::Store::Sqlite(sqlite) => {
+                let $conn = &mut *crate::storage::counts::waited(sqlite.$get()).await?;
+                $statement
             }
-            crate::storage::Store::Postgres(pool) => {
-                let $conn = &mut *crate::storage::counts::waited(pool.get()).await?;
-                $query
+            crate::storage::Store::Postgres(postgres) => {
+                let $conn = &mut *crate::storage::counts::waited(postgres.$get()).await?;
+                $statement
             }
         };
         span.succeed();
@@ -75,11 +83,12 @@ macro_rules! transact {
         tracing::trace!("a transaction begins");
         let span = crate::storage::span::begin!($store);
         let done = match $store {
-            crate::storage::Store::Sqlite(pool) => {
-                crate::storage::counts::waited(pool.get()).await?.immediate_transaction($work).await
+            crate::storage::Store::Sqlite(sqlite) => {
+                let connection = &mut *crate::storage::counts::waited(sqlite.get_to_write()).await?;
+                crate::storage::sqlite::transact(connection, $work)
             }
-            crate::storage::Store::Postgres(pool) => {
-                let connection = &mut *crate::storage::counts::waited(pool.get()).await?;
+            crate::storage::Store::Postgres(postgres) => {
+                let connection = &mut *crate::storage::counts::waited(postgres.get_to_write()).await?;
                 diesel_async::AsyncConnection::transaction(connection, $work).await
             }
         };
@@ -90,7 +99,7 @@ macro_rules! transact {
     }};
 }
 
-pub(in crate::storage) use {on, transact};
+pub(in crate::storage) use {change, on, run, transact};
 
 /// A database that takes longer to answer is as good as away.
 const REACHABLE_WITHIN: Duration = Duration::from_secs(2);
@@ -147,7 +156,7 @@ pub fn is_open_to_eavesdroppers(url: &str) -> bool {
 #[derive(Clone)]
 pub enum Store {
     /// A file on this machine.
-    Sqlite(Pool<SyncConnectionWrapper<SqliteConnection>>),
+    Sqlite(sqlite::Sqlite),
     /// A server, shared with other instances.
     Postgres(postgres::Postgres),
 }
@@ -233,7 +242,7 @@ impl Store {
     pub fn open(url: &str, settings: &StoreSettings) -> Result<Self, StoreError> {
         check_url(url).map_err(StoreError::Url)?;
         match url.strip_prefix("sqlite:") {
-            Some(path) => sqlite::pool(path, settings).map(Self::Sqlite),
+            Some(path) => sqlite::Sqlite::open(path, settings).map(Self::Sqlite),
             None => postgres::Postgres::open(url, settings).map(Self::Postgres),
         }
     }
@@ -246,8 +255,8 @@ impl Store {
     async fn answers(&self) -> Result<(), StoreError> {
         let query = diesel::select(1_i32.into_sql::<diesel::sql_types::Integer>());
         let _: i32 = match self {
-            Self::Sqlite(pool) => {
-                diesel_async::RunQueryDsl::get_result(query, &mut *pool.get().await?).await?
+            Self::Sqlite(sqlite) => {
+                diesel_async::RunQueryDsl::get_result(query, &mut *sqlite.get().await?).await?
             }
             Self::Postgres(postgres) => {
                 diesel_async::RunQueryDsl::get_result(query, &mut *postgres.get_to_probe().await?).await?

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Store, StoreError,
+    Store, StoreError, change,
     columns::{At, read},
     on,
     schema::{logins, sessions, users},
@@ -99,6 +99,6 @@ impl Store {
             .select(sessions::id);
         let ids: Vec<String> = on!(self, |conn| old.load(conn).await?);
         let delete = diesel::delete(sessions::table.filter(sessions::id.eq_any(&ids)));
-        Ok(if ids.is_empty() { 0 } else { on!(self, |conn| delete.execute(conn).await?) })
+        Ok(if ids.is_empty() { 0 } else { change!(self, |conn| delete.execute(conn).await?) })
     }
 }

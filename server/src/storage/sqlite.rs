@@ -1,26 +1,55 @@
-//! SQLite's pool: a file on this machine, read by several connections while one writes.
+//! SQLite: a file on this machine, read by several connections while one writes.
+//!
+//! Statements run where they are asked for: a thread that waits for the disk is told to the runtime, which goes on with
+//! another. Handing each to a thread of its own costs more than most of them take, and a transaction would hold SQLite's one
+//! lock on every way there and back.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
-use diesel::{ConnectionError, QueryResult, SqliteConnection, result::Error as DieselError};
+use diesel::{
+    ConnectionError, QueryResult, SqliteConnection,
+    connection::{AnsiTransactionManager, TransactionManager},
+    result::Error as DieselError,
+};
 use diesel_async::{
     AsyncConnection, SimpleAsyncConnection,
-    pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod, deadpool::Pool},
-    sync_connection_wrapper::SyncConnectionWrapper,
+    pooled_connection::{
+        AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
+        deadpool::{BuildError, Object, Pool, PoolError},
+    },
+    sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper},
 };
-use futures_util::FutureExt;
-use tokio::time::Instant;
+use futures_util::{
+    FutureExt,
+    future::{self, BoxFuture},
+};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    task::block_in_place,
+    time::Instant,
+};
 
 use super::{StoreError, StoreSettings};
 
-/// SQLite has one writer at a time; more connections than this only wait for each other.
-const CONNECTIONS: usize = 4;
+/// How many read at once.
+const READERS: usize = 4;
 
-/// How long a connection waits for a lock that another connection holds.
+/// How long a connection waits for a lock that another process holds; of this one, only one connection writes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Between two attempts at what SQLite refuses instead of waiting for.
 const BETWEEN_SWITCHES: Duration = Duration::from_millis(10);
+
+/// A connection to a file.
+type Connection = SyncConnectionWrapper<SqliteConnection, InPlace>;
+
+/// A database in a file. Clones share its connections.
+#[derive(Clone)]
+pub struct Sqlite {
+    reading: Pool<Connection>,
+    /// One: whoever wants to write waits for it in turn, and not by asking SQLite again and again.
+    writing: Pool<Connection>,
+}
 
 /// What survives a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,39 +69,65 @@ impl Durability {
     }
 }
 
-pub(super) fn pool(
-    path: &str,
-    settings: &StoreSettings,
-) -> Result<Pool<SyncConnectionWrapper<SqliteConnection>>, StoreError> {
-    let durability = settings.durability;
-    let mut config = ManagerConfig::default();
-    config.recycling_method = RecyclingMethod::Fast;
-    config.custom_setup = Box::new(move |path| connect(path.to_owned(), durability).boxed());
-    let manager = AsyncDieselConnectionManager::new_with_config(path, config);
-    Ok(Pool::builder(manager)
-        .max_size(CONNECTIONS)
-        .wait_timeout(Some(settings.pool_wait))
-        .runtime(deadpool::Runtime::Tokio1)
-        .build()?)
+impl Sqlite {
+    /// Nothing is opened yet.
+    pub(super) fn open(path: &str, settings: &StoreSettings) -> Result<Self, StoreError> {
+        let durability = settings.durability;
+        let pool = |size, access: &'static str| {
+            let mut config = ManagerConfig::default();
+            config.custom_setup = Box::new(move |path| connect(path.to_owned(), durability, access).boxed());
+            pool(path, config, size, settings)
+        };
+        Ok(Self { reading: pool(READERS, "pragma query_only = on;")?, writing: pool(1, "")? })
+    }
+
+    /// One connection, which changes nothing of how the file is set up.
+    pub(super) fn open_to_look(uri: &str, settings: &StoreSettings) -> Result<Self, StoreError> {
+        let mut config = ManagerConfig::default();
+        config.custom_setup = Box::new(|uri| Connection::establish(uri).boxed());
+        let looking = pool(uri, config, 1, settings)?;
+        Ok(Self { reading: looking.clone(), writing: looking })
+    }
+
+    /// A connection that reads, and is refused anything else.
+    pub async fn get(&self) -> Result<Object<Connection>, PoolError> {
+        self.reading.get().await
+    }
+
+    /// The connection that writes.
+    pub async fn get_to_write(&self) -> Result<Object<Connection>, PoolError> {
+        self.writing.get().await
+    }
 }
 
-async fn connect(
-    path: String,
-    durability: Durability,
-) -> Result<SyncConnectionWrapper<SqliteConnection>, ConnectionError> {
-    let mut connection = SyncConnectionWrapper::<SqliteConnection>::establish(&path).await?;
+fn pool(
+    path: &str,
+    mut config: ManagerConfig<Connection>,
+    size: usize,
+    settings: &StoreSettings,
+) -> Result<Pool<Connection>, BuildError> {
+    config.recycling_method = RecyclingMethod::Fast;
+    Pool::builder(AsyncDieselConnectionManager::new_with_config(path, config))
+        .max_size(size)
+        .wait_timeout(Some(settings.pool_wait))
+        .runtime(deadpool::Runtime::Tokio1)
+        .build()
+}
+
+async fn connect(path: String, durability: Durability, access: &str) -> Result<Connection, ConnectionError> {
+    let mut connection = Connection::establish(&path).await?;
     let failed = ConnectionError::CouldntSetupConfiguration;
     let patience = format!("pragma busy_timeout = {};", PATIENCE.as_millis());
     connection.batch_execute(&patience).await.map_err(failed)?;
     switch_to_wal(&mut connection).await.map_err(failed)?;
-    let pragmas = format!("pragma foreign_keys = on; {}", durability.pragma());
+    let pragmas = format!("pragma foreign_keys = on; {} {access}", durability.pragma());
     connection.batch_execute(&pragmas).await.map_err(failed)?;
     Ok(connection)
 }
 
 /// Lets readers read while one writes; the file remembers it. Of two that switch a new file at once, SQLite refuses one
 /// without letting it wait, since each holds the lock that the other needs: so it is asked again.
-async fn switch_to_wal(connection: &mut SyncConnectionWrapper<SqliteConnection>) -> QueryResult<()> {
+async fn switch_to_wal(connection: &mut Connection) -> QueryResult<()> {
     let given_up_at = Instant::now() + PATIENCE;
     loop {
         match connection.batch_execute("pragma journal_mode = wal;").await {
@@ -88,4 +143,118 @@ async fn switch_to_wal(connection: &mut SyncConnectionWrapper<SqliteConnection>)
 /// (<https://sqlite.org/rescode.html#busy>).
 fn is_locked(error: &DieselError) -> bool {
     matches!(error, DieselError::DatabaseError(_, told) if told.message() == "database is locked")
+}
+
+/// Runs one transaction that writes, from its beginning to its end: nobody who is dropped leaves one open.
+pub(super) fn transact<Done, Failed>(
+    connection: &mut Connection,
+    work: impl AsyncFnOnce(&mut Connection) -> Result<Done, Failed>,
+) -> Result<Done, Failed>
+where
+    Failed: From<DieselError>,
+{
+    let transaction = async {
+        // The lock that others wait for, and not the one of readers that has to be raised later.
+        connection.spawn_blocking(|conn| Ansi::begin_transaction_sql(conn, "begin immediate")).await?;
+        match work(&mut *connection).await {
+            Ok(done) => {
+                connection.spawn_blocking(Ansi::commit_transaction).await?;
+                Ok(done)
+            }
+            Err(error) => {
+                connection.spawn_blocking(Ansi::rollback_transaction).await?;
+                Err(error)
+            }
+        }
+    };
+    #[expect(clippy::expect_used, reason = "transactions await statements only, and these are in place")]
+    in_place(|| transaction.now_or_never().expect("it waits for nothing"))
+}
+
+type Ansi = AnsiTransactionManager;
+
+/// Runs statements on the thread that asks for them.
+#[derive(Debug)]
+pub struct InPlace;
+
+impl SpawnBlocking for InPlace {
+    fn spawn_blocking<'a, Done>(
+        &mut self,
+        task: impl FnOnce() -> Done + Send + 'static,
+    ) -> BoxFuture<'a, Result<Done, Box<dyn Error + Send + Sync + 'static>>>
+    where
+        Done: Send + 'static,
+    {
+        future::ready(Ok(in_place(task))).boxed()
+    }
+
+    fn get_runtime() -> Self {
+        Self
+    }
+}
+
+/// Lets the runtime go on with another thread meanwhile. One that has a single thread has none, as in tests.
+fn in_place<Done>(task: impl FnOnce() -> Done) -> Done {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => block_in_place(task),
+        _ => task(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::AssertUnwindSafe;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    /// A file with a table of ids.
+    async fn file() -> (TempDir, Sqlite) {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("test.db").display().to_string();
+        let sqlite = Sqlite::open(&path, &StoreSettings::default()).unwrap();
+        let create = "create table users (id integer primary key)";
+        sqlite.get_to_write().await.unwrap().batch_execute(create).await.unwrap();
+        (folder, sqlite)
+    }
+
+    async fn insert(connection: &mut Connection) -> QueryResult<()> {
+        connection.batch_execute("insert into users values (1)").await
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_reads_is_refused_a_write() {
+        let (_folder, sqlite) = file().await;
+        let mut reading = sqlite.get().await.unwrap();
+        let refused = insert(&mut reading).await.unwrap_err();
+        assert_eq!(refused.to_string(), "attempt to write a readonly database");
+    }
+
+    #[tokio::test]
+    async fn what_fails_in_a_transaction_takes_all_of_it_back() {
+        let (_folder, sqlite) = file().await;
+        let mut writing = sqlite.get_to_write().await.unwrap();
+        let failed = transact(&mut writing, async |conn| {
+            insert(conn).await?;
+            insert(conn).await
+        });
+        assert!(matches!(failed, Err(DieselError::DatabaseError(..))), "{failed:?}");
+        transact(&mut writing, insert).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_connection_whose_transaction_did_not_end_is_not_used_again() {
+        let (_folder, sqlite) = file().await;
+        let panics = async {
+            let mut writing = sqlite.get_to_write().await.unwrap();
+            transact(&mut writing, async |conn| {
+                insert(conn).await?;
+                future::pending().await
+            })
+        };
+        let panicked: Result<QueryResult<()>, _> = AssertUnwindSafe(panics).catch_unwind().await;
+        assert!(panicked.is_err());
+        transact(&mut sqlite.get_to_write().await.unwrap(), insert).unwrap();
+    }
 }

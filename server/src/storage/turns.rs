@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Store, StoreError, columns::At, on, schema::turns};
+use super::{Store, StoreError, change, columns::At, schema::turns};
 
 impl Store {
     /// Makes sure that there is a turn of this name to be taken, from `first` on.
@@ -23,7 +23,7 @@ impl Store {
                 turns::interval_milliseconds.eq(milliseconds(interval)),
             ))
             .on_conflict_do_nothing();
-        on!(self, |conn| insert.execute(conn).await?);
+        change!(self, |conn| insert.execute(conn).await?);
         Ok(())
     }
 
@@ -39,7 +39,7 @@ impl Store {
         let is_free = turns::next_at.le(At(now)).or(turns::next_at.gt(At(next)));
         let due = turns::table.find(name).filter(is_free);
         let update = diesel::update(due).set(turns::next_at.eq(At(next)));
-        Ok(on!(self, |conn| update.execute(conn).await?) == 1)
+        Ok(change!(self, |conn| update.execute(conn).await?) == 1)
     }
 
     /// Changes how fast turns follow each other, unless somebody has changed it meanwhile. Returns whether it did.
@@ -51,7 +51,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let same = turns::table.find(name).filter(turns::interval_milliseconds.eq(milliseconds(old)));
         let update = diesel::update(same).set(turns::interval_milliseconds.eq(milliseconds(new)));
-        Ok(on!(self, |conn| update.execute(conn).await?) == 1)
+        Ok(change!(self, |conn| update.execute(conn).await?) == 1)
     }
 }
 

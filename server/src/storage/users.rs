@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Store, StoreError,
+    Store, StoreError, change,
     columns::{At, read},
     on,
     schema::users,
@@ -65,6 +65,6 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let current = users::table.find(user_id.to_string()).filter(users::password_hash.eq(old.as_str()));
         let update = diesel::update(current).set(users::password_hash.eq(new.as_str()));
-        Ok(on!(self, |conn| update.execute(conn).await?) == 1)
+        Ok(change!(self, |conn| update.execute(conn).await?) == 1)
     }
 }

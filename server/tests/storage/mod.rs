@@ -299,8 +299,8 @@ async fn migrations_run_up_down_and_up_again(database: &Database) {
 async fn revert_all(store: &Store) {
     const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
     let reverted = match store {
-        Store::Sqlite(pool) => {
-            let mut harness = AsyncMigrationHarness::new(pool.get().await.unwrap());
+        Store::Sqlite(file) => {
+            let mut harness = AsyncMigrationHarness::new(file.get_to_write().await.unwrap());
             harness.revert_all_migrations(MIGRATIONS).unwrap().len()
         }
         Store::Postgres(pool) => {

@@ -69,9 +69,9 @@ async fn a_file_of_something_else_is_told() {
 async fn a_newer_schema_is_told() {
     let world = split(Database::Sqlite).await;
     let url = format!("sqlite:{}", world.folder().join("countersign.db").display());
-    let Store::Sqlite(pool) = Store::open(&url, &StoreSettings::default()).unwrap() else { unreachable!() };
+    let Store::Sqlite(file) = Store::open(&url, &StoreSettings::default()).unwrap() else { unreachable!() };
     let newer = "insert into __diesel_schema_migrations (version) values ('29990101000001')";
-    pool.get().await.unwrap().batch_execute(newer).await.unwrap();
+    file.get_to_write().await.unwrap().batch_execute(newer).await.unwrap();
     let finished = world.doctor(&[], &CALM).await;
     assert_one_failure(&finished, &["schema", "newer than this binary", "29990101000001"]);
 }

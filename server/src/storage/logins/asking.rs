@@ -12,7 +12,7 @@ use diesel_async::RunQueryDsl;
 use crate::{
     model::{ApprovalRequestId, LoginId},
     storage::{
-        Store, StoreError,
+        Store, StoreError, change,
         columns::{At, read},
         on,
         schema::{logins, turns},
@@ -142,7 +142,7 @@ impl Store {
             .filter(logins::ask_at.is_not_null())
             .filter(logins::verdict.is_null());
         let update = diesel::update(waiting).set(logins::ask_at.eq(next.map(At)));
-        on!(self, |conn| update.execute(conn).await?);
+        change!(self, |conn| update.execute(conn).await?);
         Ok(())
     }
 
@@ -159,7 +159,7 @@ impl Store {
         let ids: Vec<String> = on!(self, |conn| soonest.load(conn).await?);
         let waiting = logins::table.filter(logins::id.eq_any(&ids)).filter(logins::ask_at.is_not_null());
         let update = diesel::update(waiting).set(logins::ask_at.eq(Some(At(now))));
-        Ok(on!(self, |conn| update.execute(conn).await?))
+        Ok(change!(self, |conn| update.execute(conn).await?))
     }
 
     /// When the next push is to be asked about; `None`: there is none.

@@ -9,7 +9,7 @@ use diesel_async::RunQueryDsl;
 use super::OPEN;
 use crate::{
     model::{CodeChannel, LoginId, LoginStep},
-    storage::{Store, StoreError, columns::At, on, schema::logins},
+    storage::{Store, StoreError, change, columns::At, schema::logins},
 };
 
 impl Store {
@@ -21,14 +21,14 @@ impl Store {
             .filter(logins::expires_at.gt(At(now)))
             .filter(logins::tries_taken.lt(tries));
         let update = diesel::update(available).set(logins::tries_taken.eq(logins::tries_taken + 1));
-        Ok(on!(self, |conn| update.execute(conn).await?) == 1)
+        Ok(change!(self, |conn| update.execute(conn).await?) == 1)
     }
 
     /// Gives back a try whose code was certainly not judged.
     pub async fn give_back_try(&self, id: LoginId) -> Result<(), StoreError> {
         let taken = logins::table.find(id.to_string()).filter(logins::tries_taken.gt(0));
         let update = diesel::update(taken).set(logins::tries_taken.eq(logins::tries_taken - 1));
-        on!(self, |conn| update.execute(conn).await?);
+        change!(self, |conn| update.execute(conn).await?);
         Ok(())
     }
 
@@ -37,7 +37,7 @@ impl Store {
         let update = diesel::update(logins::table.find(id.to_string()))
             .set(logins::wrong_codes.eq(logins::wrong_codes + 1))
             .returning(logins::wrong_codes);
-        Ok(on!(self, |conn| update.get_result(conn).await?))
+        Ok(change!(self, |conn| update.get_result(conn).await?))
     }
 
     /// Takes the right to send a code until the next one may be sent. Returns false where it is too soon, or over.
@@ -53,14 +53,14 @@ impl Store {
             .filter(logins::expires_at.gt(At(now)))
             .filter(logins::resend_available_at.le(At(now)));
         let update = diesel::update(available).set(logins::resend_available_at.eq(At(next)));
-        Ok(on!(self, |conn| update.execute(conn).await?) == 1)
+        Ok(change!(self, |conn| update.execute(conn).await?) == 1)
     }
 
     /// Puts off when the next code may be asked for.
     pub async fn postpone_sending(&self, id: LoginId, until: DateTime<Utc>) -> Result<(), StoreError> {
         let open = logins::table.find(id.to_string()).filter(logins::state.eq_any(OPEN));
         let update = diesel::update(open).set(logins::resend_available_at.eq(At(until)));
-        on!(self, |conn| update.execute(conn).await?);
+        change!(self, |conn| update.execute(conn).await?);
         Ok(())
     }
 
@@ -73,7 +73,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let taken = logins::table.find(id.to_string()).filter(logins::resend_available_at.eq(At(next)));
         let update = diesel::update(taken).set(logins::resend_available_at.eq(At(now)));
-        on!(self, |conn| update.execute(conn).await?);
+        change!(self, |conn| update.execute(conn).await?);
         Ok(())
     }
 
@@ -91,7 +91,7 @@ impl Store {
             logins::sequence.eq(logins::sequence + 1),
             logins::changed_at.eq(At(now)),
         ));
-        on!(self, |conn| update.execute(conn).await?);
+        change!(self, |conn| update.execute(conn).await?);
         Ok(())
     }
 }

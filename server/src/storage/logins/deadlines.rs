@@ -8,7 +8,7 @@ use super::OPEN;
 use crate::{
     model::LoginId,
     storage::{
-        Store, StoreError,
+        Store, StoreError, change,
         columns::{At, read},
         on,
         schema::logins,
@@ -62,7 +62,7 @@ impl Store {
         let lease = diesel::update(unclaimed)
             .set(logins::ask_at.eq(Some(At(claim.leased_until))))
             .returning(logins::id);
-        let claimed: Vec<String> = on!(self, |conn| lease.load(conn).await?);
+        let claimed: Vec<String> = change!(self, |conn| lease.load(conn).await?);
         claimed.iter().map(|id| read(LoginId::parse(id), "logins", "id")).collect()
     }
 
@@ -97,7 +97,7 @@ impl Store {
         let ids: Vec<String> = on!(self, |conn| over.load(conn).await?);
         let waiting = logins::table.filter(logins::id.eq_any(&ids)).filter(logins::settled_at.is_not_null());
         let update = diesel::update(waiting).set(logins::ask_at.eq(None::<At>));
-        Ok(if ids.is_empty() { 0 } else { on!(self, |conn| update.execute(conn).await?) })
+        Ok(if ids.is_empty() { 0 } else { change!(self, |conn| update.execute(conn).await?) })
     }
 
     /// Erases the salts of logins that are over and whose token is not known any longer. Returns how many.
@@ -111,7 +111,7 @@ impl Store {
         let ids: Vec<String> = on!(self, |conn| spent.load(conn).await?);
         let update = diesel::update(logins::table.filter(logins::id.eq_any(&ids)))
             .set(logins::session_salt.eq(None::<String>));
-        Ok(if ids.is_empty() { 0 } else { on!(self, |conn| update.execute(conn).await?) })
+        Ok(if ids.is_empty() { 0 } else { change!(self, |conn| update.execute(conn).await?) })
     }
 
     /// Removes logins that ended before then; the sessions that they opened stay. Returns how many.
@@ -123,6 +123,6 @@ impl Store {
             .select(logins::id);
         let ids: Vec<String> = on!(self, |conn| old.load(conn).await?);
         let delete = diesel::delete(logins::table.filter(logins::id.eq_any(&ids)));
-        Ok(if ids.is_empty() { 0 } else { on!(self, |conn| delete.execute(conn).await?) })
+        Ok(if ids.is_empty() { 0 } else { change!(self, |conn| delete.execute(conn).await?) })
     }
 }

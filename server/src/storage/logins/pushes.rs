@@ -10,6 +10,7 @@ use crate::{
     storage::{
         Store, StoreError,
         budgets::end_hold,
+        change,
         columns::{At, read},
         on,
         schema::{budgets, logins},
@@ -34,7 +35,7 @@ impl Store {
             logins::next_step.eq(LoginStep::ApproveOnPhone.as_str()),
             logins::ask_at.eq(Some(At(ask_at))),
         ));
-        on!(self, |conn| update.execute(conn).await?);
+        change!(self, |conn| update.execute(conn).await?);
         Ok(())
     }
 
@@ -42,7 +43,7 @@ impl Store {
     pub async fn forget_match_number(&self, id: LoginId) -> Result<(), StoreError> {
         let update =
             diesel::update(logins::table.find(id.to_string())).set(logins::match_number.eq(None::<&str>));
-        on!(self, |conn| update.execute(conn).await?);
+        change!(self, |conn| update.execute(conn).await?);
         Ok(())
     }
 
@@ -50,7 +51,7 @@ impl Store {
     pub async fn record_provider_user(&self, id: LoginId, user: &ProviderUserId) -> Result<(), StoreError> {
         let update = diesel::update(logins::table.find(id.to_string()))
             .set(logins::provider_user_id.eq(user.as_str()));
-        on!(self, |conn| update.execute(conn).await?);
+        change!(self, |conn| update.execute(conn).await?);
         Ok(())
     }
 

@@ -79,6 +79,11 @@ impl Postgres {
         self.pool.get().await
     }
 
+    /// A pooled connection: of PostgreSQL's, all may write.
+    pub(super) async fn get_to_write(&self) -> Result<Object<AsyncPgConnection>, PoolError> {
+        self.get().await
+    }
+
     /// A connection to ask whether the database is there.
     pub(super) async fn get_to_probe(&self) -> Result<Object<AsyncPgConnection>, PoolError> {
         self.probe.get().await
