@@ -4,13 +4,11 @@
 //! processor to whatever else the process has to do. Past the queue's end the answer is "busy", at once.
 
 mod counts;
+mod hashing;
 
 use std::{sync::Arc, time::Duration};
 
-use argon2::{
-    Algorithm, Argon2, Params, Version,
-    password_hash::{PasswordHasher, PasswordVerifier, phc},
-};
+use argon2::{Algorithm, Argon2, Params, Version, password_hash::phc};
 use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
@@ -110,18 +108,13 @@ impl Passwords {
     /// Whether the password is that of the user who has the email. Where nobody has it, or without a password (it was too
     /// long to be one), the work is the same, and the answer no.
     pub async fn verify(&self, password: Option<Password>, claimed: &Claimed) -> Result<bool, PasswordError> {
-        let argon2 = self.argon2.clone();
         let is_somebody = password.is_some() && matches!(claimed, Claimed::ByUser(_));
         let hash = claimed.password_hash().unwrap_or(&self.nobody).clone();
         let matches = move || {
             let bytes = password.as_ref().map_or(&b""[..], Password::as_bytes);
             let hash = phc::PasswordHash::new(hash.as_str()).map_err(argon2_failed)?;
             tracing::trace!(parameters = %hash.params, "a password is compared");
-            match argon2.verify_password(bytes, &hash) {
-                Ok(()) => Ok(true),
-                Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
-                Err(error) => Err(argon2_failed(error)),
-            }
+            hashing::is_of(bytes, &hash)
         };
         Ok(self.run(Work::Compare, matches).await?? && is_somebody)
     }
@@ -180,7 +173,7 @@ fn yield_to_others() {
 fn yield_to_others() {}
 
 fn hash(argon2: &Argon2<'_>, password: &[u8]) -> Result<PasswordHash, PasswordError> {
-    let hash = argon2.hash_password_with_salt(password, &random::bytes::<16>()).map_err(argon2_failed)?;
+    let hash = hashing::hash(argon2, password, &random::bytes::<16>())?;
     Ok(PasswordHash::new(hash.to_string()))
 }
 
