@@ -14,13 +14,14 @@ use futures_util::{
     stream::SplitStream,
 };
 use serde_json::{Map, Value};
-use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep, timeout};
+use tokio::time::{Interval, Sleep, sleep, timeout};
 use zeroize::Zeroizing;
 
 use super::{
     close::Close,
     open::OpenSocket,
     outgoing::Outgoing,
+    pings,
     protocol::{ClientMessage, OperationId, ServerMessage},
     running::{Progress, RunningOperations},
 };
@@ -96,14 +97,12 @@ impl Connection {
     pub(super) fn new(socket: WebSocket, state: HttpState, handshake: Handshake) -> Self {
         let (sink, incoming) = socket.split();
         let settings = &state.settings.websocket;
-        let mut pings = interval_at(Instant::now() + settings.ping_interval, settings.ping_interval);
-        pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self {
             outgoing: Outgoing::new(sink),
             incoming,
             phase: Phase::Expected,
             init_timeout: Some(Box::pin(sleep(settings.init_timeout))),
-            pings,
+            pings: pings::every(settings.ping_interval),
             was_heard: true,
             is_deaf: false,
             operations: RunningOperations::new(settings.max_operations),

@@ -7,6 +7,7 @@ mod close;
 mod connection;
 mod open;
 mod outgoing;
+mod pings;
 mod protocol;
 mod running;
 
