@@ -26,6 +26,7 @@ pub(crate) struct Open<'a> {
 
 /// Has so many people sign up, and approves.
 pub(crate) async fn sign_up(stage: &Stage, count: usize) -> anyhow::Result<Vec<SignedUp>> {
+    harness::report(&format!("  {count} people sign up …"));
     stream::iter(0..count).map(|_| sign_one_up(stage)).buffer_unordered(AT_ONCE).try_collect().await
 }
 
@@ -50,6 +51,7 @@ pub(crate) async fn log_in<'a>(
     people: &'a [SignedUp],
     count: usize,
 ) -> anyhow::Result<Vec<Open<'a>>> {
+    harness::report(&format!("  {count} logins begin …"));
     stream::iter((0..count).map(|number| &people[number % people.len()]))
         .map(|of| async move { Ok(Open { of, begun: begin(stage, of).await? }) })
         .buffer_unordered(AT_ONCE)

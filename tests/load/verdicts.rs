@@ -64,6 +64,7 @@ pub(crate) async fn deliver(
     for _ in 0..CONNECTIONS {
         connections.push(Arc::new(Mutex::new(Connection::open(stage.address(pace.heard_by)).await?)));
     }
+    harness::report(&format!("  {} verdicts, {} a second …", pace.verdicts, pace.a_second));
     let (before, begun) = (stage.processor_time()?, Instant::now());
     let mut judging = JoinSet::new();
     for (turn, judged) in (0_u32..).zip(judged) {

@@ -60,6 +60,7 @@ pub(crate) async fn watch_crowds(
     sleep(extent.settling).await;
     let (empty, mut seen) = (stage.memory_bytes(pace.told_by)?, Vec::new());
     for crowd in std::iter::once(0).chain(extent.crowds.iter().copied()) {
+        harness::report(&format!("  {crowd} wait …"));
         let connected_in = waiters.add(&tokens[waiters.waiting()..crowd]).await?;
         sleep(extent.settling).await;
         #[expect(clippy::cast_precision_loss, reason = "bytes of one process")]
