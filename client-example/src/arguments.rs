@@ -64,7 +64,7 @@ pub(crate) struct Login {
     #[arg(long)]
     pub(crate) email: String,
     /// What the last session from here came with.
-    #[arg(long, env = "COUNTERSIGN_DEVICE_TOKEN", hide_env_values = true)]
+    #[arg(long, env = "COUNTERSIGN_DEVICE_TOKEN", hide_env_values = true, allow_hyphen_values = true)]
     pub(crate) device_token: Option<String>,
     #[command(flatten)]
     pub(crate) waiting: Waiting,
@@ -98,14 +98,14 @@ pub(crate) struct Resend {
 #[derive(Args)]
 pub(crate) struct LoginHolder {
     /// The login token, or `-` to read it from standard input.
-    #[arg(long, env = "COUNTERSIGN_LOGIN_TOKEN", hide_env_values = true)]
+    #[arg(long, env = "COUNTERSIGN_LOGIN_TOKEN", hide_env_values = true, allow_hyphen_values = true)]
     pub(crate) login_token: String,
 }
 
 #[derive(Args)]
 pub(crate) struct SessionHolder {
     /// The session token, or `-` to read it from standard input.
-    #[arg(long, env = "COUNTERSIGN_SESSION_TOKEN", hide_env_values = true)]
+    #[arg(long, env = "COUNTERSIGN_SESSION_TOKEN", hide_env_values = true, allow_hyphen_values = true)]
     pub(crate) session_token: String,
 }
 
@@ -142,6 +142,16 @@ mod tests {
             matches!(arguments.command, Command::Resend(resend) if resend.channel == Some(CodeChannel::Voice))
         );
         assert_eq!(parse("client resend --login-token - --channel pigeon").err().unwrap().exit_code(), 2);
+    }
+
+    #[test]
+    fn a_token_may_begin_like_an_option() {
+        let line = "client login --email alice@example.com --device-token -uM0 --no-wait";
+        let Command::Login(login) = parse(line).unwrap().command else { panic!("another command") };
+        assert_eq!(login.device_token.as_deref(), Some("-uM0"));
+        assert!(login.waiting.no_wait);
+        assert!(parse("client watch --login-token -uM0").is_ok());
+        assert!(parse("client me --session-token --uM0").is_ok());
     }
 
     #[test]
