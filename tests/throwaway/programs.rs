@@ -1,10 +1,12 @@
 //! Where the programs are, which ports are free, and names that nobody else has.
 
 use std::{
+    collections::BTreeSet,
     fs,
     hash::{BuildHasher, Hasher, RandomState},
     net::TcpListener,
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 /// Folders that are not always on the path, though programs of servers are put there. A star stands for any text.
@@ -53,12 +55,14 @@ pub(crate) fn random() -> u64 {
 }
 
 /// A port of 127.0.0.1 that is free now and stays so over a restart: it is below those that outgoing connections are
-/// given.
+/// given, and nobody else in this process is told of it, whether or not anybody listens there yet.
 #[must_use]
 pub fn free_port() -> u16 {
+    static TAKEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
     loop {
         let port = 10_000 + u16::try_from(random() % 22_000).unwrap();
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+        let is_new = TAKEN.lock().unwrap_or_else(PoisonError::into_inner).insert(port);
+        if is_new && TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
     }
@@ -67,6 +71,12 @@ pub fn free_port() -> u16 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_port_is_given_twice() {
+        let ports: Vec<u16> = (0..2_000).map(|_| free_port()).collect();
+        assert_eq!(ports.iter().collect::<BTreeSet<_>>().len(), ports.len());
+    }
 
     #[test]
     fn the_newest_version_is_the_highest_number() {
