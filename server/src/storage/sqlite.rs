@@ -1,34 +1,26 @@
 //! SQLite: a file on this machine, read by several connections while one writes.
 //!
-//! Statements run where they are asked for: a thread that waits for the disk is told to the runtime, which goes on with
-//! another. Handing each to a thread of its own costs more than most of them take, and a transaction would hold SQLite's one
-//! lock on every way there and back.
+//! Statements run where they are asked for. A thread that writes waits for the disk, and the runtime is told, so that it goes on
+//! with another; who reads finds everything in memory as a rule, and the runtime is told only where that is not so. Handing each
+//! to a thread of its own costs more than most of them take, and a transaction would hold SQLite's one lock on every way there
+//! and back.
 
-use std::{error::Error, time::Duration};
+mod connection;
 
-use diesel::{
-    ConnectionError, QueryResult, SqliteConnection,
-    connection::{AnsiTransactionManager, TransactionManager},
-    result::Error as DieselError,
-};
+use std::time::Duration;
+
+use diesel::{ConnectionError, QueryResult, result::Error as DieselError};
 use diesel_async::{
-    AsyncConnection, SimpleAsyncConnection,
+    AnsiTransactionManager, AsyncConnection as _, SimpleAsyncConnection as _, TransactionManager as _,
     pooled_connection::{
         AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
         deadpool::{BuildError, Object, Pool, PoolError},
     },
-    sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper},
 };
-use futures_util::{
-    FutureExt,
-    future::{self, BoxFuture},
-};
-use tokio::{
-    runtime::{Handle, RuntimeFlavor},
-    task::block_in_place,
-    time::Instant,
-};
+use futures_util::FutureExt as _;
+use tokio::time::Instant;
 
+use self::connection::{Connection, Purpose, Reading, Writing};
 use super::{StoreError, StoreSettings};
 
 /// How many read at once.
@@ -40,15 +32,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two attempts at what SQLite refuses instead of waiting for.
 const BETWEEN_SWITCHES: Duration = Duration::from_millis(10);
 
-/// A connection to a file.
-type Connection = SyncConnectionWrapper<SqliteConnection, InPlace>;
-
 /// A database in a file. Clones share its connections.
 #[derive(Clone)]
 pub struct Sqlite {
-    reading: Pool<Connection>,
+    reading: Pool<Connection<Reading>>,
     /// One: whoever wants to write waits for it in turn, and not by asking SQLite again and again.
-    writing: Pool<Connection>,
+    writing: Pool<Connection<Writing>>,
 }
 
 /// What survives a power cut.
@@ -72,40 +61,49 @@ impl Durability {
 impl Sqlite {
     /// Nothing is opened yet.
     pub(super) fn open(path: &str, settings: &StoreSettings) -> Result<Self, StoreError> {
-        let durability = settings.durability;
-        let pool = |size, access: &'static str| {
-            let mut config = ManagerConfig::default();
-            config.custom_setup = Box::new(move |path| connect(path.to_owned(), durability, access).boxed());
-            pool(path, config, size, settings)
-        };
-        Ok(Self { reading: pool(READERS, "pragma query_only = on;")?, writing: pool(1, "")? })
+        Ok(Self {
+            reading: pool(path, set_up(settings.durability, "pragma query_only = on;"), READERS, settings)?,
+            writing: pool(path, set_up(settings.durability, ""), 1, settings)?,
+        })
     }
 
     /// One connection, which changes nothing of how the file is set up.
     pub(super) fn open_to_look(uri: &str, settings: &StoreSettings) -> Result<Self, StoreError> {
-        let mut config = ManagerConfig::default();
-        config.custom_setup = Box::new(|uri| Connection::establish(uri).boxed());
-        let looking = pool(uri, config, 1, settings)?;
-        Ok(Self { reading: looking.clone(), writing: looking })
+        Ok(Self {
+            reading: pool(uri, as_it_is(), 1, settings)?,
+            writing: pool(uri, as_it_is(), 1, settings)?,
+        })
     }
 
     /// A connection that reads, and is refused anything else.
-    pub async fn get(&self) -> Result<Object<Connection>, PoolError> {
+    pub async fn get(&self) -> Result<Object<Connection<Reading>>, PoolError> {
         self.reading.get().await
     }
 
     /// The connection that writes.
-    pub async fn get_to_write(&self) -> Result<Object<Connection>, PoolError> {
+    pub async fn get_to_write(&self) -> Result<Object<Connection<Writing>>, PoolError> {
         self.writing.get().await
     }
 }
 
-fn pool(
+fn set_up<P: Purpose>(durability: Durability, access: &'static str) -> ManagerConfig<Connection<P>> {
+    let mut config = ManagerConfig::default();
+    config.custom_setup = Box::new(move |path| connect(path.to_owned(), durability, access).boxed());
+    config
+}
+
+fn as_it_is<P: Purpose>() -> ManagerConfig<Connection<P>> {
+    let mut config = ManagerConfig::default();
+    config.custom_setup = Box::new(|uri| Connection::establish(uri).boxed());
+    config
+}
+
+fn pool<P: Purpose>(
     path: &str,
-    mut config: ManagerConfig<Connection>,
+    mut config: ManagerConfig<Connection<P>>,
     size: usize,
     settings: &StoreSettings,
-) -> Result<Pool<Connection>, BuildError> {
+) -> Result<Pool<Connection<P>>, BuildError> {
     config.recycling_method = RecyclingMethod::Fast;
     Pool::builder(AsyncDieselConnectionManager::new_with_config(path, config))
         .max_size(size)
@@ -114,7 +112,11 @@ fn pool(
         .build()
 }
 
-async fn connect(path: String, durability: Durability, access: &str) -> Result<Connection, ConnectionError> {
+async fn connect<P: Purpose>(
+    path: String,
+    durability: Durability,
+    access: &str,
+) -> Result<Connection<P>, ConnectionError> {
     let mut connection = Connection::establish(&path).await?;
     let failed = ConnectionError::CouldntSetupConfiguration;
     let patience = format!("pragma busy_timeout = {};", PATIENCE.as_millis());
@@ -127,7 +129,7 @@ async fn connect(path: String, durability: Durability, access: &str) -> Result<C
 
 /// Lets readers read while one writes; the file remembers it. Of two that switch a new file at once, SQLite refuses one
 /// without letting it wait, since each holds the lock that the other needs: so it is asked again.
-async fn switch_to_wal(connection: &mut Connection) -> QueryResult<()> {
+async fn switch_to_wal(connection: &mut Connection<impl Purpose>) -> QueryResult<()> {
     let given_up_at = Instant::now() + PATIENCE;
     loop {
         match connection.batch_execute("pragma journal_mode = wal;").await {
@@ -147,63 +149,33 @@ fn is_locked(error: &DieselError) -> bool {
 
 /// Runs one transaction that writes, from its beginning to its end: nobody who is dropped leaves one open.
 pub(super) fn transact<Done, Failed>(
-    connection: &mut Connection,
-    work: impl AsyncFnOnce(&mut Connection) -> Result<Done, Failed>,
+    connection: &mut Connection<Writing>,
+    work: impl AsyncFnOnce(&mut Connection<Writing>) -> Result<Done, Failed>,
 ) -> Result<Done, Failed>
 where
     Failed: From<DieselError>,
 {
     let transaction = async {
         // The lock that others wait for, and not the one of readers that has to be raised later.
-        connection.spawn_blocking(|conn| Ansi::begin_transaction_sql(conn, "begin immediate")).await?;
+        AnsiTransactionManager::begin_transaction_sql(connection, "begin immediate").await?;
         match work(&mut *connection).await {
             Ok(done) => {
-                connection.spawn_blocking(Ansi::commit_transaction).await?;
+                AnsiTransactionManager::commit_transaction(connection).await?;
                 Ok(done)
             }
             Err(error) => {
-                connection.spawn_blocking(Ansi::rollback_transaction).await?;
+                AnsiTransactionManager::rollback_transaction(connection).await?;
                 Err(error)
             }
         }
     };
     #[expect(clippy::expect_used, reason = "transactions await statements only, and these are in place")]
-    in_place(|| transaction.now_or_never().expect("it waits for nothing"))
-}
-
-type Ansi = AnsiTransactionManager;
-
-/// Runs statements on the thread that asks for them.
-#[derive(Debug)]
-pub struct InPlace;
-
-impl SpawnBlocking for InPlace {
-    fn spawn_blocking<'a, Done>(
-        &mut self,
-        task: impl FnOnce() -> Done + Send + 'static,
-    ) -> BoxFuture<'a, Result<Done, Box<dyn Error + Send + Sync + 'static>>>
-    where
-        Done: Send + 'static,
-    {
-        future::ready(Ok(in_place(task))).boxed()
-    }
-
-    fn get_runtime() -> Self {
-        Self
-    }
-}
-
-/// Lets the runtime go on with another thread meanwhile. One that has a single thread has none, as in tests.
-fn in_place<Done>(task: impl FnOnce() -> Done) -> Done {
-    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
-        Ok(RuntimeFlavor::MultiThread) => block_in_place(task),
-        _ => task(),
-    }
+    Writing::run(|| transaction.now_or_never().expect("it waits for nothing"))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::panic::AssertUnwindSafe;
+    use std::{future, panic::AssertUnwindSafe};
 
     use tempfile::TempDir;
 
@@ -219,7 +191,7 @@ mod tests {
         (folder, sqlite)
     }
 
-    async fn insert(connection: &mut Connection) -> QueryResult<()> {
+    async fn insert(connection: &mut Connection<impl Purpose>) -> QueryResult<()> {
         connection.batch_execute("insert into users values (1)").await
     }
 
@@ -240,7 +212,7 @@ mod tests {
             insert(conn).await
         });
         assert!(matches!(failed, Err(DieselError::DatabaseError(..))), "{failed:?}");
-        transact(&mut writing, insert).unwrap();
+        transact(&mut writing, async |conn| insert(conn).await).unwrap();
     }
 
     #[tokio::test]
@@ -255,6 +227,6 @@ mod tests {
         };
         let panicked: Result<QueryResult<()>, _> = AssertUnwindSafe(panics).catch_unwind().await;
         assert!(panicked.is_err());
-        transact(&mut sqlite.get_to_write().await.unwrap(), insert).unwrap();
+        transact(&mut sqlite.get_to_write().await.unwrap(), async |conn| insert(conn).await).unwrap();
     }
 }
