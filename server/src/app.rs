@@ -13,8 +13,8 @@ use crate::{
     graphql::{self, Api},
     housekeeping::Housekeeping,
     http::{
-        Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, Documents, HttpSettings,
-        HttpState, Listener, PerAddress, Readiness, Unavailable, router,
+        Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, Documents, HttpParts,
+        HttpSettings, Listener, PerAddress, Readiness, Unavailable, router,
     },
     limits::Limits,
     logins::{Foundations, Hearing, IncomingCallback, Logins},
@@ -82,14 +82,14 @@ impl App {
         api.logins.start(&tasks, &begun);
         api.sessions.start(&tasks, &begun);
         housekeeping.start(&tasks, &begun);
-        let router = router(HttpState {
+        let router = router(HttpParts {
             schema: Arc::new(graphql::schema(api.clone(), http.graphql.introspection)),
             authenticator: Arc::new(api.sessions),
             callbacks: api.logins.clone(),
             readiness: api.logins,
             sockets: PerAddress::new(http.websocket.max_per_address),
-            documents: Arc::new(Documents::new(http.graphql.document)),
-            settings: Arc::new(http),
+            documents: Documents::new(http.graphql.document),
+            settings: http,
             tasks: tasks.clone(),
             leaving: announced,
             shutdown: begun.clone(),

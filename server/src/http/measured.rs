@@ -1,27 +1,18 @@
-//! Requests, counted and measured: the layer around all others.
+//! Requests, counted and measured.
 //!
 //! The invariant: no label is anything that a peer chose freely. Routes are those of the router, and methods HTTP's own.
 
 use axum::{
     extract::{MatchedPath, Request},
-    middleware::Next,
-    response::Response,
+    http::StatusCode,
 };
 use metrics::{SharedString, counter, gauge, histogram};
 use tokio::time::Instant;
 
 use super::request_id::known;
 
-/// Runs the rest of the router for one request.
-pub(super) async fn measure(request: Request, next: Next) -> Response {
-    let mut in_flight = InFlight::of(&request);
-    let response = next.run(request).await;
-    in_flight.status = Some(response.status().as_u16());
-    response
-}
-
 /// A request that is not answered yet. It is counted when it is dropped, so that one whose peer hung up counts too.
-struct InFlight {
+pub(super) struct InFlight {
     method: &'static str,
     route: SharedString,
     status: Option<u16>,
@@ -29,12 +20,18 @@ struct InFlight {
 }
 
 impl InFlight {
-    fn of(request: &Request) -> Self {
+    /// A request that has just come.
+    pub(super) fn begin(request: &Request) -> Self {
         let route = request.extensions().get::<MatchedPath>();
         let route =
             route.map_or(SharedString::const_str("unmatched"), |path| path.as_str().to_owned().into());
         gauge!("countersign_http_requests_in_flight").increment(1);
         Self { method: known(request.method()), route, status: None, since: Instant::now() }
+    }
+
+    /// It is answered, and so ends.
+    pub(super) fn end(mut self, status: StatusCode) {
+        self.status = Some(status.as_u16());
     }
 }
 

@@ -49,4 +49,4 @@ pub use settings::{
     BodySettings, DocumentLimits, GraphqlSettings, HttpSettings, ListenerSettings, Origins, SessionTransport,
     TrustedProxies, WebSocketSettings,
 };
-pub use state::HttpState;
+pub use state::HttpParts;

@@ -1,4 +1,4 @@
-//! The outermost layer: every request gets an id, an address, a span, and an answer whatever happens inside.
+//! The outermost layer: every request gets an id, an address, a span, and an answer whatever happens inside, and is counted.
 //!
 //! The span holds the method and the matched route only: no query string, no header, nothing that a peer
 //! chose freely. A panic becomes a 500 that names the request's id and nothing else.
@@ -14,7 +14,10 @@ use axum::{
 use futures_util::FutureExt as _;
 use tracing::{Instrument as _, field};
 
-use super::{answer, browser, client_address::ClientAddress, listener::PeerAddress, state::HttpState};
+use super::{
+    answer, browser, client_address::ClientAddress, listener::PeerAddress, measured::InFlight,
+    state::HttpState,
+};
 pub use crate::graphql::RequestId;
 use crate::telemetry;
 
@@ -22,6 +25,7 @@ pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 
 /// Runs the rest of the router for one request.
 pub(super) async fn identify(State(state): State<HttpState>, mut request: Request, next: Next) -> Response {
+    let in_flight = InFlight::begin(&request);
     let id = RequestId::from((state.request_id)());
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", MatchedPath::as_str);
     // Never disabled, whatever is logged: it carries the trace.
@@ -59,6 +63,7 @@ pub(super) async fn identify(State(state): State<HttpState>, mut request: Reques
     if let Ok(id) = HeaderValue::from_str(id.as_str()) {
         headers.insert(X_REQUEST_ID, id);
     }
+    in_flight.end(status);
     response
 }
 

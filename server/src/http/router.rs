@@ -11,12 +11,15 @@ use axum::{
 };
 
 use super::{
-    accept::AnswerMedia, answer, callback, graphiql, graphql, health, measured, origin, pages, request_id,
-    state::HttpState, websocket,
+    accept::AnswerMedia,
+    answer, callback, graphiql, graphql, health, origin, pages, request_id,
+    state::{HttpParts, HttpState},
+    websocket,
 };
 
 /// The routes of the service.
-pub fn router(state: HttpState) -> Router {
+pub fn router(parts: HttpParts) -> Router {
+    let state = HttpState::from(parts);
     // Pages of other origins may be allowed to talk to this, and to nothing else.
     let graphql = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
@@ -36,7 +39,6 @@ pub fn router(state: HttpState) -> Router {
         .fallback(any(not_found))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn_with_state(state.clone(), request_id::identify))
-        .layer(middleware::from_fn(measured::measure))
         .with_state(state)
 }
 

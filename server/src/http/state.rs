@@ -1,8 +1,9 @@
 //! What every handler is given: the parts of the service that the wire calls, behind narrow traits.
 //!
-//! A plain struct that is cheap to clone; whoever assembles the service fills it in.
+//! A plain struct, which whoever assembles the service fills in, and a handle to it that is cheap to clone: each layer of
+//! each request, and each socket, has one.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -11,9 +12,12 @@ use super::{
     per_address::PerAddress, requester::Authenticator, settings::HttpSettings,
 };
 
-/// The service as the wire sees it.
+/// The service as the wire sees it. Clones share it.
 #[derive(Clone)]
-pub struct HttpState {
+pub(super) struct HttpState(Arc<HttpParts>);
+
+/// What the service is for the wire.
+pub struct HttpParts {
     /// The schema that `/graphql` executes.
     pub schema: Arc<dyn ExecutableSchema>,
     /// Who a bearer is.
@@ -23,9 +27,9 @@ pub struct HttpState {
     /// Whether the service can serve.
     pub readiness: Arc<dyn Readiness>,
     /// GraphQL documents that were parsed before.
-    pub documents: Arc<Documents>,
+    pub documents: Documents,
     /// Limits and timeouts.
-    pub settings: Arc<HttpSettings>,
+    pub settings: HttpSettings,
     /// How many sockets each address has open.
     pub sockets: Arc<PerAddress>,
     /// Operations and callbacks run here, so that a peer that hangs up does not stop them half-way. Whoever
@@ -37,4 +41,18 @@ pub struct HttpState {
     pub leaving: CancellationToken,
     /// Makes the id of a request.
     pub request_id: fn() -> String,
+}
+
+impl From<HttpParts> for HttpState {
+    fn from(parts: HttpParts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for HttpState {
+    type Target = HttpParts;
+
+    fn deref(&self) -> &HttpParts {
+        &self.0
+    }
 }

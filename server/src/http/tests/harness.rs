@@ -17,7 +17,7 @@ use tokio_tungstenite::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::schema::{Mutation, Parts, Probes, Provider, Query, Sessions, Subscriptions, Toy};
-use crate::http::{Documents, HttpSettings, HttpState, Listener, PerAddress, router};
+use crate::http::{Documents, HttpParts, HttpSettings, Listener, PerAddress, router};
 
 /// Turns a hang into a failure; no test depends on how long anything takes.
 pub(super) async fn in_time<T>(event: impl Future<Output = T>) -> T {
@@ -50,14 +50,14 @@ impl Server {
         let tasks = TaskTracker::new();
         let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &settings).await.unwrap();
         let address = listener.local_address();
-        let router = router(HttpState {
+        let router = router(HttpParts {
             schema: Arc::new(schema),
             authenticator: Arc::new(Sessions(probes.clone())),
             callbacks: Arc::new(Provider),
             readiness: Arc::new(Parts(probes.clone())),
             sockets: PerAddress::new(settings.websocket.max_per_address),
-            documents: Arc::new(Documents::new(settings.graphql.document)),
-            settings: Arc::new(settings),
+            documents: Documents::new(settings.graphql.document),
+            settings,
             tasks: tasks.clone(),
             shutdown: shutdown.clone(),
             leaving: CancellationToken::new(),
