@@ -93,7 +93,7 @@ impl App {
             tasks: tasks.clone(),
             leaving: announced,
             shutdown: begun.clone(),
-            request_id: || uuid::Uuid::from_bytes(random::bytes()).simple().to_string(),
+            request_id: || uuid::Uuid::from_bytes(random::name()).simple().to_string(),
         });
         // To the last: what still runs may settle a login that another instance's watcher waits for.
         let mut carrying = JoinSet::new();

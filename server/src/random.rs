@@ -2,6 +2,8 @@
 //!
 //! There is no seedable generator here. Everything that is drawn is either a secret or must differ between processes.
 
+use std::cell::RefCell;
+
 use chrono::{DateTime, Utc};
 use uuid::{Builder, Uuid};
 
@@ -16,6 +18,32 @@ pub fn bytes<const N: usize>() -> [u8; N] {
     #[expect(clippy::expect_used, reason = "no token may be made without randomness")]
     getrandom::fill(&mut bytes).expect("the operating system gives random bytes");
     bytes
+}
+
+/// How many bytes a thread draws ahead for what is no secret.
+const AHEAD: usize = 1_024;
+
+/// Draws `N` random bytes that name something and guard nothing: requests, traces. The system is asked for many at once, since
+/// each request wants some.
+///
+/// # Panics
+/// As [`bytes`] does.
+#[must_use]
+pub fn name<const N: usize>() -> [u8; N] {
+    const { assert!(N <= AHEAD) };
+    thread_local! {
+        /// What was drawn, and how much of it is left.
+        static DRAWN: RefCell<([u8; AHEAD], usize)> = const { RefCell::new(([0; AHEAD], 0)) };
+    }
+    DRAWN.with_borrow_mut(|(drawn, left)| {
+        if *left < N {
+            (*drawn, *left) = (bytes(), AHEAD);
+        }
+        let mut name = [0; N];
+        name.copy_from_slice(&drawn[*left - N..*left]);
+        *left -= N;
+        name
+    })
 }
 
 /// Makes a `UUIDv7`: ids sort by the time they were made at, and so do the rows that they name.
@@ -50,6 +78,13 @@ mod tests {
         let early = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
         let late = DateTime::from_timestamp(1_700_000_001, 0).unwrap();
         assert!(id(early) < id(late));
+    }
+
+    #[test]
+    fn no_name_is_given_twice_however_many_are_drawn() {
+        let names: std::collections::BTreeSet<[u8; 16]> = (0..1_000).map(|_| name()).collect();
+        assert_eq!(names.len(), 1_000);
+        assert_ne!(name::<AHEAD>(), name::<AHEAD>());
     }
 
     #[test]

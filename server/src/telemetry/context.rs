@@ -39,7 +39,7 @@ impl TraceContext {
 
     /// Begins a trace that nobody records.
     pub(super) fn begun() -> Self {
-        let (trace, span) = (TraceId::from_bytes(random::bytes()), SpanId::from_bytes(random::bytes()));
+        let (trace, span) = (TraceId::from_bytes(random::name()), SpanId::from_bytes(random::name()));
         Self::at(SpanContext::new(trace, span, TraceFlags::NOT_SAMPLED, false, TraceState::NONE))
     }
 
