@@ -3,7 +3,7 @@
 //! What the spans around an event say stands there too, so that a line is found by the id of its request, or of its trace.
 //! What is nearer wins.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use serde_json::{Map, Value};
 use tracing::{
@@ -26,10 +26,8 @@ use super::text::FOR_EXPORT;
 pub(super) struct JsonFields;
 
 impl<'writer> FormatFields<'writer> for JsonFields {
-    fn format_fields<R: RecordFields>(&self, writer: Writer<'writer>, fields: R) -> fmt::Result {
-        let mut members = Members::default();
-        fields.record(&mut members);
-        write(writer, &members.0)
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+        writer.write_str(&Object::of(|visit| fields.record(visit)).0)
     }
 
     fn add_fields(
@@ -37,15 +35,10 @@ impl<'writer> FormatFields<'writer> for JsonFields {
         current: &'writer mut FormattedFields<Self>,
         fields: &tracing::span::Record<'_>,
     ) -> fmt::Result {
-        // Not read and written anew: this is done for each request.
-        let mut members = Members::default();
-        fields.record(&mut members);
-        let added = serde_json::to_string(&members.0).map_err(|_| fmt::Error)?;
-        if members.0.is_empty() {
-            return Ok(());
-        }
+        let added = Object::of(|visit| fields.record(visit)).0;
         match current.fields.as_str() {
             "" | "{}" => current.fields = added,
+            _ if added == "{}" => {}
             _ => {
                 current.fields.pop();
                 current.fields.push(',');
@@ -69,13 +62,13 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut members = Members::default();
+        let mut members = Map::new();
         for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
             if let Some(fields) = span.extensions().get::<FormattedFields<JsonFields>>() {
-                members.0.extend(read(fields));
+                members.extend(read(&fields.fields));
             }
         }
-        event.record(&mut members);
+        members.extend(read(&Object::of(|visit| event.record(visit)).0));
         let metadata = event.metadata();
         let mut line = Map::new();
         let mut timestamp = String::new();
@@ -84,55 +77,60 @@ where
         line.insert("level".to_owned(), metadata.level().as_str().into());
         line.insert("target".to_owned(), metadata.target().into());
         // A field that is called as one of these would be lost, or take its place.
-        members.0.retain(|name, _| !line.contains_key(name));
-        line.extend(members.0);
-        write(writer.by_ref(), &line)?;
-        writeln!(writer)
+        members.retain(|name, _| !line.contains_key(name));
+        line.extend(members);
+        writeln!(writer, "{}", Value::Object(line))
     }
 }
 
-fn read(fields: &FormattedFields<JsonFields>) -> Map<String, Value> {
-    serde_json::from_str(&fields.fields).unwrap_or_default()
+fn read(members: &str) -> Map<String, Value> {
+    serde_json::from_str(members).unwrap_or_default()
 }
 
-fn write(mut writer: Writer<'_>, members: &Map<String, Value>) -> fmt::Result {
-    writer.write_str(&serde_json::to_string(members).map_err(|_| fmt::Error)?)
-}
+/// An object as text. What a span says is written down for each request, and read only where something is logged.
+struct Object(String);
 
-#[derive(Default)]
-struct Members(Map<String, Value>);
+impl Object {
+    fn of(record: impl FnOnce(&mut dyn Visit)) -> Self {
+        let mut object = Self("{".to_owned());
+        record(&mut object);
+        object.0.push('}');
+        object
+    }
 
-impl Members {
-    fn insert(&mut self, field: &Field, value: Value) {
+    fn insert(&mut self, field: &Field, value: impl fmt::Display) {
         let name = field.name();
         if !name.starts_with(FOR_EXPORT) {
-            self.0.insert(name.strip_prefix("r#").unwrap_or(name).to_owned(), value);
+            let comma = if self.0.len() > 1 { "," } else { "" };
+            let name = name.strip_prefix("r#").unwrap_or(name);
+            // A name is an identifier of ours, and needs no escapes.
+            let _ = write!(self.0, "{comma}\"{name}\":{value}");
         }
     }
 }
 
-impl Visit for Members {
+impl Visit for Object {
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.insert(field, value.into());
+        self.insert(field, Value::from(value));
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.insert(field, value.into());
+        self.insert(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.insert(field, value.into());
+        self.insert(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.insert(field, value.into());
+        self.insert(field, value);
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.insert(field, value.into());
+        self.insert(field, Value::from(value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.insert(field, format!("{value:?}").into());
+        self.insert(field, Value::from(format!("{value:?}")));
     }
 }
