@@ -2,6 +2,7 @@
 
 use std::{fmt, io};
 
+#[cfg(target_os = "linux")]
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// The cores that this program may use, divided.
@@ -16,8 +17,7 @@ pub(crate) struct Cores {
 impl Cores {
     /// Half of them for the server, the odd one for those who drive it.
     pub(crate) fn divide() -> io::Result<Self> {
-        let allowed = sched_getaffinity(None)?;
-        let all: Vec<_> = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect();
+        let all = usable()?;
         let (server, others) = all.split_at(all.len() / 2);
         if server.is_empty() {
             return Ok(Self { server: others.to_vec(), others: others.to_vec() });
@@ -26,13 +26,33 @@ impl Cores {
     }
 }
 
+/// The numbers of the cores that this program may use.
+#[cfg(target_os = "linux")]
+fn usable() -> io::Result<Vec<usize>> {
+    let allowed = sched_getaffinity(None)?;
+    Ok((0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect())
+}
+
 /// Moves the calling thread to these cores, and whatever it starts from now on.
+#[cfg(target_os = "linux")]
 pub(crate) fn pin(cores: &[usize]) -> io::Result<()> {
     let mut chosen = CpuSet::new();
     for core in cores {
         chosen.set(*core);
     }
     Ok(sched_setaffinity(None, &chosen)?)
+}
+
+/// Elsewhere nobody is told which core something runs on.
+#[cfg(not(target_os = "linux"))]
+fn usable() -> io::Result<Vec<usize>> {
+    Err(io::Error::new(io::ErrorKind::Unsupported, "this program measures on Linux only"))
+}
+
+/// Elsewhere nobody can be moved.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn pin(_cores: &[usize]) -> io::Result<()> {
+    Ok(())
 }
 
 impl fmt::Display for Cores {
