@@ -135,3 +135,53 @@ pub(crate) fn turns(a_second: u32, length: Duration) -> u32 {
     let turns = u128::from(a_second) * length.as_millis() / 1_000;
     u32::try_from(turns).unwrap_or(u32::MAX).max(a_second)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::{Router, routing::post};
+    use serde_json::json;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Long enough for a wrong answer to come first.
+    const LONG: Duration = Duration::from_hours(1);
+
+    /// Somebody who gives so many right answers, and then a wrong one, and the question.
+    async fn asked(right: usize, serving: &mut JoinSet<()>) -> (String, Question) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let given = Arc::new(AtomicUsize::new(0));
+        let answer = post(async move || match given.fetch_add(1, Ordering::Relaxed) {
+            given if given < right => "yes",
+            _ => "no",
+        });
+        serving
+            .spawn(async { axum::serve(listener, Router::new().route("/graphql", answer)).await.unwrap() });
+        let prepared = Prepared::graphql(&json!({ "query": "{ me { id } }" }), None);
+        let question = Question::with_answer_holding(&address, prepared, "yes").await.unwrap();
+        (address, question)
+    }
+
+    #[tokio::test]
+    async fn a_wrong_answer_is_no_number_however_fast_it_comes() {
+        let mut serving = JoinSet::new();
+        let (address, question) = asked(10, &mut serving).await;
+        let wrong = as_fast_as_possible(&address, &question, 2, LONG).await.err().unwrap();
+        assert_eq!(wrong.to_string(), "another answer: no");
+        let (address, question) = asked(10, &mut serving).await;
+        let wrong = at_a_pace(&address, &question, 1_000, Duration::from_millis(20)).await.err().unwrap();
+        assert_eq!(wrong.to_string(), "another answer: no");
+    }
+
+    #[tokio::test]
+    async fn who_does_not_answer_rightly_at_once_is_not_asked_again() {
+        let mut serving = JoinSet::new();
+        let (address, question) = asked(1, &mut serving).await;
+        let prepared = question.prepared;
+        let wrong = Question::with_answer_holding(&address, prepared, "yes").await.err().unwrap();
+        assert_eq!(wrong.to_string(), "no does not hold yes");
+    }
+}

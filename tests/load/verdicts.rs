@@ -25,6 +25,9 @@ const CONNECTIONS: usize = 4;
 #[derive(Clone, Copy)]
 pub(crate) struct Pace {
     pub(crate) verdicts: usize,
+    /// How many of those whose verdicts come wait at the same moment.
+    pub(crate) together: usize,
+    /// How many verdicts come a second to those who wait together, however the last one fared.
     pub(crate) a_second: u32,
     /// The instance that hears the callbacks, and the one whose subscribers wait for them.
     pub(crate) heard_by: usize,
@@ -47,41 +50,54 @@ struct Judged {
     told: oneshot::Receiver<anyhow::Result<Instant>>,
 }
 
-/// Has logins begun and waited for, and then approves one after another. What the server does anyway, as a share of a core,
-/// is not counted as theirs.
+/// Has logins begun, waited for, so many at a time, and approved. What the server does anyway, as a share of a core, is not
+/// counted as theirs.
 pub(crate) async fn deliver(
     stage: &Stage,
     people: &[SignedUp],
     pace: Pace,
     at_rest: f64,
 ) -> anyhow::Result<Deliveries> {
-    let mut waiting = JoinSet::new();
-    let mut judged = Vec::new();
-    for open in log_in(stage, people, pace.verdicts).await? {
-        judged.push(wait_for(stage, &open, pace.told_by, &mut waiting).await?);
-    }
+    let logins = log_in(stage, people, pace.verdicts).await?;
     let mut connections = Vec::new();
-    for _ in 0..CONNECTIONS {
+    for _ in 0..CONNECTIONS.min(pace.together) {
         connections.push(Arc::new(Mutex::new(Connection::open(stage.address(pace.heard_by)).await?)));
     }
-    harness::report(&format!("  {} verdicts, {} a second …", pace.verdicts, pace.a_second));
-    let (before, begun) = (stage.processor_time()?, Instant::now());
-    let mut judging = JoinSet::new();
-    for (turn, judged) in (0_u32..).zip(judged) {
-        sleep_until(begun + Duration::from_secs(1) * turn / pace.a_second).await;
-        let connection = connections[turn as usize % CONNECTIONS].clone();
-        judging.spawn(judge(judged, connection));
-    }
+    harness::report(&format!("  {} verdicts, {} at a time …", pace.verdicts, pace.together));
     let (mut after_answer, mut after_callback) = (Latencies::new(), Latencies::new());
-    while let Some(delivered) = judging.join_next().await {
-        let Delivered { sent, answered, told } = delivered??;
-        after_answer.record(told.saturating_duration_since(answered));
-        after_callback.record(told - sent);
+    let mut processor_time = Duration::ZERO;
+    for logins in logins.chunks(pace.together.max(1)) {
+        let (mut waiting, mut judged) = (JoinSet::new(), Vec::new());
+        for open in logins {
+            judged.push(wait_for(stage, open, pace.told_by, &mut waiting).await?);
+        }
+        let (before, begun) = (stage.processor_time()?, Instant::now());
+        for Delivered { sent, answered, told } in judge_all(judged, &connections, pace.a_second).await? {
+            after_answer.record(told.saturating_duration_since(answered));
+            after_callback.record(told - sent);
+        }
+        let took = stage.processor_time()?.saturating_sub(before);
+        processor_time += took.saturating_sub(begun.elapsed().mul_f64(at_rest));
     }
-    let took = stage.processor_time()?.saturating_sub(before);
-    let verdicts = u32::try_from(pace.verdicts)?;
-    let processor_time = took.saturating_sub(begun.elapsed().mul_f64(at_rest)) / verdicts;
+    let processor_time = processor_time / u32::try_from(pace.verdicts)?;
     Ok(Deliveries { after_answer, after_callback, processor_time })
+}
+
+async fn judge_all(
+    judged: Vec<Judged>,
+    connections: &[Arc<Mutex<Connection>>],
+    a_second: u32,
+) -> anyhow::Result<Vec<Delivered>> {
+    let (begun, mut judging) = (Instant::now(), JoinSet::new());
+    for (turn, (judged, connection)) in (0_u32..).zip(judged.into_iter().zip(connections.iter().cycle())) {
+        sleep_until(begun + Duration::from_secs(1) * turn / a_second).await;
+        judging.spawn(judge(judged, connection.clone()));
+    }
+    let mut delivered = Vec::new();
+    while let Some(judged) = judging.join_next().await {
+        delivered.push(judged??);
+    }
+    Ok(delivered)
 }
 
 struct Delivered {
@@ -113,11 +129,19 @@ async fn wait_for(
     let (tell, told) = oneshot::channel();
     let email = open.of.person.email.clone();
     waiting.spawn(async move {
-        let status = subscriber.next().await;
-        let at = Instant::now();
-        let _ = tell.send(status.and_then(|status| ensure_approved(status.as_ref(), &email)).map(|()| at));
+        let _ = tell.send(hear_approval(&mut subscriber, &email).await);
     });
     Ok(Judged { callback, told })
+}
+
+/// Waits for the approval, and for the end that follows it. Returns when the approval was told.
+async fn hear_approval(subscriber: &mut Subscriber, email: &str) -> anyhow::Result<Instant> {
+    let status = subscriber.next().await?;
+    let at = Instant::now();
+    ensure_approved(status.as_ref(), email)?;
+    let after = subscriber.next().await?;
+    ensure!(after.is_none(), "more after the end: {after:?}");
+    Ok(at)
 }
 
 /// A session of the right person: anything else is a wrong answer.
@@ -128,4 +152,28 @@ fn ensure_approved(status: Option<&Value>, email: &str) -> anyhow::Result<()> {
         && status["session"]["token"].is_string();
     ensure!(is_right, "a login of {email} that should be approved: {}", status["state"]);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::ensure_approved;
+
+    #[test]
+    fn only_a_session_of_the_right_person_is_a_right_answer() {
+        let ada = "ada@example.com";
+        let status = |state: &str, session: serde_json::Value| json!({ "state": state, "session": session });
+        let session = |email: &str| json!({ "token": "secret", "user": { "email": email } });
+        assert!(ensure_approved(Some(&status("APPROVED", session(ada))), ada).is_ok());
+        for wrong in [
+            status("DENIED", session(ada)),
+            status("APPROVED", session("eve@example.com")),
+            status("APPROVED", json!(null)),
+            status("APPROVED", json!({ "token": null, "user": { "email": ada } })),
+        ] {
+            assert!(ensure_approved(Some(&wrong), ada).is_err(), "{wrong}");
+        }
+        assert!(ensure_approved(None, ada).is_err());
+    }
 }

@@ -4,9 +4,9 @@ use harness::Database;
 
 use super::{
     Extent,
-    waiting::{delivery_plot, delivery_rows, watch_crowds},
+    waiting::{delivery_plot, delivery_rows, one_at_a_time, watch_crowds},
 };
-use crate::{people::sign_up, report::Section, stage::Stage, verdicts::Pace};
+use crate::{people::sign_up, report::Section, stage::Stage};
 
 /// How many logins one person has open.
 const LOGINS_EACH: usize = 15;
@@ -18,9 +18,7 @@ pub(crate) async fn run(extent: &Extent, database: Database) -> anyhow::Result<S
     let stage = builder.start(database).await?;
     let people = sign_up(&stage, JUDGED + extent.most().div_ceil(LOGINS_EACH)).await?;
     let (judged, waiting) = people.split_at(JUDGED);
-    let pace =
-        Pace { verdicts: extent.verdicts, a_second: extent.verdicts_a_second, heard_by: 0, told_by: 1 };
-    let seen = watch_crowds(extent, &stage, (judged, waiting), pace).await?;
+    let seen = watch_crowds(extent, &stage, (judged, waiting), one_at_a_time(extent, 1)).await?;
     Ok(Section {
         title: "Across two instances".to_owned(),
         about: "The same with two instances on one PostgreSQL, on the same cores: callbacks reach one instance, and everybody waits \

@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{Extent, Row, number};
+use super::{Extent, Row, number, waiting::one_at_a_time};
 use crate::{
     connection::{Connection, Prepared},
     latencies::{Latencies, milliseconds},
@@ -46,12 +46,7 @@ pub(crate) async fn run(extent: &Extent) -> anyhow::Result<Section> {
     let mut waiters = Waiters::start(&extent.cores.others, stage.address(0), 1)?;
     waiters.add(&tokens).await?;
     let at_rest = stage.at_rest(extent.polled_for).await?;
-    let pace = Pace {
-        verdicts: extent.polling / APPROVED,
-        a_second: extent.verdicts_a_second,
-        heard_by: 0,
-        told_by: 0,
-    };
+    let pace = Pace { verdicts: extent.polling / APPROVED, ..one_at_a_time(extent, 0) };
     let told = deliver(&stage, &people, pace, at_rest).await?.after_answer;
     waiters.ensure_undisturbed().await?;
     Ok(section(extent, &polled, at_rest, &told))

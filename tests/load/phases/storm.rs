@@ -50,8 +50,13 @@ async fn feel(stage: &Stage, judged: &[SignedUp], extent: &Extent) -> anyhow::Re
     let me = Prepared::graphql(&json!({ "query": "{ me { id email } }" }), bearer);
     let question = Question::with_answer_holding(stage.address(0), me, &judged[0].user_id).await?;
     let me = at_a_pace(stage.address(0), &question, A_SECOND, extent.turn * 3).await?;
-    let pace =
-        Pace { verdicts: extent.verdicts, a_second: extent.verdicts_a_second, heard_by: 0, told_by: 0 };
+    let pace = Pace {
+        verdicts: extent.verdicts,
+        together: extent.verdicts,
+        a_second: extent.verdicts_a_second,
+        heard_by: 0,
+        told_by: 0,
+    };
     let told = deliver(stage, judged, pace, 0.0).await?.after_callback;
     Ok(Felt { me, told })
 }
