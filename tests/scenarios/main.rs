@@ -21,6 +21,8 @@ mod guessed_codes;
 mod guesses;
 mod hints;
 mod input;
+#[cfg(target_os = "linux")]
+mod load;
 mod metrics;
 mod older_client;
 mod outage;
