@@ -205,6 +205,14 @@ impl Subscriptions {
         Ok(stream::iter([number]))
     }
 
+    async fn panics_asleep(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<impl Stream<Item = i32> + use<>> {
+        context.data::<Continuation>()?.clone().sleep(async { planted_panic() });
+        Ok(stream::iter([0]))
+    }
+
     async fn refused(&self) -> async_graphql::Result<stream::Empty<i32>> {
         Err(refused())
     }
