@@ -83,7 +83,7 @@ async fn findings(settings: &DoctorSettings, open_files: Option<OpenFiles>) -> a
         provider::check(examined, &clock),
         public::check_public(examined, &client),
         public::check_callback(examined, &client),
-        listening(examined, &client),
+        listening::check(examined, &client),
     );
     let told: Vec<_> = provider_time.into_iter().chain(database.time).collect();
     let parts = [
@@ -98,18 +98,6 @@ async fn findings(settings: &DoctorSettings, open_files: Option<OpenFiles>) -> a
         clock::judge(&told),
     ];
     Ok(parts.into_iter().flatten().collect())
-}
-
-async fn listening(examined: &Examined, client: &Client) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    match examined.listen {
-        Some(address) => findings.push(listening::check(("listen", "LISTEN"), address, client).await),
-        None => findings.push(Finding::skipped("listen", "not looked at: see LISTEN")),
-    }
-    if let Some(address) = examined.metrics_listen {
-        findings.push(listening::check(("metrics", "METRICS_LISTEN"), address, client).await);
-    }
-    findings
 }
 
 async fn events(examined: &Examined) -> Vec<Finding> {

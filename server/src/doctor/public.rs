@@ -49,7 +49,7 @@ pub(super) async fn check_public(examined: &Examined, client: &Client) -> Vec<Fi
 pub(super) async fn is_alive(client: &Client, url: &Url) -> Result<bool, Reason> {
     let live = format!("{}/health/live", url.as_str().trim_end_matches('/'));
     let mut answer = client.get(live).send().await.map_err(|error| Reason::of(&error))?;
-    Ok(answer.status() == StatusCode::OK && body(&mut answer).await == b"live\n")
+    Ok(answer.status() == StatusCode::OK && beginning(&mut answer, LONGEST_BODY).await == b"live\n")
 }
 
 pub(super) async fn check_callback(examined: &Examined, client: &Client) -> Vec<Finding> {
@@ -101,7 +101,7 @@ fn misdirected(examined: &Examined, url: &Url) -> Vec<Finding> {
 async fn answered(url: &Url, here: &str, mut answer: Response) -> Finding {
     let status = answer.status();
     let asks_who = answer.headers().contains_key(header::WWW_AUTHENTICATE);
-    if status == StatusCode::UNAUTHORIZED && !asks_who && body(&mut answer).await.is_empty() {
+    if status == StatusCode::UNAUTHORIZED && !asks_who && beginning(&mut answer, LONGEST_BODY).await.is_empty() {
         return Finding::ok(CALLBACK, format!("{here} is heard, and refuses what is not signed"));
     }
     let code = status.as_u16();
@@ -158,12 +158,12 @@ fn unreachable(check: &'static str, here: &str, reason: &Reason) -> Finding {
     Finding::warning(check, message, advice)
 }
 
-/// The beginning of a body; nothing where it breaks off.
-async fn body(answer: &mut Response) -> Vec<u8> {
+/// The beginning of a body, up to somewhat more than this; nothing more where it breaks off.
+pub(super) async fn beginning(answer: &mut Response, longest: usize) -> Vec<u8> {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = answer.chunk().await {
         body.extend_from_slice(&chunk);
-        if body.len() > LONGEST_BODY {
+        if body.len() > longest {
             break;
         }
     }
