@@ -103,8 +103,8 @@ async fn findings(settings: &DoctorSettings, open_files: Option<OpenFiles>) -> a
 async fn events(examined: &Examined) -> Vec<Finding> {
     let finding = match &examined.events {
         None => Finding::skipped(EVENTS, "not looked at: see EVENTS_URL"),
-        Some((Transport::Database, _)) => Finding::ok(EVENTS, "as the database carries them"),
-        Some((Transport::Nats(url), _)) => match url.reach(ANSWERS_WITHIN).await {
+        Some(Transport::Database) => Finding::ok(EVENTS, "as the database carries them"),
+        Some(Transport::Nats(url)) => match url.reach(ANSWERS_WITHIN).await {
             Ok(version) => Finding::ok(EVENTS, format!("NATS {version} takes us in")),
             Err(problem) => {
                 let advice = "see that it runs, and that EVENTS_URL names it and a user that it knows; people learn of \
