@@ -129,7 +129,10 @@ impl Store {
 
 /// A connection that neither makes the file nor switches its journal.
 fn only_looked_at(path: &str, settings: &StoreSettings) -> Result<Sqlite, StoreError> {
-    let absolute = std::path::absolute(Path::new(path)).map_err(|_| StoreError::Url("names no path"))?;
+    let path = Path::new(path);
+    // SQLite follows links, and keeps what is being written beside the file that they lead to.
+    let absolute = path.canonicalize().or_else(|_| std::path::absolute(path));
+    let absolute = absolute.map_err(|_| StoreError::Url("names no path"))?;
     // What a service writes or has left behind stays where it is: whoever may write moves it into the file when they leave.
     // Where there is nothing of the kind, only who may write removes what SQLite makes beside the file to read it.
     let mut unmoved = absolute.clone().into_os_string();

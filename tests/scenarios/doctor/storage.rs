@@ -1,6 +1,6 @@
 //! What the doctor says of databases.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::symlink, path::Path};
 
 use countersign::storage::{Store, StoreSettings};
 use diesel_async::SimpleAsyncConnection;
@@ -29,6 +29,9 @@ async fn a_database_that_is_not_there_yet_is_not_made() {
     assert_one_failure(&finished, &["database", "there is no file new.db", "run: countersign migrate"]);
     assert_told(&finished, "-", &["schema"]);
     assert!(!world.folder().join("new.db").exists());
+    symlink("nowhere/far.db", world.folder().join("link.db")).unwrap();
+    let finished = world.doctor(&[], &calm(&[("DATABASE_URL", "sqlite:link.db")])).await;
+    assert_one_failure(&finished, &["link.db leads to nowhere/far.db, and there is no such file"]);
     let finished = world.doctor(&[], &calm(&[("DATABASE_URL", "sqlite:nowhere/new.db")])).await;
     assert_one_failure(&finished, &["the folder nowhere does not exist"]);
 }
@@ -50,6 +53,14 @@ async fn a_file_is_left_byte_for_byte_as_it_was() {
     assert_eq!(before.len(), 2, "a killed service leaves a file with its log");
     assert_told(&world.doctor(&[], &CALM).await, "ok", &["database", "journal wal"]);
     assert!(contents(world.folder()) == before, "what a killed service has left was touched");
+    // Nor where only a link leads to it, beside which there is no log.
+    let links = world.folder().join("links");
+    fs::create_dir(&links).unwrap();
+    symlink("../countersign.db", links.join("link.db")).unwrap();
+    let linked = world.doctor(&[], &calm(&[("DATABASE_URL", "sqlite:links/link.db")])).await;
+    assert_told(&linked, "ok", &["database", "journal wal"]);
+    assert!(contents(world.folder()) == before, "what a killed service has left was touched by a link");
+    assert_eq!(fs::read_dir(&links).unwrap().count(), 1);
     // Nor is a file switched to another journal.
     fs::write(world.folder().join("empty.db"), "").unwrap();
     let finished = world.doctor(&[], &calm(&[("DATABASE_URL", "sqlite:empty.db")])).await;
