@@ -162,7 +162,11 @@ where
                 Ok(done)
             }
             Err(error) => {
-                connection.spawn_blocking(Ansi::rollback_transaction).await?;
+                // SQLite may have taken all of it back by itself, as where the disk is full, and then refuses to do so. What
+                // is told is why it had to. The pool hands out no connection whose transaction did not end properly.
+                if let Err(refused) = connection.spawn_blocking(Ansi::rollback_transaction).await {
+                    tracing::warn!(error = %refused, "a transaction was not rolled back: its connection is given up");
+                }
                 Err(error)
             }
         }
@@ -241,6 +245,20 @@ mod tests {
         });
         assert!(matches!(failed, Err(DieselError::DatabaseError(..))), "{failed:?}");
         transact(&mut writing, insert).unwrap();
+    }
+
+    #[tokio::test]
+    async fn where_sqlite_has_taken_it_back_already_the_reason_is_told_and_the_connection_given_up() {
+        let (_folder, sqlite) = file().await;
+        let mut writing = sqlite.get_to_write().await.unwrap();
+        let failed = transact(&mut writing, async |conn| {
+            insert(conn).await?;
+            conn.batch_execute("insert or rollback into users values (1)").await
+        });
+        let told = failed.unwrap_err().to_string();
+        assert!(told.contains("UNIQUE constraint failed"), "{told}");
+        drop(writing);
+        transact(&mut sqlite.get_to_write().await.unwrap(), insert).unwrap();
     }
 
     #[tokio::test]
