@@ -37,6 +37,9 @@ const READERS: usize = 4;
 /// How long a connection waits for a lock that another process holds; of this one, only one connection writes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The same for one that only looks: a lock of a moment is no fault, and whoever waits for what it finds does not wait for long.
+const PATIENCE_OF_A_LOOK: Duration = Duration::from_millis(1_500);
+
 /// Between two attempts at what SQLite refuses instead of waiting for.
 const BETWEEN_SWITCHES: Duration = Duration::from_millis(10);
 
@@ -84,7 +87,7 @@ impl Sqlite {
     /// One connection, which changes nothing of how the file is set up.
     pub(super) fn open_to_look(uri: &str, settings: &StoreSettings) -> Result<Self, StoreError> {
         let mut config = ManagerConfig::default();
-        config.custom_setup = Box::new(|uri| Connection::establish(uri).boxed());
+        config.custom_setup = Box::new(|uri| connect_to_look(uri.to_owned()).boxed());
         let looking = pool(uri, config, 1, settings)?;
         Ok(Self { reading: looking.clone(), writing: looking })
     }
@@ -122,6 +125,13 @@ async fn connect(path: String, durability: Durability, access: &str) -> Result<C
     switch_to_wal(&mut connection).await.map_err(failed)?;
     let pragmas = format!("pragma foreign_keys = on; {} {access}", durability.pragma());
     connection.batch_execute(&pragmas).await.map_err(failed)?;
+    Ok(connection)
+}
+
+async fn connect_to_look(uri: String) -> Result<Connection, ConnectionError> {
+    let mut connection = Connection::establish(&uri).await?;
+    let patience = format!("pragma busy_timeout = {};", PATIENCE_OF_A_LOOK.as_millis());
+    connection.batch_execute(&patience).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
 
@@ -233,6 +243,19 @@ mod tests {
         let mut reading = sqlite.get().await.unwrap();
         let refused = insert(&mut reading).await.unwrap_err();
         assert_eq!(refused.to_string(), "attempt to write a readonly database");
+    }
+
+    #[tokio::test]
+    async fn whoever_only_looks_waits_for_a_lock_as_well() {
+        let (folder, _sqlite) = file().await;
+        let uri = format!("file:{}?mode=rw", folder.path().join("test.db").display());
+        let looking = Sqlite::open_to_look(&uri, &StoreSettings::default()).unwrap();
+        let mut connection = looking.get().await.unwrap();
+        let patience = diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>(
+            "(select timeout from pragma_busy_timeout)",
+        ));
+        let patience: i32 = diesel_async::RunQueryDsl::get_result(patience, &mut *connection).await.unwrap();
+        assert_eq!(u128::try_from(patience).unwrap(), PATIENCE_OF_A_LOOK.as_millis());
     }
 
     #[tokio::test]
