@@ -3,12 +3,14 @@
 use std::{path::Path, time::Duration};
 
 use chrono::{DateTime, Utc};
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
 
 use super::{Finding, clock::Told, file, reason::whole, within};
 use crate::{
     clock::Clock,
     config::{DatabaseUrl, Examined},
-    storage::{ExaminedKind, ExaminedServer, Store, StoreError, is_open_to_eavesdroppers},
+    storage::{ExaminedKind, ExaminedServer, Store, StoreError, StoreSettings, is_open_to_eavesdroppers},
 };
 
 const CHECK: &str = "database";
@@ -16,6 +18,8 @@ const SCHEMA: &str = "schema";
 const MIGRATE: &str = "run: countersign migrate";
 /// How long one question may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// How long all of them may: those that a disk holds up have no time of their own.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(12);
 /// Beside those of the pool: one to ask whether it is there, one that hears NOTIFY.
 const BESIDE_THE_POOL: usize = 2;
 
@@ -34,14 +38,43 @@ impl Found {
     }
 }
 
-pub(super) async fn check(examined: &Examined, clock: &Clock) -> Found {
-    let Some(url) = &examined.database_url else {
+pub(super) async fn check(examined: &Examined, clock: Clock) -> Found {
+    let Some(url) = examined.database_url.clone() else {
         return Found::without_schema(Finding::skipped(CHECK, "not looked at: see DATABASE_URL"));
     };
+    let settings = examined.store;
+    // On a thread of its own: whoever asks a disk waits for it there, and the time of all other questions goes on.
+    let looking = TaskTracker::new().spawn_blocking({
+        let url = url.clone();
+        move || Handle::current().block_on(look(&url, &settings, &clock))
+    });
+    match within(GIVEN_UP_AFTER, looking).await {
+        Some(Ok(found)) => found,
+        Some(Err(panicked)) => {
+            let advice = "please report this, with what stands above it";
+            Found::without_schema(Finding::failure(
+                CHECK,
+                format!("it was not looked at: {panicked}"),
+                advice,
+            ))
+        }
+        None => Found::without_schema(hangs(&url)),
+    }
+}
+
+fn hangs(url: &DatabaseUrl) -> Finding {
+    let advice = match url.sqlite_path() {
+        Some(_) => "see whether the disk that it lies on, or the network before that, has stopped (`dmesg`)",
+        None => "see what holds the database up",
+    };
+    Finding::failure(CHECK, "whoever looks at it waits without an end", advice)
+}
+
+async fn look(url: &DatabaseUrl, settings: &StoreSettings, clock: &Clock) -> Found {
     if let Some(missing) = url.sqlite_path().and_then(|path| file::missing(Path::new(path))) {
         return Found::without_schema(missing);
     }
-    let store = match Store::open_to_look(url.as_str(), &examined.store) {
+    let store = match Store::open_to_look(url.as_str(), settings) {
         Ok(store) => store,
         Err(error) => return Found::without_schema(away(url, &error)),
     };
@@ -61,7 +94,7 @@ pub(super) async fn check(examined: &Examined, clock: &Clock) -> Found {
         }
         ExaminedKind::Postgres(server) => {
             let summary = format!("PostgreSQL {}, {answers}", examination.version);
-            (of_server(url, examined.store.pool_size, &server, &summary), Some(told(server.now(), here)))
+            (of_server(url, settings.pool_size, &server, &summary), Some(told(server.now(), here)))
         }
     };
     Found { database, schema: schema(&store).await, time }

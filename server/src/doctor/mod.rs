@@ -78,7 +78,7 @@ async fn findings(settings: &DoctorSettings, open_files: Option<OpenFiles>) -> a
         .no_proxy()
         .build()?;
     let (database, events, (provider, provider_time), public, callback, listening) = tokio::join!(
-        database::check(examined, &clock),
+        database::check(examined, clock.clone()),
         events(examined),
         provider::check(examined, &clock),
         public::check_public(examined, &client),

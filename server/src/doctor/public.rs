@@ -101,7 +101,10 @@ fn misdirected(examined: &Examined, url: &Url) -> Vec<Finding> {
 async fn answered(url: &Url, here: &str, mut answer: Response) -> Finding {
     let status = answer.status();
     let asks_who = answer.headers().contains_key(header::WWW_AUTHENTICATE);
-    if status == StatusCode::UNAUTHORIZED && !asks_who && beginning(&mut answer, LONGEST_BODY).await.is_empty() {
+    if status == StatusCode::UNAUTHORIZED
+        && !asks_who
+        && beginning(&mut answer, LONGEST_BODY).await.is_empty()
+    {
         return Finding::ok(CALLBACK, format!("{here} is heard, and refuses what is not signed"));
     }
     let code = status.as_u16();

@@ -1,12 +1,12 @@
 //! What the doctor says of databases.
 
-use std::{fs, os::unix::fs::symlink, path::Path};
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 use countersign::storage::{Store, StoreSettings};
 use diesel_async::SimpleAsyncConnection;
 use harness::{Database, Person, say_nothing};
 
-use super::{CALM, allow, assert_one_failure, assert_one_warning, assert_told, calm, split};
+use super::{CALM, allow, assert_one_failure, assert_one_warning, assert_told, calm, lines, split};
 
 const PASSWORD: &str = "password-of-the-database-0123456789";
 
@@ -74,6 +74,23 @@ async fn a_file_of_something_else_is_told() {
     fs::write(world.folder().join("other.db"), "a shopping list ".repeat(500)).unwrap();
     let finished = world.doctor(&[], &calm(&[("DATABASE_URL", "sqlite:other.db")])).await;
     assert_one_failure(&finished, &["database", "file is not a database"]);
+}
+
+#[tokio::test]
+async fn a_disk_that_never_answers_ends_nothing_but_its_own_line() {
+    let world = split(Database::Sqlite).await;
+    // Whoever opens a pipe to read waits for somebody who writes. A log beside the file has it opened so.
+    let pipe = world.folder().join("pipe.db");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    fs::write(world.folder().join("pipe.db-wal"), "").unwrap();
+    let silent = format!("http://127.0.0.1:{}", say_nothing());
+    let changes =
+        [("DATABASE_URL", "sqlite:pipe.db"), ("AUTHY_API_URL", &silent), ("PROVIDER_TIMEOUT", "1s")];
+    let finished = world.doctor(&[], &calm(&changes)).await;
+    assert_told(&finished, "FAIL", &["database", "waits without an end", "disk"]);
+    assert_told(&finished, "FAIL", &["provider", "does not answer within"]);
+    assert_told(&finished, "ok", &["public url"]);
+    assert_eq!((finished.code, lines(&finished, "FAIL").len()), (Some(1), 2), "{}", finished.output);
 }
 
 #[tokio::test]
