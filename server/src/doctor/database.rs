@@ -6,16 +6,21 @@ use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use super::{Finding, clock::Told, file, reason::whole, within};
+use super::{Finding, Status, clock::Told, file, reason::whole, within};
 use crate::{
     clock::Clock,
     config::{DatabaseUrl, Examined},
-    storage::{ExaminedKind, ExaminedServer, Store, StoreError, StoreSettings, is_open_to_eavesdroppers},
+    storage::{
+        ExaminedKind, ExaminedServer, RefusedRights, Store, StoreError, StoreSettings,
+        is_open_to_eavesdroppers,
+    },
 };
 
 const CHECK: &str = "database";
 const SCHEMA: &str = "schema";
 const MIGRATE: &str = "run: countersign migrate";
+const MIGRATIONS: &str = "__diesel_schema_migrations";
+const HELD_UP: &str = "see what holds the database up";
 /// How long one question may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 /// How long all of them may: those that a disk holds up have no time of their own.
@@ -65,7 +70,7 @@ pub(super) async fn check(examined: &Examined, clock: Clock) -> Found {
 fn hangs(url: &DatabaseUrl) -> Finding {
     let advice = match url.sqlite_path() {
         Some(_) => "see whether the disk that it lies on, or the network before that, has stopped (`dmesg`)",
-        None => "see what holds the database up",
+        None => HELD_UP,
     };
     Finding::failure(CHECK, "whoever looks at it waits without an end", advice)
 }
@@ -153,8 +158,41 @@ fn of_server(url: &DatabaseUrl, pool_size: usize, server: &ExaminedServer, summa
 }
 
 async fn schema(store: &Store) -> Vec<Finding> {
+    let refused = match within(ANSWERS_WITHIN, store.refused_rights()).await {
+        Some(Ok(refused)) => refused,
+        Some(Err(error)) => return vec![unreadable(&whole(&error), HELD_UP)],
+        None => return vec![unreadable("no answer in time", HELD_UP)],
+    };
+    let mut findings = Vec::new();
+    if let Some(tables) = refusals(&refused) {
+        let advice = "as the owner of the tables, let the role of DATABASE_URL use them: grant select, insert, update, \
+                      delete on all tables in schema public to …";
+        findings.push(Finding::failure(SCHEMA, format!("this role may not {tables}"), advice));
+    }
+    if refused.iter().all(|refused| refused.table_name != MIGRATIONS) {
+        let version = version(store).await;
+        // Where it may not be used, its version alone makes nothing well.
+        if findings.is_empty() || version.status != Status::Ok {
+            findings.push(version);
+        }
+    }
+    findings
+}
+
+/// `select, insert on users; delete on logins`.
+fn refusals(refused: &[RefusedRights]) -> Option<String> {
+    let tables: Vec<_> =
+        refused.iter().map(|refused| format!("{} on {}", refused.rights, refused.table_name)).collect();
+    (!tables.is_empty()).then(|| tables.join("; "))
+}
+
+fn unreadable(why: &str, advice: &str) -> Finding {
+    Finding::failure(SCHEMA, format!("it cannot be read: {why}"), advice)
+}
+
+async fn version(store: &Store) -> Finding {
     let asked = async { Ok((store.unknown_migrations().await?, store.pending_migrations().await?)) };
-    let finding = match within(ANSWERS_WITHIN, asked).await {
+    match within(ANSWERS_WITHIN, asked).await {
         Some(Ok((unknown, _))) if !unknown.is_empty() => {
             let message = format!("it is newer than this binary, which does not know {}", named(&unknown));
             Finding::failure(SCHEMA, message, "install the binary that ran them, or one that is newer still")
@@ -164,14 +202,10 @@ async fn schema(store: &Store) -> Vec<Finding> {
         }
         Some(Ok(_)) => Finding::ok(SCHEMA, "is the one of this binary"),
         Some(Err::<_, StoreError>(error)) => {
-            let advice = "see that this user may read the table __diesel_schema_migrations";
-            Finding::failure(SCHEMA, format!("it cannot be read: {}", whole(&error)), advice)
+            unreadable(&whole(&error), "see that this user may read the table __diesel_schema_migrations")
         }
-        None => {
-            Finding::failure(SCHEMA, "it cannot be read: no answer in time", "see what holds the database up")
-        }
-    };
-    vec![finding]
+        None => unreadable("no answer in time", HELD_UP),
+    }
 }
 
 /// How many migrations, and which.

@@ -160,3 +160,23 @@ async fn a_server_is_looked_at_and_its_schema_too() {
     let finished = world.doctor(&[], &calm(&[("DATABASE_POOL_SIZE", "1000")])).await;
     assert_one_warning(&finished, &["database", "1002 connections", "DATABASE_POOL_SIZE"]);
 }
+
+#[tokio::test]
+async fn a_role_that_may_not_use_the_tables_is_told() {
+    let Some(database) = Database::postgres().await else { return };
+    let Database::Postgres(served) = &database else { unreachable!() };
+    let url = served.url().to_owned();
+    let world = split(database).await;
+    let joint = if url.contains('?') { '&' } else { '?' };
+    let as_role = |role: &str| format!("{url}{joint}options=-c%20role%3D{role}");
+    // Roles that every server has: one may read all tables, the other none of them.
+    let finished = world.doctor(&[], &calm(&[("DATABASE_URL", &as_role("pg_read_all_data"))])).await;
+    assert_one_failure(
+        &finished,
+        &["schema", "may not", "insert, update on users", "delete, insert on pending_signups"],
+    );
+    assert!(!finished.output.contains("__diesel_schema_migrations"), "{}", finished.output);
+    let finished = world.doctor(&[], &calm(&[("DATABASE_URL", &as_role("pg_monitor"))])).await;
+    assert_one_failure(&finished, &["schema", "select on __diesel_schema_migrations", "grant select"]);
+    assert_told(&finished, "FAIL", &["delete, insert, select, update on logins"]);
+}
