@@ -27,6 +27,7 @@ pub(super) fn check(settings: &DoctorSettings, open_files: Option<OpenFiles>) ->
         findings.extend(proxies(examined));
     }
     findings.extend(tools(examined));
+    findings.extend(sandbox(examined));
     findings.extend(metrics(examined));
     findings.extend(logging(settings.level));
     if !settings.are_wrong(&["HASH_MEMORY_KIB", "HASH_PASSES"]) {
@@ -61,6 +62,16 @@ fn tools(examined: &Examined) -> Option<Finding> {
     };
     let message = format!("{switched_on} on in public: tools of developers, which say much to strangers");
     Some(Finding::warning(CHECK, message, "leave them out, or set them to false"))
+}
+
+/// What stands in for Authy on this machine lets people approve who never had a phone.
+fn sandbox(examined: &Examined) -> Option<Finding> {
+    let (public, api) = (examined.public_url.as_ref()?, examined.api_url.as_ref()?);
+    (is_loopback(api) && !is_loopback(public)).then(|| {
+        let message = "AUTHY_API_URL leads to this machine, and PUBLIC_URL does not: if a sandbox answers there, \
+                       whoever reaches its page approves every login";
+        Finding::warning(CHECK, message, "leave AUTHY_API_URL out: then it is Authy itself")
+    })
 }
 
 fn metrics(examined: &Examined) -> Option<Finding> {

@@ -224,6 +224,9 @@ async fn what_is_allowed_and_probably_not_meant_is_told() {
         world.doctor(&[], &calm(&[("PUBLIC_URL", "https://login.invalid"), ("GRAPHIQL", "true")])).await;
     assert_told(&finished, "WARN", &["GRAPHIQL is on", "developers"]);
     assert_told(&finished, "WARN", &["TRUSTED_PROXIES is empty"]);
+    assert_told(&finished, "WARN", &["AUTHY_API_URL leads to this machine", "sandbox"]);
     let trusted = [("PUBLIC_URL", "https://login.invalid"), ("TRUSTED_PROXIES", "10.0.0.0/8")];
     assert!(!world.doctor(&[], &calm(&trusted)).await.output.contains("TRUSTED_PROXIES"));
+    let authy = [("PUBLIC_URL", "https://login.invalid"), ("AUTHY_API_URL", "https://api.authy.invalid")];
+    assert!(!world.doctor(&[], &calm(&authy)).await.output.contains("sandbox"));
 }
