@@ -15,7 +15,7 @@ mod settings;
 
 use std::{io::IsTerminal, time::Duration};
 
-use reqwest::{Client, redirect, retry};
+use reqwest::{Client, ClientBuilder, redirect, retry};
 use url::Url;
 
 use self::report::{Finding, Report, Status};
@@ -69,19 +69,13 @@ pub(crate) async fn examine(
 
 async fn findings(settings: &DoctorSettings, open_files: Option<OpenFiles>) -> anyhow::Result<Vec<Finding>> {
     let (examined, clock) = (&settings.examined, Clock::system());
-    let client = Client::builder()
-        .user_agent(concat!("countersign-doctor/", env!("CARGO_PKG_VERSION")))
-        .timeout(ANSWERS_WITHIN)
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .referer(false)
-        .no_proxy()
-        .build()?;
+    // A socket begins with an upgrade, which HTTP/2 has not.
+    let (client, of_sockets) = (client().build()?, client().http1_only().build()?);
     let (database, events, (provider, provider_time), public, callback, listening) = tokio::join!(
         database::check(examined, clock.clone()),
         events(examined),
         provider::check(examined, &clock),
-        public::check_public(examined, &client),
+        public::check_public(examined, &client, &of_sockets),
         public::check_callback(examined, &client),
         listening::check(examined, &client),
     );
@@ -98,6 +92,17 @@ async fn findings(settings: &DoctorSettings, open_files: Option<OpenFiles>) -> a
         clock::judge(&told),
     ];
     Ok(parts.into_iter().flatten().collect())
+}
+
+/// Goes where it is sent, and asks once.
+fn client() -> ClientBuilder {
+    Client::builder()
+        .user_agent(concat!("countersign-doctor/", env!("CARGO_PKG_VERSION")))
+        .timeout(ANSWERS_WITHIN)
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
+        .no_proxy()
 }
 
 async fn events(examined: &Examined) -> Vec<Finding> {

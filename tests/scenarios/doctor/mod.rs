@@ -85,6 +85,7 @@ async fn where_all_is_well_each_line_says_so(database: Database) {
     assert!(finished.output.ends_with("\n\nall is well\n"), "{}", finished.output);
     assert_told(&finished, "ok", &["database", kind, "answers in"]);
     assert_told(&finished, "ok", &["listen", "the service listens", "already"]);
+    assert_told(&finished, "ok", &["public url", "by WebSocket too"]);
     assert_told(&finished, "ok", &["provider", "Authy knows the key as"]);
 }
 

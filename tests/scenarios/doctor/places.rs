@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use harness::{Database, Finished, World, say_always, say_always_by_tls, say_nothing};
+use harness::{Database, Finished, World, say_always, say_always_by_tls, say_by_path, say_nothing};
 use throwaway::{Certificate, Nats, require};
 
 use super::{CALM, allow, assert_one_failure, assert_one_warning, assert_told, calm, lines, split};
@@ -63,9 +63,31 @@ async fn a_certificate_is_told_by_what_is_wrong_with_it() {
         ];
         let finished = world.doctor(&[], &calm(&changes)).await;
         match expected {
-            None => assert_eq!(lines(&finished, "ok ").len(), 9, "{}", finished.output),
+            // It lives, and is no service.
+            None => assert_one_warning(&finished, &["public url", "/graphql/ws answers 200"]),
             Some(problem) => assert_one_failure(&finished, &["public url", "its certificate", problem]),
         }
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_lets_no_socket_through_is_told() {
+    let world = split(Database::Sqlite).await;
+    let callback = world.callback_url().to_owned();
+    // The service lives, and says this to whoever wants a socket.
+    for (answer, parts) in [
+        ("HTTP/1.1 426 Upgrade Required\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", "answers 426"),
+        (
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+            "without the sub-protocol",
+        ),
+        ("", "opens no WebSocket"),
+    ] {
+        let url =
+            format!("http://127.0.0.1:{}", say_by_path(&[("/health/live", LIVE), ("/graphql/ws", answer)]));
+        let changes = [("PUBLIC_URL", &*url), ("AUTHY_CALLBACK_URL", &callback)];
+        let finished = world.doctor(&[], &calm(&changes)).await;
+        assert_one_warning(&finished, &["public url", parts, "Connection, Upgrade"]);
     }
 }
 
