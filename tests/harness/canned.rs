@@ -16,7 +16,20 @@ use throwaway::Certificate;
 /// Says this to whoever sends a request, and hangs up. Returns the port.
 #[must_use]
 pub fn say_always(answer: &'static str) -> u16 {
-    serve(move |stream| converse(stream, answer))
+    serve(move |stream| converse(stream, |_| answer))
+}
+
+/// Says what stands beside the path of a request, and hangs up; without a word where it is no path of these.
+#[must_use]
+pub fn say_by_path(answers: &[(&'static str, &'static str)]) -> u16 {
+    let answers = answers.to_vec();
+    serve(move |stream| {
+        let answer = |head: &str| {
+            let asked = head.split(' ').nth(1).unwrap_or_default();
+            answers.iter().find(|(path, _)| *path == asked).map_or("", |(_, answer)| answer)
+        };
+        converse(stream, answer)
+    })
 }
 
 /// The same by TLS, with this certificate.
@@ -30,7 +43,7 @@ pub fn say_always_by_tls(answer: &'static str, certificate: &Certificate) -> u16
     serve(move |stream| {
         let connection = ServerConnection::new(config.clone()).map_err(io::Error::other)?;
         let mut stream = StreamOwned::new(connection, stream);
-        converse(&mut stream, answer)?;
+        converse(&mut stream, |_| answer)?;
         stream.conn.send_close_notify();
         stream.flush()
     })
@@ -60,8 +73,8 @@ fn serve(talk: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static) -> 
     port
 }
 
-/// Hears a request without a body worth reading, and answers.
-fn converse(mut stream: impl Read + Write, answer: &str) -> io::Result<()> {
+/// Hears a request without a body worth reading, and answers what its head calls for, in small letters.
+fn converse<'a>(mut stream: impl Read + Write, answer: impl FnOnce(&str) -> &'a str) -> io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -72,6 +85,6 @@ fn converse(mut stream: impl Read + Write, answer: &str) -> io::Result<()> {
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
     let mut body = vec![0; length.unwrap_or_default()];
     stream.read_exact(&mut body)?;
-    stream.write_all(answer.as_bytes())?;
+    stream.write_all(answer(&head).as_bytes())?;
     stream.flush()
 }

@@ -27,7 +27,7 @@ mod world;
 
 pub use browser::{Browser, Visitor, Window};
 pub use callback::Callback;
-pub use canned::{say_always, say_always_by_tls, say_nothing};
+pub use canned::{say_always, say_always_by_tls, say_by_path, say_nothing};
 pub use collector::{Collector, Export, attribute};
 pub use database::Database;
 pub use fleet::{Fleet, FleetBuilder};

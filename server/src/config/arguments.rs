@@ -209,15 +209,18 @@ impl DatabaseArguments {
 }
 
 impl FleetArguments {
+    pub(super) fn transport(&self) -> Transport {
+        self.events_url.clone().map_or(Transport::Database, Transport::Nats)
+    }
+
     /// `login_ttl`: how long a login waits, and then can still be read and objected to.
-    pub(super) fn check(self, login_ttl: Duration) -> Result<(Transport, Retention), SettingError> {
+    pub(super) fn retention(&self, login_ttl: Duration) -> Result<Retention, SettingError> {
         if self.login_retention < login_ttl + READ_AFTER_THE_END {
             let problem =
                 "must be LOGIN_TTL and three minutes at least: until then the login is still needed";
             return Err(SettingError::new("LOGIN_RETENTION", problem));
         }
-        let transport = self.events_url.map_or(Transport::Database, Transport::Nats);
-        Ok((transport, Retention { logins: self.login_retention, sessions: self.session_retention }))
+        Ok(Retention { logins: self.login_retention, sessions: self.session_retention })
     }
 }
 
@@ -264,7 +267,8 @@ impl From<ServeArguments> for Examined {
             logins: given.logins.check(),
             passwords: given.passwords.check(),
             limits: given.limits.check_public(),
-            events: given.fleet.check(given.logins.login_ttl),
+            events: given.fleet.transport(),
+            retention: given.fleet.retention(given.logins.login_ttl),
             export: given.export.check(),
             http,
             shutdown_delay: given.shutdown_delay,

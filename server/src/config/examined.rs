@@ -48,6 +48,13 @@ pub struct DoctorSettings {
     pub is_for_programs: bool,
 }
 
+impl DoctorSettings {
+    /// Whether something is wrong with one of these: then what stands in its place is a default that nobody chose.
+    pub(crate) fn are_wrong(&self, variables: &[&str]) -> bool {
+        self.problems.iter().any(|problem| variables.contains(&variable_of(problem)))
+    }
+}
+
 /// The settings of `serve`. `None` is what is missing or wrong.
 #[derive(Debug)]
 pub struct Examined {
@@ -75,11 +82,12 @@ pub struct Examined {
     pub logins: LoginSettings,
     /// How passwords are hashed.
     pub passwords: PasswordSettings,
-    /// How hints reach other instances, and how long is kept what is over.
-    pub events: Option<(Transport, Retention)>,
+    /// How hints reach other instances.
+    pub events: Option<Transport>,
     /// Who may talk to it, and how much.
     pub http: Option<HttpSettings>,
     limits: LimitSettings,
+    retention: Option<Retention>,
     shutdown_delay: Duration,
     shutdown_timeout: Duration,
 }
@@ -98,7 +106,8 @@ pub(super) struct Parts {
     pub(super) logins: LoginSettings,
     pub(super) passwords: PasswordSettings,
     pub(super) limits: LimitSettings,
-    pub(super) events: Result<(Transport, Retention), SettingError>,
+    pub(super) events: Transport,
+    pub(super) retention: Result<Retention, SettingError>,
     pub(super) export: Result<Option<ExportSettings>, SettingError>,
     pub(super) http: Option<Result<HttpSettings, SettingError>>,
     pub(super) shutdown_delay: Duration,
@@ -116,10 +125,11 @@ impl From<Parts> for Examined {
             public_url: keep(parts.public_url, &mut problems),
             api_url: keep(parts.api_url, &mut problems),
             callback_url: parts.callback_url.and_then(|url| keep(url, &mut problems)),
-            events: keep(parts.events, &mut problems),
+            retention: keep(parts.retention, &mut problems),
             http: parts.http.and_then(|http| keep(http, &mut problems)),
             listen: Some(parts.listen),
             metrics_listen: parts.metrics_listen,
+            events: Some(parts.events),
             store: parts.store,
             logos: parts.logos,
             logins: parts.logins,
@@ -142,7 +152,6 @@ impl Examined {
         if let Some(problem) = self.problems.into_iter().next() {
             return Err(problem);
         }
-        let (events, retention) = required("EVENTS_URL", self.events)?;
         Ok(Settings {
             listen: required("LISTEN", self.listen)?,
             metrics_listen: self.metrics_listen,
@@ -157,8 +166,8 @@ impl Examined {
             logins: self.logins,
             passwords: self.passwords,
             limits: self.limits,
-            events,
-            retention,
+            events: required("EVENTS_URL", self.events)?,
+            retention: required("LOGIN_RETENTION", self.retention)?,
             shutdown_delay: self.shutdown_delay,
             shutdown_timeout: self.shutdown_timeout,
             http: required("PUBLIC_URL", self.http)?,
@@ -169,18 +178,24 @@ impl Examined {
 impl DoctorArguments {
     pub(super) fn examine(self, level: Level, mut problems: Vec<String>) -> DoctorSettings {
         let mut examined: Examined = self.serve.into();
-        let is_told = |variable: &str| problems.iter().any(|problem| problem.starts_with(variable));
+        let is_told = |variable: &str| problems.iter().any(|problem| variable_of(problem) == variable);
         // The default in place of a wrong value is nothing to look at.
-        examined.listen = examined.listen.filter(|_| !is_told("LISTEN "));
-        examined.api_url = examined.api_url.filter(|_| !is_told("AUTHY_API_URL "));
-        examined.callback_url = examined.callback_url.filter(|_| !is_told("AUTHY_CALLBACK_URL "));
+        examined.listen = examined.listen.filter(|_| !is_told("LISTEN"));
+        examined.api_url = examined.api_url.filter(|_| !is_told("AUTHY_API_URL"));
+        examined.callback_url = examined.callback_url.filter(|_| !is_told("AUTHY_CALLBACK_URL"));
+        examined.events = examined.events.filter(|_| !is_told("EVENTS_URL"));
         // What is wrong is not missing as well.
         let others: Vec<_> = examined.problems.drain(..).map(|problem| problem.to_string()).collect();
-        let names = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
-        let told: Vec<_> = problems.iter().map(|problem| names(problem)).collect();
-        problems.extend(others.into_iter().filter(|problem| !told.contains(&names(problem))));
+        let told: Vec<_> = problems.iter().map(|problem| variable_of(problem).to_owned()).collect();
+        problems
+            .extend(others.into_iter().filter(|problem| !told.iter().any(|it| it == variable_of(problem))));
         DoctorSettings { problems, examined, level, is_for_programs: self.json }
     }
+}
+
+/// The variable that a problem begins with.
+fn variable_of(problem: &str) -> &str {
+    problem.split(' ').next().unwrap_or_default()
 }
 
 /// Reads a command line of `doctor`; `None` where it is another command's. Where `serve` stops at the first value that

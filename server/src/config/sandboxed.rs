@@ -122,7 +122,6 @@ pub struct SandboxSettings {
 impl DevArguments {
     pub(super) fn check(self) -> Result<DevSettings, SettingError> {
         let why = "`dev` is for this machine alone";
-        let (events, retention) = self.fleet.check(self.logins.login_ttl)?;
         Ok(DevSettings {
             listen: loopback("LISTEN", self.listen, why)?,
             metrics_listen: self
@@ -132,8 +131,8 @@ impl DevArguments {
             sandbox_listen: loopback("SANDBOX_LISTEN", self.sandbox_listen, why)?,
             database_url: self.database_url,
             store: self.database.check(Durability::Process),
-            events,
-            retention,
+            events: self.fleet.transport(),
+            retention: self.fleet.retention(self.logins.login_ttl)?,
             logins: self.logins.check(),
             passwords: self.passwords.check(),
             limits: self.limits.check_local(),

@@ -3,19 +3,28 @@
 use std::{path::Path, time::Duration};
 
 use chrono::{DateTime, Utc};
+use tokio::runtime::Handle;
+use tokio_util::task::TaskTracker;
 
-use super::{Finding, clock::Told, file, reason::whole, within};
+use super::{Finding, Status, clock::Told, file, reason::whole, within};
 use crate::{
     clock::Clock,
     config::{DatabaseUrl, Examined},
-    storage::{ExaminedKind, ExaminedServer, Store, StoreError, is_open_to_eavesdroppers},
+    storage::{
+        ExaminedKind, ExaminedServer, RefusedRights, Store, StoreError, StoreSettings,
+        is_open_to_eavesdroppers,
+    },
 };
 
 const CHECK: &str = "database";
 const SCHEMA: &str = "schema";
 const MIGRATE: &str = "run: countersign migrate";
+const MIGRATIONS: &str = "__diesel_schema_migrations";
+const HELD_UP: &str = "see what holds the database up";
 /// How long one question may take.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
+/// How long all of them may: those that a disk holds up have no time of their own.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(12);
 /// Beside those of the pool: one to ask whether it is there, one that hears NOTIFY.
 const BESIDE_THE_POOL: usize = 2;
 
@@ -34,14 +43,43 @@ impl Found {
     }
 }
 
-pub(super) async fn check(examined: &Examined, clock: &Clock) -> Found {
-    let Some(url) = &examined.database_url else {
+pub(super) async fn check(examined: &Examined, clock: Clock) -> Found {
+    let Some(url) = examined.database_url.clone() else {
         return Found::without_schema(Finding::skipped(CHECK, "not looked at: see DATABASE_URL"));
     };
+    let settings = examined.store;
+    // On a thread of its own: whoever asks a disk waits for it there, and the time of all other questions goes on.
+    let looking = TaskTracker::new().spawn_blocking({
+        let url = url.clone();
+        move || Handle::current().block_on(look(&url, &settings, &clock))
+    });
+    match within(GIVEN_UP_AFTER, looking).await {
+        Some(Ok(found)) => found,
+        Some(Err(panicked)) => {
+            let advice = "please report this, with what stands above it";
+            Found::without_schema(Finding::failure(
+                CHECK,
+                format!("it was not looked at: {panicked}"),
+                advice,
+            ))
+        }
+        None => Found::without_schema(hangs(&url)),
+    }
+}
+
+fn hangs(url: &DatabaseUrl) -> Finding {
+    let advice = match url.sqlite_path() {
+        Some(_) => "see whether the disk that it lies on, or the network before that, has stopped (`dmesg`)",
+        None => HELD_UP,
+    };
+    Finding::failure(CHECK, "whoever looks at it waits without an end", advice)
+}
+
+async fn look(url: &DatabaseUrl, settings: &StoreSettings, clock: &Clock) -> Found {
     if let Some(missing) = url.sqlite_path().and_then(|path| file::missing(Path::new(path))) {
         return Found::without_schema(missing);
     }
-    let store = match Store::open_to_look(url.as_str(), &examined.store) {
+    let store = match Store::open_to_look(url.as_str(), settings) {
         Ok(store) => store,
         Err(error) => return Found::without_schema(away(url, &error)),
     };
@@ -61,7 +99,7 @@ pub(super) async fn check(examined: &Examined, clock: &Clock) -> Found {
         }
         ExaminedKind::Postgres(server) => {
             let summary = format!("PostgreSQL {}, {answers}", examination.version);
-            (of_server(url, examined.store.pool_size, &server, &summary), Some(told(server.now(), here)))
+            (of_server(url, settings.pool_size, &server, &summary), Some(told(server.now(), here)))
         }
     };
     Found { database, schema: schema(&store).await, time }
@@ -120,8 +158,41 @@ fn of_server(url: &DatabaseUrl, pool_size: usize, server: &ExaminedServer, summa
 }
 
 async fn schema(store: &Store) -> Vec<Finding> {
+    let refused = match within(ANSWERS_WITHIN, store.refused_rights()).await {
+        Some(Ok(refused)) => refused,
+        Some(Err(error)) => return vec![unreadable(&whole(&error), HELD_UP)],
+        None => return vec![unreadable("no answer in time", HELD_UP)],
+    };
+    let mut findings = Vec::new();
+    if let Some(tables) = refusals(&refused) {
+        let advice = "as the owner of the tables, let the role of DATABASE_URL use them: grant select, insert, update, \
+                      delete on all tables in schema public to …";
+        findings.push(Finding::failure(SCHEMA, format!("this role may not {tables}"), advice));
+    }
+    if refused.iter().all(|refused| refused.table_name != MIGRATIONS) {
+        let version = version(store).await;
+        // Where it may not be used, its version alone makes nothing well.
+        if findings.is_empty() || version.status != Status::Ok {
+            findings.push(version);
+        }
+    }
+    findings
+}
+
+/// `select, insert on users; delete on logins`.
+fn refusals(refused: &[RefusedRights]) -> Option<String> {
+    let tables: Vec<_> =
+        refused.iter().map(|refused| format!("{} on {}", refused.rights, refused.table_name)).collect();
+    (!tables.is_empty()).then(|| tables.join("; "))
+}
+
+fn unreadable(why: &str, advice: &str) -> Finding {
+    Finding::failure(SCHEMA, format!("it cannot be read: {why}"), advice)
+}
+
+async fn version(store: &Store) -> Finding {
     let asked = async { Ok((store.unknown_migrations().await?, store.pending_migrations().await?)) };
-    let finding = match within(ANSWERS_WITHIN, asked).await {
+    match within(ANSWERS_WITHIN, asked).await {
         Some(Ok((unknown, _))) if !unknown.is_empty() => {
             let message = format!("it is newer than this binary, which does not know {}", named(&unknown));
             Finding::failure(SCHEMA, message, "install the binary that ran them, or one that is newer still")
@@ -131,14 +202,10 @@ async fn schema(store: &Store) -> Vec<Finding> {
         }
         Some(Ok(_)) => Finding::ok(SCHEMA, "is the one of this binary"),
         Some(Err::<_, StoreError>(error)) => {
-            let advice = "see that this user may read the table __diesel_schema_migrations";
-            Finding::failure(SCHEMA, format!("it cannot be read: {}", whole(&error)), advice)
+            unreadable(&whole(&error), "see that this user may read the table __diesel_schema_migrations")
         }
-        None => {
-            Finding::failure(SCHEMA, "it cannot be read: no answer in time", "see what holds the database up")
-        }
-    };
-    vec![finding]
+        None => unreadable("no answer in time", HELD_UP),
+    }
 }
 
 /// How many migrations, and which.

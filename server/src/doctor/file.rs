@@ -24,7 +24,12 @@ pub(super) fn missing(path: &Path) -> Option<Finding> {
         return Some(Finding::failure(CHECK, message, "make it, or correct DATABASE_URL"));
     }
     if !path.exists() {
-        let message = format!("there is no file {}", path.display());
+        let message = match fs::read_link(path) {
+            Ok(target) => {
+                format!("{} leads to {}, and there is no such file", path.display(), target.display())
+            }
+            Err(_) => format!("there is no file {}", path.display()),
+        };
         return Some(Finding::failure(CHECK, message, "run: countersign migrate"));
     }
     None
@@ -32,7 +37,7 @@ pub(super) fn missing(path: &Path) -> Option<Finding> {
 
 /// `summary`: what is to be told where nothing is wrong.
 pub(super) fn check(path: &Path, journal_mode: &str, summary: &str) -> Vec<Finding> {
-    let folder = folder(path);
+    let folder = folder_of_file(path);
     let mut findings = Vec::new();
     for (place, what) in [(folder.as_path(), "folder"), (path, "file")] {
         if access(place, Access::WRITE_OK).is_err() {
@@ -58,6 +63,16 @@ pub(super) fn check(path: &Path, journal_mode: &str, summary: &str) -> Vec<Findi
     findings
 }
 
+/// Where SQLite makes other files beside this one: beside what a link leads to.
+fn folder_of_file(path: &Path) -> PathBuf {
+    if path.is_symlink()
+        && let Ok(target) = path.canonicalize()
+    {
+        return folder(&target);
+    }
+    folder(path)
+}
+
 fn folder(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
@@ -72,4 +87,29 @@ fn is_readable_by_others(path: &Path) -> bool {
     let Ok(whole) = path.canonicalize() else { return false };
     allows(&whole, READABLE_BY_OTHERS)
         && whole.ancestors().skip(1).all(|folder| allows(folder, PASSABLE_BY_OTHERS))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn the_folder_of_a_link_is_that_of_the_file() {
+        let place = TempDir::new().unwrap();
+        let place = place.path().canonicalize().unwrap();
+        let (file, link, second) =
+            (place.join("far/file.db"), place.join("link.db"), place.join("second.db"));
+        fs::create_dir(place.join("far")).unwrap();
+        fs::write(&file, "").unwrap();
+        symlink("far/file.db", &link).unwrap();
+        symlink("link.db", &second).unwrap();
+        for path in [&file, &link, &second] {
+            assert_eq!(folder_of_file(path), place.join("far"), "{}", path.display());
+        }
+        assert_eq!(folder_of_file(Path::new("file.db")), Path::new("."));
+    }
 }

@@ -5,18 +5,84 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
 };
 
+use http::StatusCode;
 use reqwest::Client;
 use tokio::net::TcpSocket;
 use url::Url;
 
-use super::{Finding, public::is_alive};
+use super::{
+    Finding,
+    public::{beginning, is_alive},
+};
+use crate::config::Examined;
 
-/// `variable`: the setting that the address comes from.
-pub(super) async fn check(
-    (check, variable): (&'static str, &'static str),
-    address: SocketAddr,
-    client: &Client,
-) -> Finding {
+/// What every Countersign tells that is asked what it has counted.
+const COUNTED_BY_US: &str = "countersign_build_info";
+/// More than an instance has to tell.
+const LONGEST_COUNTS: usize = 4 * 1024 * 1024;
+
+/// What listens at an address.
+#[derive(Clone, Copy)]
+enum Listener {
+    Service,
+    Metrics,
+}
+
+impl Listener {
+    fn check(self) -> &'static str {
+        match self {
+            Self::Service => "listen",
+            Self::Metrics => "metrics",
+        }
+    }
+
+    /// The setting that the address comes from.
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Service => "LISTEN",
+            Self::Metrics => "METRICS_LISTEN",
+        }
+    }
+
+    /// Whether it is this that answers below the URL.
+    async fn answers(self, client: &Client, url: &Url) -> bool {
+        match self {
+            Self::Service => is_alive(client, url).await.unwrap_or(false),
+            Self::Metrics => tells_counts(client, url).await,
+        }
+    }
+}
+
+pub(super) async fn check(examined: &Examined, client: &Client) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    match examined.listen {
+        Some(address) => findings.push(look(Listener::Service, address, client).await),
+        None => findings.push(Finding::skipped("listen", "not looked at: see LISTEN")),
+    }
+    match (examined.listen, examined.metrics_listen) {
+        (_, None) => {}
+        (Some(service), Some(metrics)) if collide(service, metrics) => {
+            let message = format!("METRICS_LISTEN {metrics} and LISTEN {service} take the same port");
+            let advice = "take another port in METRICS_LISTEN: 127.0.0.1:9464";
+            findings.push(Finding::failure(Listener::Metrics.check(), message, advice));
+        }
+        (_, Some(metrics)) => findings.push(look(Listener::Metrics, metrics, client).await),
+    }
+    findings
+}
+
+/// Whether only one of two can be listened on at a time.
+fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+    // All addresses of IPv6 are usually those of IPv4 as well.
+    let holds = |all: IpAddr, one: IpAddr| all.is_unspecified() && (all.is_ipv6() || one.is_ipv4());
+    let (ip, other_ip) = (one.ip(), other.ip());
+    one.port() == other.port()
+        && one.port() != 0
+        && (ip == other_ip || holds(ip, other_ip) || holds(other_ip, ip))
+}
+
+async fn look(listener: Listener, address: SocketAddr, client: &Client) -> Finding {
+    let (check, variable) = (listener.check(), listener.variable());
     if address.port() == 0 {
         return Finding::ok(check, format!("{} with whichever port is free", address.ip()));
     }
@@ -25,7 +91,7 @@ pub(super) async fn check(
         Err(error) => error,
     };
     match taken.kind() {
-        io::ErrorKind::AddrInUse if is_ours(address, client).await => {
+        io::ErrorKind::AddrInUse if is_ours(listener, address, client).await => {
             Finding::ok(check, format!("the service listens on {address} already"))
         }
         io::ErrorKind::AddrInUse => Finding::warning(
@@ -58,7 +124,7 @@ fn take(address: SocketAddr) -> io::Result<()> {
     socket.bind(address)
 }
 
-async fn is_ours(address: SocketAddr, client: &Client) -> bool {
+async fn is_ours(listener: Listener, address: SocketAddr, client: &Client) -> bool {
     let host = match address.ip() {
         ip if !ip.is_unspecified() => ip,
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -66,7 +132,37 @@ async fn is_ours(address: SocketAddr, client: &Client) -> bool {
     };
     let url = Url::parse(&format!("http://{}", SocketAddr::new(host, address.port())));
     match url {
-        Ok(url) => is_alive(client, &url).await.unwrap_or(false),
+        Ok(url) => listener.answers(client, &url).await,
         Err(_) => false,
+    }
+}
+
+async fn tells_counts(client: &Client, url: &Url) -> bool {
+    let Ok(url) = url.join("/metrics") else { return false };
+    let Ok(mut answer) = client.get(url).send().await else { return false };
+    let counts = beginning(&mut answer, LONGEST_COUNTS).await;
+    answer.status() == StatusCode::OK && String::from_utf8_lossy(&counts).contains(COUNTED_BY_US)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::collide;
+
+    #[test]
+    fn two_listeners_collide_where_one_holds_the_address_of_the_other() {
+        for (one, other, expected) in [
+            ("127.0.0.1:3000", "127.0.0.1:3000", true),
+            ("127.0.0.1:3000", "127.0.0.1:9464", false),
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+            ("127.0.0.1:3000", "127.0.0.2:3000", false),
+            ("0.0.0.0:3000", "127.0.0.1:3000", true),
+            ("[::]:3000", "127.0.0.1:3000", true),
+            ("[::]:3000", "[::1]:3000", true),
+            ("0.0.0.0:3000", "[::1]:3000", false),
+        ] {
+            let (one, other) = (one.parse().unwrap(), other.parse().unwrap());
+            assert_eq!(collide(one, other), expected, "{one} {other}");
+            assert_eq!(collide(other, one), expected, "{other} {one}");
+        }
     }
 }

@@ -15,7 +15,7 @@ mod settings;
 
 use std::{io::IsTerminal, time::Duration};
 
-use reqwest::{Client, redirect, retry};
+use reqwest::{Client, ClientBuilder, redirect, retry};
 use url::Url;
 
 use self::report::{Finding, Report, Status};
@@ -69,21 +69,15 @@ pub(crate) async fn examine(
 
 async fn findings(settings: &DoctorSettings, open_files: Option<OpenFiles>) -> anyhow::Result<Vec<Finding>> {
     let (examined, clock) = (&settings.examined, Clock::system());
-    let client = Client::builder()
-        .user_agent(concat!("countersign-doctor/", env!("CARGO_PKG_VERSION")))
-        .timeout(ANSWERS_WITHIN)
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .referer(false)
-        .no_proxy()
-        .build()?;
+    // A socket begins with an upgrade, which HTTP/2 has not.
+    let (client, of_sockets) = (client().build()?, client().http1_only().build()?);
     let (database, events, (provider, provider_time), public, callback, listening) = tokio::join!(
-        database::check(examined, &clock),
+        database::check(examined, clock.clone()),
         events(examined),
         provider::check(examined, &clock),
-        public::check_public(examined, &client),
+        public::check_public(examined, &client, &of_sockets),
         public::check_callback(examined, &client),
-        listening(examined, &client),
+        listening::check(examined, &client),
     );
     let told: Vec<_> = provider_time.into_iter().chain(database.time).collect();
     let parts = [
@@ -100,23 +94,22 @@ async fn findings(settings: &DoctorSettings, open_files: Option<OpenFiles>) -> a
     Ok(parts.into_iter().flatten().collect())
 }
 
-async fn listening(examined: &Examined, client: &Client) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    match examined.listen {
-        Some(address) => findings.push(listening::check(("listen", "LISTEN"), address, client).await),
-        None => findings.push(Finding::skipped("listen", "not looked at: see LISTEN")),
-    }
-    if let Some(address) = examined.metrics_listen {
-        findings.push(listening::check(("metrics", "METRICS_LISTEN"), address, client).await);
-    }
-    findings
+/// Goes where it is sent, and asks once.
+fn client() -> ClientBuilder {
+    Client::builder()
+        .user_agent(concat!("countersign-doctor/", env!("CARGO_PKG_VERSION")))
+        .timeout(ANSWERS_WITHIN)
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
+        .no_proxy()
 }
 
 async fn events(examined: &Examined) -> Vec<Finding> {
     let finding = match &examined.events {
         None => Finding::skipped(EVENTS, "not looked at: see EVENTS_URL"),
-        Some((Transport::Database, _)) => Finding::ok(EVENTS, "as the database carries them"),
-        Some((Transport::Nats(url), _)) => match url.reach(ANSWERS_WITHIN).await {
+        Some(Transport::Database) => Finding::ok(EVENTS, "as the database carries them"),
+        Some(Transport::Nats(url)) => match url.reach(ANSWERS_WITHIN).await {
             Ok(version) => Finding::ok(EVENTS, format!("NATS {version} takes us in")),
             Err(problem) => {
                 let advice = "see that it runs, and that EVENTS_URL names it and a user that it knows; people learn of \

@@ -14,12 +14,17 @@ const PUBLIC: &str = "public url";
 const CALLBACK: &str = "callback url";
 /// The route of callbacks, below whatever a proxy puts before it.
 const CALLBACK_PATH: &str = "/authy/callback";
+/// What is spoken on the service's sockets.
+const SUB_PROTOCOL: &str = "graphql-transport-ws";
+/// Sixteen bytes, as every handshake has; nothing is said on this socket.
+const WEBSOCKET_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 /// More than this is not ours.
 const LONGEST_BODY: usize = 64;
 const FROM_ELSEWHERE: &str =
     "start the service; if it runs, ask from another network: some do not lead back into themselves";
 
-pub(super) async fn check_public(examined: &Examined, client: &Client) -> Vec<Finding> {
+/// `of_sockets`: the client to ask for a WebSocket with.
+pub(super) async fn check_public(examined: &Examined, client: &Client, of_sockets: &Client) -> Vec<Finding> {
     let Some(url) = &examined.public_url else {
         return vec![Finding::skipped(PUBLIC, "not looked at: see PUBLIC_URL")];
     };
@@ -34,7 +39,7 @@ pub(super) async fn check_public(examined: &Examined, client: &Client) -> Vec<Fi
     }
     let here = place(url);
     findings.push(match is_alive(client, url).await {
-        Ok(true) => Finding::ok(PUBLIC, format!("the service answers at {here}")),
+        Ok(true) => socket(of_sockets, url, &here).await,
         Ok(false) => Finding::warning(
             PUBLIC,
             format!("something else than the service answers at {here}/health/live"),
@@ -45,11 +50,42 @@ pub(super) async fn check_public(examined: &Examined, client: &Client) -> Vec<Fi
     findings
 }
 
+/// Whether a socket can be opened: `loginStatus` is followed by one, and proxies let no upgrade pass unless they are told to.
+async fn socket(client: &Client, url: &Url, here: &str) -> Finding {
+    let advice = "let the proxy speak HTTP/1.1 to the service, and pass on Connection, Upgrade and Sec-WebSocket-* at \
+                  /graphql and /graphql/ws; without, people learn of their phone's answer only where their page asks \
+                  again and again";
+    let place = format!("{}/graphql/ws", url.as_str().trim_end_matches('/'));
+    let asked = client
+        .get(place)
+        .header(header::CONNECTION, "Upgrade")
+        .header(header::UPGRADE, "websocket")
+        .header(header::SEC_WEBSOCKET_VERSION, "13")
+        .header(header::SEC_WEBSOCKET_KEY, WEBSOCKET_KEY)
+        .header(header::SEC_WEBSOCKET_PROTOCOL, SUB_PROTOCOL);
+    let message = match asked.send().await {
+        Ok(answer) if answer.status() == StatusCode::SWITCHING_PROTOCOLS => {
+            match answer.headers().get(header::SEC_WEBSOCKET_PROTOCOL) {
+                Some(protocol) if protocol == SUB_PROTOCOL => {
+                    return Finding::ok(PUBLIC, format!("the service answers at {here}, by WebSocket too"));
+                }
+                _ => format!("{here}/graphql/ws opens a WebSocket without the sub-protocol {SUB_PROTOCOL}"),
+            }
+        }
+        Ok(answer) => {
+            let code = answer.status().as_u16();
+            format!("{here}/graphql/ws answers {code} to who wants to open a WebSocket")
+        }
+        Err(error) => format!("{here}/graphql/ws opens no WebSocket: {}", Reason::of(&error)),
+    };
+    Finding::warning(PUBLIC, message, advice)
+}
+
 /// Whether it is a Countersign that answers below this URL.
 pub(super) async fn is_alive(client: &Client, url: &Url) -> Result<bool, Reason> {
     let live = format!("{}/health/live", url.as_str().trim_end_matches('/'));
     let mut answer = client.get(live).send().await.map_err(|error| Reason::of(&error))?;
-    Ok(answer.status() == StatusCode::OK && body(&mut answer).await == b"live\n")
+    Ok(answer.status() == StatusCode::OK && beginning(&mut answer, LONGEST_BODY).await == b"live\n")
 }
 
 pub(super) async fn check_callback(examined: &Examined, client: &Client) -> Vec<Finding> {
@@ -101,7 +137,10 @@ fn misdirected(examined: &Examined, url: &Url) -> Vec<Finding> {
 async fn answered(url: &Url, here: &str, mut answer: Response) -> Finding {
     let status = answer.status();
     let asks_who = answer.headers().contains_key(header::WWW_AUTHENTICATE);
-    if status == StatusCode::UNAUTHORIZED && !asks_who && body(&mut answer).await.is_empty() {
+    if status == StatusCode::UNAUTHORIZED
+        && !asks_who
+        && beginning(&mut answer, LONGEST_BODY).await.is_empty()
+    {
         return Finding::ok(CALLBACK, format!("{here} is heard, and refuses what is not signed"));
     }
     let code = status.as_u16();
@@ -158,12 +197,12 @@ fn unreachable(check: &'static str, here: &str, reason: &Reason) -> Finding {
     Finding::warning(check, message, advice)
 }
 
-/// The beginning of a body; nothing where it breaks off.
-async fn body(answer: &mut Response) -> Vec<u8> {
+/// The beginning of a body, up to somewhat more than this; nothing more where it breaks off.
+pub(super) async fn beginning(answer: &mut Response, longest: usize) -> Vec<u8> {
     let mut body = Vec::new();
     while let Ok(Some(chunk)) = answer.chunk().await {
         body.extend_from_slice(&chunk);
-        if body.len() > LONGEST_BODY {
+        if body.len() > longest {
             break;
         }
     }

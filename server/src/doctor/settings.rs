@@ -22,12 +22,19 @@ pub(super) fn check(settings: &DoctorSettings, open_files: Option<OpenFiles>) ->
     let mut findings: Vec<_> = others.iter().map(|problem| Finding::failure(CHECK, problem, "")).collect();
     let help = "`countersign serve --help` says what each takes";
     findings.extend(last.map(|problem| Finding::failure(CHECK, problem, help)));
-    findings.extend(proxies(examined));
+    // Of what is wrong no more is said: the default in its place is nobody's oversight.
+    if !settings.are_wrong(&["TRUSTED_PROXIES"]) {
+        findings.extend(proxies(examined));
+    }
     findings.extend(tools(examined));
+    findings.extend(sandbox(examined));
     findings.extend(metrics(examined));
     findings.extend(logging(settings.level));
-    findings.extend(passwords(examined));
-    findings.extend(open_files.map(files));
+    if !settings.are_wrong(&["HASH_MEMORY_KIB", "HASH_PASSES"]) {
+        findings.extend(strength(examined));
+    }
+    findings.extend(threads(examined));
+    findings.extend(open_files.filter(|_| !settings.are_wrong(&["MAX_CONNECTIONS"])).map(files));
     if findings.is_empty() {
         findings.push(Finding::ok(CHECK, "complete, and nothing in them looks like an oversight"));
     }
@@ -57,6 +64,16 @@ fn tools(examined: &Examined) -> Option<Finding> {
     Some(Finding::warning(CHECK, message, "leave them out, or set them to false"))
 }
 
+/// What stands in for Authy on this machine lets people approve who never had a phone.
+fn sandbox(examined: &Examined) -> Option<Finding> {
+    let (public, api) = (examined.public_url.as_ref()?, examined.api_url.as_ref()?);
+    (is_loopback(api) && !is_loopback(public)).then(|| {
+        let message = "AUTHY_API_URL leads to this machine, and PUBLIC_URL does not: if a sandbox answers there, \
+                       whoever reaches its page approves every login";
+        Finding::warning(CHECK, message, "leave AUTHY_API_URL out: then it is Authy itself")
+    })
+}
+
 fn metrics(examined: &Examined) -> Option<Finding> {
     let address = examined.metrics_listen?.ip().to_canonical();
     let is_ours = match address {
@@ -82,25 +99,27 @@ fn logging(level: Level) -> Option<Finding> {
     })
 }
 
-fn passwords(examined: &Examined) -> Vec<Finding> {
-    let passwords = &examined.passwords;
+fn threads(examined: &Examined) -> Option<Finding> {
+    let threads = examined.passwords.threads;
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let mut findings = Vec::new();
-    if passwords.threads > cores {
-        let message = format!("HASH_THREADS is {}, and there are {cores} cores", passwords.threads);
-        findings.push(Finding::warning(CHECK, message, "leave it out, or take fewer than there are cores"));
-    }
+    (threads > cores).then(|| {
+        let message = format!("HASH_THREADS is {threads}, and there are {cores} cores");
+        Finding::warning(CHECK, message, "leave it out, or take fewer than there are cores")
+    })
+}
+
+fn strength(examined: &Examined) -> Option<Finding> {
+    let passwords = &examined.passwords;
     let is_strong = STRONG_ENOUGH
         .iter()
         .any(|(memory, passes)| passwords.memory_kib >= *memory && passwords.passes >= *passes);
-    if !is_strong {
+    (!is_strong).then(|| {
         let message = format!(
             "HASH_MEMORY_KIB {} with HASH_PASSES {} is weaker than OWASP asks for: stolen hashes are cheap to crack",
             passwords.memory_kib, passwords.passes
         );
-        findings.push(Finding::warning(CHECK, message, "leave both out: 19456 KiB and 2 passes"));
-    }
-    findings
+        Finding::warning(CHECK, message, "leave both out: 19456 KiB and 2 passes")
+    })
 }
 
 fn files(OpenFiles { granted, needed }: OpenFiles) -> Finding {

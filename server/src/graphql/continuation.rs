@@ -48,7 +48,7 @@ impl Continuation {
     }
 
     /// What the resolver was woken with; none where it is asked for the first time.
-    pub(super) fn awake<State: Any>(&self) -> Option<State> {
+    pub(crate) fn awake<State: Any>(&self) -> Option<State> {
         match self.take()? {
             Pause::Awake(awake) => awake.downcast().ok().map(|state| *state),
             Pause::Asleep(_) => None,
@@ -56,7 +56,7 @@ impl Continuation {
     }
 
     /// Leaves what wakes the resolver again.
-    pub(super) fn sleep<State: Any + Send>(self, until: impl Future<Output = State> + Send + 'static) {
+    pub(crate) fn sleep<State: Any + Send>(self, until: impl Future<Output = State> + Send + 'static) {
         let asleep = until.map(|state| Box::new(state) as Awake).boxed();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Pause::Asleep(asleep));
     }

@@ -32,6 +32,38 @@ const OF_POSTGRES: &str = "
            (clock_timestamp() at time zone 'utc') as now,
            (select version from pg_stat_ssl where pid = pg_backend_pid()) as tls";
 
+/// What is done with each table, and this role may not do. Who may do something with a column may do it here: which columns
+/// is nobody's to count.
+const REFUSED_BY_POSTGRES: &str = "
+    select name as table_name, string_agg(right_name, ', ' order by right_name) as rights
+    from (values
+        ('__diesel_schema_migrations', array['select']),
+        ('users', array['select', 'insert', 'update']),
+        ('enrollments', array['select', 'insert', 'update']),
+        ('logins', array['select', 'insert', 'update', 'delete']),
+        ('pending_signups', array['select', 'insert', 'delete']),
+        ('sessions', array['select', 'insert', 'update', 'delete']),
+        ('turns', array['select', 'insert', 'update']),
+        ('budgets', array['select', 'insert', 'update', 'delete']),
+        ('devices', array['select', 'insert', 'update', 'delete']),
+        ('code_returns', array['select', 'insert', 'update', 'delete'])
+    ) as needed (name, rights), unnest(rights) as right_name
+    where not case right_name
+        when 'delete' then has_table_privilege(to_regclass(name), right_name)
+        else has_any_column_privilege(to_regclass(name), right_name) end
+    group by name order by name";
+
+/// Rights on a table that the role of `DATABASE_URL` needs and has not.
+#[derive(Debug, QueryableByName)]
+pub struct RefusedRights {
+    /// The table.
+    #[diesel(sql_type = Text)]
+    pub table_name: String,
+    /// The rights, with commas.
+    #[diesel(sql_type = Text)]
+    pub rights: String,
+}
+
 /// What a database says of itself.
 #[derive(Debug)]
 pub struct Examination {
@@ -125,11 +157,25 @@ impl Store {
             }
         }
     }
+
+    /// What the role may not do with tables that are there. Of a file there is none: who may write it may do everything.
+    pub async fn refused_rights(&self) -> Result<Vec<RefusedRights>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(Vec::new()),
+            Self::Postgres(postgres) => {
+                let mut connection = postgres.get().await?;
+                Ok(sql_query(REFUSED_BY_POSTGRES).load(&mut *connection).await?)
+            }
+        }
+    }
 }
 
 /// A connection that neither makes the file nor switches its journal.
 fn only_looked_at(path: &str, settings: &StoreSettings) -> Result<Sqlite, StoreError> {
-    let absolute = std::path::absolute(Path::new(path)).map_err(|_| StoreError::Url("names no path"))?;
+    let path = Path::new(path);
+    // SQLite follows links, and keeps what is being written beside the file that they lead to.
+    let absolute = path.canonicalize().or_else(|_| std::path::absolute(path));
+    let absolute = absolute.map_err(|_| StoreError::Url("names no path"))?;
     // What a service writes or has left behind stays where it is: whoever may write moves it into the file when they leave.
     // Where there is nothing of the kind, only who may write removes what SQLite makes beside the file to read it.
     let mut unmoved = absolute.clone().into_os_string();
@@ -137,4 +183,20 @@ fn only_looked_at(path: &str, settings: &StoreSettings) -> Result<Sqlite, StoreE
     let mode = if Path::new(&unmoved).exists() { "ro" } else { "rw" };
     let uri = format!("file:{}?mode={mode}", utf8_percent_encode(&absolute.to_string_lossy(), IN_PATH));
     Sqlite::open_to_look(&uri, settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::REFUSED_BY_POSTGRES;
+
+    #[test]
+    fn every_table_is_asked_for() {
+        let schema = include_str!("schema.rs");
+        let tables: Vec<_> = schema.split("diesel::table! {").skip(1).collect();
+        assert!(!tables.is_empty());
+        for table in tables {
+            let name = table.trim().split(' ').next().unwrap();
+            assert!(REFUSED_BY_POSTGRES.contains(&format!("('{name}', array['select'")), "{name}");
+        }
+    }
 }

@@ -32,7 +32,7 @@ use diesel_async::pooled_connection::{self, deadpool::PoolError};
 
 pub use budgets::{Taken, Taking, UsedUp};
 pub use code_returns::CodeReturns;
-pub use examination::{Examination, Kind as ExaminedKind, Server as ExaminedServer};
+pub use examination::{Examination, Kind as ExaminedKind, RefusedRights, Server as ExaminedServer};
 pub use logins::{
     AskingClaim, ClaimedAskings, CostOfDenial, DueLogin, NewLogin, OpenedLogin, OverdueClaim, Settled,
     Settlement,

@@ -29,6 +29,9 @@ const READERS: usize = 4;
 /// How long a connection waits for a lock that another process holds; of this one, only one connection writes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The same for one that only looks: a lock of a moment is no fault, and whoever waits for what it finds does not wait for long.
+const PATIENCE_OF_A_LOOK: Duration = Duration::from_millis(1_500);
+
 /// Between two attempts at what SQLite refuses instead of waiting for.
 const BETWEEN_SWITCHES: Duration = Duration::from_millis(10);
 
@@ -70,8 +73,8 @@ impl Sqlite {
     /// One connection, which changes nothing of how the file is set up.
     pub(super) fn open_to_look(uri: &str, settings: &StoreSettings) -> Result<Self, StoreError> {
         Ok(Self {
-            reading: pool(uri, as_it_is(), 1, settings)?,
-            writing: pool(uri, as_it_is(), 1, settings)?,
+            reading: pool(uri, to_look(), 1, settings)?,
+            writing: pool(uri, to_look(), 1, settings)?,
         })
     }
 
@@ -92,9 +95,9 @@ fn set_up<P: Purpose>(durability: Durability, access: &'static str) -> ManagerCo
     config
 }
 
-fn as_it_is<P: Purpose>() -> ManagerConfig<Connection<P>> {
+fn to_look<P: Purpose>() -> ManagerConfig<Connection<P>> {
     let mut config = ManagerConfig::default();
-    config.custom_setup = Box::new(|uri| Connection::establish(uri).boxed());
+    config.custom_setup = Box::new(|uri| connect_to_look(uri.to_owned()).boxed());
     config
 }
 
@@ -124,6 +127,13 @@ async fn connect<P: Purpose>(
     switch_to_wal(&mut connection).await.map_err(failed)?;
     let pragmas = format!("pragma foreign_keys = on; {} {access}", durability.pragma());
     connection.batch_execute(&pragmas).await.map_err(failed)?;
+    Ok(connection)
+}
+
+async fn connect_to_look<P: Purpose>(uri: String) -> Result<Connection<P>, ConnectionError> {
+    let mut connection = Connection::establish(&uri).await?;
+    let patience = format!("pragma busy_timeout = {};", PATIENCE_OF_A_LOOK.as_millis());
+    connection.batch_execute(&patience).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
 
@@ -164,7 +174,11 @@ where
                 Ok(done)
             }
             Err(error) => {
-                AnsiTransactionManager::rollback_transaction(connection).await?;
+                // SQLite may have taken all of it back by itself, as where the disk is full, and then refuses to do so. What
+                // is told is why it had to. The pool hands out no connection whose transaction did not end properly.
+                if let Err(refused) = AnsiTransactionManager::rollback_transaction(connection).await {
+                    tracing::warn!(error = %refused, "a transaction was not rolled back: its connection is given up");
+                }
                 Err(error)
             }
         }
@@ -204,6 +218,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn whoever_only_looks_waits_for_a_lock_as_well() {
+        let (folder, _sqlite) = file().await;
+        let uri = format!("file:{}?mode=rw", folder.path().join("test.db").display());
+        let looking = Sqlite::open_to_look(&uri, &StoreSettings::default()).unwrap();
+        let mut connection = looking.get().await.unwrap();
+        let patience = diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>(
+            "(select timeout from pragma_busy_timeout)",
+        ));
+        let patience: i32 = diesel_async::RunQueryDsl::get_result(patience, &mut *connection).await.unwrap();
+        assert_eq!(u128::try_from(patience).unwrap(), PATIENCE_OF_A_LOOK.as_millis());
+    }
+
+    #[tokio::test]
     async fn what_fails_in_a_transaction_takes_all_of_it_back() {
         let (_folder, sqlite) = file().await;
         let mut writing = sqlite.get_to_write().await.unwrap();
@@ -213,6 +240,20 @@ mod tests {
         });
         assert!(matches!(failed, Err(DieselError::DatabaseError(..))), "{failed:?}");
         transact(&mut writing, async |conn| insert(conn).await).unwrap();
+    }
+
+    #[tokio::test]
+    async fn where_sqlite_has_taken_it_back_already_the_reason_is_told_and_the_connection_given_up() {
+        let (_folder, sqlite) = file().await;
+        let mut writing = sqlite.get_to_write().await.unwrap();
+        let failed = transact(&mut writing, async |conn| {
+            insert(conn).await?;
+            conn.batch_execute("insert or rollback into users values (1)").await
+        });
+        let told = failed.unwrap_err().to_string();
+        assert!(told.contains("UNIQUE constraint failed"), "{told}");
+        drop(writing);
+        transact(&mut sqlite.get_to_write().await.unwrap(), async |conn| insert(conn).await).unwrap();
     }
 
     #[tokio::test]

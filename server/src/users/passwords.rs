@@ -81,7 +81,8 @@ impl Passwords {
             .panic_handler(|_| {})
             .build()
             .map_err(|_| PasswordError::Threads)?;
-        let nobody = hash(&argon2, &random::bytes::<32>())?;
+        // There, for whoever hashes keeps the memory.
+        let nobody = threads.install(|| hash(&argon2, &random::bytes::<32>()))?;
         let rounds = u32::try_from(settings.queue / settings.threads.max(1)).unwrap_or(u32::MAX);
         Ok(Self {
             threads: Arc::new(threads),
@@ -110,11 +111,12 @@ impl Passwords {
     pub async fn verify(&self, password: Option<Password>, claimed: &Claimed) -> Result<bool, PasswordError> {
         let is_somebody = password.is_some() && matches!(claimed, Claimed::ByUser(_));
         let hash = claimed.password_hash().unwrap_or(&self.nobody).clone();
+        let kept = self.argon2.params().block_count();
         let matches = move || {
             let bytes = password.as_ref().map_or(&b""[..], Password::as_bytes);
             let hash = phc::PasswordHash::new(hash.as_str()).map_err(argon2_failed)?;
             tracing::trace!(parameters = %hash.params, "a password is compared");
-            hashing::is_of(bytes, &hash)
+            hashing::is_of(bytes, &hash, kept)
         };
         Ok(self.run(Work::Compare, matches).await?? && is_somebody)
     }
@@ -218,6 +220,20 @@ mod tests {
         // It is somebody's, and not that of whoever says so.
         let of_another = Claimed::ByNobody(Some(hash));
         assert!(!passwords.verify(Some(password("correct horse")), &of_another).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn only_the_threads_that_hash_keep_memory_and_no_more_than_today_takes() {
+        let memory = |memory_kib| {
+            Passwords::new(PasswordSettings { threads: 1, queue: 1, memory_kib, passes: 2 }).unwrap()
+        };
+        let (old, new) = (memory(256), memory(64));
+        assert_eq!(hashing::kept_blocks(), 0);
+        let hash = old.hash(password("correct horse")).await.unwrap();
+        assert!(new.verify(Some(password("correct horse")), &by_user(&hash)).await.unwrap());
+        assert_eq!(new.run(Work::Judge, hashing::kept_blocks).await.unwrap(), 64);
+        assert_eq!(old.run(Work::Judge, hashing::kept_blocks).await.unwrap(), 256);
+        assert_eq!(hashing::kept_blocks(), 0);
     }
 
     #[cfg(target_os = "linux")]

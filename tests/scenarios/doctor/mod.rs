@@ -85,6 +85,7 @@ async fn where_all_is_well_each_line_says_so(database: Database) {
     assert!(finished.output.ends_with("\n\nall is well\n"), "{}", finished.output);
     assert_told(&finished, "ok", &["database", kind, "answers in"]);
     assert_told(&finished, "ok", &["listen", "the service listens", "already"]);
+    assert_told(&finished, "ok", &["public url", "by WebSocket too"]);
     assert_told(&finished, "ok", &["provider", "Authy knows the key as"]);
 }
 
@@ -149,6 +150,31 @@ async fn all_that_is_wrong_with_the_settings_is_told_and_the_rest_looked_at() {
 }
 
 #[tokio::test]
+async fn nothing_is_said_of_the_default_that_stands_in_for_a_wrong_value() {
+    let world = split(Database::Sqlite).await;
+    for (changes, variable, unsaid) in [
+        (&[("EVENTS_URL", "http://nowhere")][..], "EVENTS_URL", "as the database carries them"),
+        (&[("LOGIN_RETENTION", "1m")], "LOGIN_RETENTION", "EVENTS_URL"),
+        (
+            &[("PUBLIC_URL", "https://login.invalid"), ("TRUSTED_PROXIES", "10.0.0.0/33")],
+            "TRUSTED_PROXIES",
+            "TRUSTED_PROXIES is empty",
+        ),
+        (&[("HASH_PASSES", "1"), ("HASH_MEMORY_KIB", "much")], "HASH_MEMORY_KIB", "OWASP"),
+        (&[("HASH_PASSES", "none"), ("HASH_MEMORY_KIB", "8192")], "HASH_PASSES", "OWASP"),
+    ] {
+        let finished = world.doctor(&[], &calm(changes)).await;
+        assert_eq!((finished.code, lines(&finished, "FAIL").len()), (Some(2), 1), "{}", finished.output);
+        assert_told(&finished, "FAIL", &["settings", variable]);
+        assert!(!finished.output.contains(unsaid), "{}", finished.output);
+    }
+    let finished = world.doctor(&[], &calm(&[("EVENTS_URL", "http://nowhere")])).await;
+    assert_told(&finished, "-", &["events", "see EVENTS_URL"]);
+    let finished = world.doctor(&[], &calm(&[("LOGIN_RETENTION", "1m")])).await;
+    assert_told(&finished, "ok", &["events", "as the database carries them"]);
+}
+
+#[tokio::test]
 async fn a_secret_with_a_wrong_value_is_named_and_not_shown() {
     let world = split(Database::Sqlite).await;
     let secret = "secret-that-nobody-may-see-0123456789";
@@ -199,6 +225,9 @@ async fn what_is_allowed_and_probably_not_meant_is_told() {
         world.doctor(&[], &calm(&[("PUBLIC_URL", "https://login.invalid"), ("GRAPHIQL", "true")])).await;
     assert_told(&finished, "WARN", &["GRAPHIQL is on", "developers"]);
     assert_told(&finished, "WARN", &["TRUSTED_PROXIES is empty"]);
+    assert_told(&finished, "WARN", &["AUTHY_API_URL leads to this machine", "sandbox"]);
     let trusted = [("PUBLIC_URL", "https://login.invalid"), ("TRUSTED_PROXIES", "10.0.0.0/8")];
     assert!(!world.doctor(&[], &calm(&trusted)).await.output.contains("TRUSTED_PROXIES"));
+    let authy = [("PUBLIC_URL", "https://login.invalid"), ("AUTHY_API_URL", "https://api.authy.invalid")];
+    assert!(!world.doctor(&[], &calm(&authy)).await.output.contains("sandbox"));
 }

@@ -2,10 +2,10 @@
 
 use std::net::TcpListener;
 
-use harness::{Database, Finished, World, say_always, say_always_by_tls, say_nothing};
+use harness::{Database, Finished, World, say_always, say_always_by_tls, say_by_path, say_nothing};
 use throwaway::{Certificate, Nats, require};
 
-use super::{CALM, assert_one_failure, assert_one_warning, assert_told, calm, lines, split};
+use super::{CALM, allow, assert_one_failure, assert_one_warning, assert_told, calm, lines, split};
 
 /// A service that lives, whatever it is asked.
 const LIVE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nlive\n";
@@ -63,9 +63,31 @@ async fn a_certificate_is_told_by_what_is_wrong_with_it() {
         ];
         let finished = world.doctor(&[], &calm(&changes)).await;
         match expected {
-            None => assert_eq!(lines(&finished, "ok ").len(), 9, "{}", finished.output),
+            // It lives, and is no service.
+            None => assert_one_warning(&finished, &["public url", "/graphql/ws answers 200"]),
             Some(problem) => assert_one_failure(&finished, &["public url", "its certificate", problem]),
         }
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_lets_no_socket_through_is_told() {
+    let world = split(Database::Sqlite).await;
+    let callback = world.callback_url().to_owned();
+    // The service lives, and says this to whoever wants a socket.
+    for (answer, parts) in [
+        ("HTTP/1.1 426 Upgrade Required\r\ncontent-length: 0\r\nconnection: close\r\n\r\n", "answers 426"),
+        (
+            "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+            "without the sub-protocol",
+        ),
+        ("", "opens no WebSocket"),
+    ] {
+        let url =
+            format!("http://127.0.0.1:{}", say_by_path(&[("/health/live", LIVE), ("/graphql/ws", answer)]));
+        let changes = [("PUBLIC_URL", &*url), ("AUTHY_CALLBACK_URL", &callback)];
+        let finished = world.doctor(&[], &calm(&changes)).await;
+        assert_one_warning(&finished, &["public url", parts, "Connection, Upgrade"]);
     }
 }
 
@@ -119,6 +141,21 @@ async fn an_address_that_is_free_or_taken_is_told() {
     assert_one_warning(&metrics, &["metrics", "something listens", "METRICS_LISTEN"]);
     let foreign = world.doctor(&[], &calm(&[("LISTEN", "192.0.2.1:3000")])).await;
     assert_one_failure(&foreign, &["listen", "no address of this machine"]);
+}
+
+#[tokio::test]
+async fn a_service_that_tells_its_counts_is_known_by_them() {
+    let world = World::builder(Database::Sqlite).split().with_metrics().start().await;
+    allow(world.folder(), 0o700);
+    let finished = world.doctor(&[], &CALM).await;
+    assert_eq!(lines(&finished, "ok ").len(), 10, "{}", finished.output);
+    assert_told(&finished, "ok", &["metrics", "the service listens", "already"]);
+    // Each is where the other is looked for.
+    let service = world.service_address().trim_start_matches("http://").to_owned();
+    let finished = world.doctor(&[], &calm(&[("METRICS_LISTEN", &service), ("LISTEN", "127.0.0.1:0")])).await;
+    assert_one_warning(&finished, &["metrics", "something listens"]);
+    let finished = world.doctor(&[], &calm(&[("METRICS_LISTEN", &service)])).await;
+    assert_one_failure(&finished, &["metrics", "METRICS_LISTEN", "and LISTEN", "the same port"]);
 }
 
 #[tokio::test]

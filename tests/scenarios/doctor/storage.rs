@@ -1,12 +1,12 @@
 //! What the doctor says of databases.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::symlink, path::Path, process::Command};
 
 use countersign::storage::{Store, StoreSettings};
 use diesel_async::SimpleAsyncConnection;
 use harness::{Database, Person, say_nothing};
 
-use super::{CALM, allow, assert_one_failure, assert_one_warning, assert_told, calm, split};
+use super::{CALM, allow, assert_one_failure, assert_one_warning, assert_told, calm, lines, split};
 
 const PASSWORD: &str = "password-of-the-database-0123456789";
 
@@ -29,6 +29,9 @@ async fn a_database_that_is_not_there_yet_is_not_made() {
     assert_one_failure(&finished, &["database", "there is no file new.db", "run: countersign migrate"]);
     assert_told(&finished, "-", &["schema"]);
     assert!(!world.folder().join("new.db").exists());
+    symlink("nowhere/far.db", world.folder().join("link.db")).unwrap();
+    let finished = world.doctor(&[], &calm(&[("DATABASE_URL", "sqlite:link.db")])).await;
+    assert_one_failure(&finished, &["link.db leads to nowhere/far.db, and there is no such file"]);
     let finished = world.doctor(&[], &calm(&[("DATABASE_URL", "sqlite:nowhere/new.db")])).await;
     assert_one_failure(&finished, &["the folder nowhere does not exist"]);
 }
@@ -50,6 +53,14 @@ async fn a_file_is_left_byte_for_byte_as_it_was() {
     assert_eq!(before.len(), 2, "a killed service leaves a file with its log");
     assert_told(&world.doctor(&[], &CALM).await, "ok", &["database", "journal wal"]);
     assert!(contents(world.folder()) == before, "what a killed service has left was touched");
+    // Nor where only a link leads to it, beside which there is no log.
+    let links = world.folder().join("links");
+    fs::create_dir(&links).unwrap();
+    symlink("../countersign.db", links.join("link.db")).unwrap();
+    let linked = world.doctor(&[], &calm(&[("DATABASE_URL", "sqlite:links/link.db")])).await;
+    assert_told(&linked, "ok", &["database", "journal wal"]);
+    assert!(contents(world.folder()) == before, "what a killed service has left was touched by a link");
+    assert_eq!(fs::read_dir(&links).unwrap().count(), 1);
     // Nor is a file switched to another journal.
     fs::write(world.folder().join("empty.db"), "").unwrap();
     let finished = world.doctor(&[], &calm(&[("DATABASE_URL", "sqlite:empty.db")])).await;
@@ -63,6 +74,23 @@ async fn a_file_of_something_else_is_told() {
     fs::write(world.folder().join("other.db"), "a shopping list ".repeat(500)).unwrap();
     let finished = world.doctor(&[], &calm(&[("DATABASE_URL", "sqlite:other.db")])).await;
     assert_one_failure(&finished, &["database", "file is not a database"]);
+}
+
+#[tokio::test]
+async fn a_disk_that_never_answers_ends_nothing_but_its_own_line() {
+    let world = split(Database::Sqlite).await;
+    // Whoever opens a pipe to read waits for somebody who writes. A log beside the file has it opened so.
+    let pipe = world.folder().join("pipe.db");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    fs::write(world.folder().join("pipe.db-wal"), "").unwrap();
+    let silent = format!("http://127.0.0.1:{}", say_nothing());
+    let changes =
+        [("DATABASE_URL", "sqlite:pipe.db"), ("AUTHY_API_URL", &silent), ("PROVIDER_TIMEOUT", "1s")];
+    let finished = world.doctor(&[], &calm(&changes)).await;
+    assert_told(&finished, "FAIL", &["database", "waits without an end", "disk"]);
+    assert_told(&finished, "FAIL", &["provider", "does not answer within"]);
+    assert_told(&finished, "ok", &["public url"]);
+    assert_eq!((finished.code, lines(&finished, "FAIL").len()), (Some(1), 2), "{}", finished.output);
 }
 
 #[tokio::test]
@@ -131,4 +159,24 @@ async fn a_server_is_looked_at_and_its_schema_too() {
     assert_one_failure(&finished, &["database", "nobody-of-that-name"]);
     let finished = world.doctor(&[], &calm(&[("DATABASE_POOL_SIZE", "1000")])).await;
     assert_one_warning(&finished, &["database", "1002 connections", "DATABASE_POOL_SIZE"]);
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_use_the_tables_is_told() {
+    let Some(database) = Database::postgres().await else { return };
+    let Database::Postgres(served) = &database else { unreachable!() };
+    let url = served.url().to_owned();
+    let world = split(database).await;
+    let joint = if url.contains('?') { '&' } else { '?' };
+    let as_role = |role: &str| format!("{url}{joint}options=-c%20role%3D{role}");
+    // Roles that every server has: one may read all tables, the other none of them.
+    let finished = world.doctor(&[], &calm(&[("DATABASE_URL", &as_role("pg_read_all_data"))])).await;
+    assert_one_failure(
+        &finished,
+        &["schema", "may not", "insert, update on users", "delete, insert on pending_signups"],
+    );
+    assert!(!finished.output.contains("__diesel_schema_migrations"), "{}", finished.output);
+    let finished = world.doctor(&[], &calm(&[("DATABASE_URL", &as_role("pg_monitor"))])).await;
+    assert_one_failure(&finished, &["schema", "select on __diesel_schema_migrations", "grant select"]);
+    assert_told(&finished, "FAIL", &["delete, insert, select, update on logins"]);
 }

@@ -165,6 +165,14 @@ impl Socket {
         }
     }
 
+    /// The code and the reason with which the server closes, without another word of the protocol before.
+    pub(super) async fn hear_closing(&mut self) -> (u16, String) {
+        match in_time(self.0.next()).await {
+            Some(Ok(Message::Close(Some(CloseFrame { code, reason })))) => (code.into(), reason.to_string()),
+            other => panic!("{other:?}"),
+        }
+    }
+
     /// That nothing was said so far: what is said now is answered next.
     pub(super) async fn assert_silence(&mut self) {
         self.say(json!({"type": "ping", "payload": {"silence": true}})).await;

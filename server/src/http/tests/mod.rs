@@ -10,5 +10,6 @@ mod pages;
 mod raw;
 mod routes;
 mod schema;
+mod sleeping;
 mod socket;
 mod socket_limits;

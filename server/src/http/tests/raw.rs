@@ -50,19 +50,8 @@ impl Raw {
         true
     }
 
-    /// A whole frame, masked with zeros (which leaves the payload as it is).
     pub(super) async fn frame(&mut self, opcode: u8, payload: &[u8]) {
-        let mut frame = vec![0x80 | opcode];
-        match payload.len() {
-            short @ 0..=125 => frame.push(0x80 | u8::try_from(short).unwrap()),
-            long => {
-                frame.push(0xfe);
-                frame.extend(u16::try_from(long).unwrap().to_be_bytes());
-            }
-        }
-        frame.extend([0; 4]);
-        frame.extend(payload);
-        self.send(&frame).await;
+        self.send(&frame(opcode, payload)).await;
     }
 
     pub(super) async fn text(&mut self, text: &str) {
@@ -90,4 +79,19 @@ impl Raw {
             }
         }
     }
+}
+
+/// A whole frame, masked with zeros (which leaves the payload as it is).
+pub(super) fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![0x80 | opcode];
+    match payload.len() {
+        short @ 0..=125 => frame.push(0x80 | u8::try_from(short).unwrap()),
+        long => {
+            frame.push(0xfe);
+            frame.extend(u16::try_from(long).unwrap().to_be_bytes());
+        }
+    }
+    frame.extend([0; 4]);
+    frame.extend(payload);
+    frame
 }

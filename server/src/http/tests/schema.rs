@@ -18,9 +18,12 @@ use futures_util::{Stream, stream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::{
-    Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, ClientAddress, Readiness, RequestId,
-    Transport, Unavailable,
+use crate::{
+    graphql::Continuation,
+    http::{
+        Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, ClientAddress, Readiness,
+        RequestId, Transport, Unavailable,
+    },
 };
 
 pub(super) type Toy = Schema<Query, Mutation, Subscriptions>;
@@ -62,6 +65,11 @@ impl Signal {
         self.0.add_permits(1);
     }
 
+    /// How often it has happened and nobody has waited for it.
+    pub(super) fn given(&self) -> usize {
+        self.0.available_permits()
+    }
+
     pub(super) async fn wait(&self) {
         super::harness::in_time(self.0.acquire()).await.unwrap().forget();
     }
@@ -94,6 +102,10 @@ impl Query {
         Ok(context.data::<ClientAddress>()?.0.to_string())
     }
 
+    async fn held(&self, context: &Context<'_>) -> async_graphql::Result<bool> {
+        hold(context).await
+    }
+
     async fn again(&self) -> Self {
         Self
     }
@@ -105,6 +117,15 @@ impl Query {
     async fn panics(&self) -> i32 {
         planted_panic()
     }
+}
+
+/// Answers when it is released.
+async fn hold(context: &Context<'_>) -> async_graphql::Result<bool> {
+    let probes = context.data::<Arc<Probes>>()?;
+    probes.started.give();
+    probes.release.wait().await;
+    probes.finished.give();
+    Ok(true)
 }
 
 fn planted_panic() -> i32 {
@@ -120,11 +141,7 @@ pub(super) struct Mutation;
 #[Object]
 impl Mutation {
     async fn held(&self, context: &Context<'_>) -> async_graphql::Result<bool> {
-        let probes = context.data::<Arc<Probes>>()?;
-        probes.started.give();
-        probes.release.wait().await;
-        probes.finished.give();
-        Ok(true)
+        hold(context).await
     }
 
     /// Ends the requester's session, and answers only afterwards.
@@ -151,7 +168,7 @@ impl Subscriptions {
     async fn endless(&self, context: &Context<'_>) -> async_graphql::Result<impl Stream<Item = i32> + use<>> {
         let probes = context.data::<Arc<Probes>>()?.clone();
         probes.started.give();
-        Ok(Watched { stream: stream::pending(), probes })
+        Ok(Watched { stream: stream::pending(), _alive: Alive(probes) })
     }
 
     async fn flood(
@@ -164,7 +181,36 @@ impl Subscriptions {
             counted.flooded.fetch_add(1, Ordering::Relaxed);
             "x".repeat(FLOOD_ITEM_BYTES)
         });
-        Ok(Watched { stream: stream::iter(items.take(FLOOD_ITEMS)), probes })
+        Ok(Watched { stream: stream::iter(items.take(FLOOD_ITEMS)), _alive: Alive(probes) })
+    }
+
+    /// Counts up, one further each time that it is released. Between two numbers it sleeps, and is not executed.
+    async fn released(
+        &self,
+        context: &Context<'_>,
+        to: usize,
+    ) -> async_graphql::Result<impl Stream<Item = usize> + use<>> {
+        let probes = context.data::<Arc<Probes>>()?.clone();
+        let continuation = context.data::<Continuation>()?.clone();
+        let number = continuation.awake::<usize>().unwrap_or_default();
+        if number < to {
+            probes.started.give();
+            let alive = Alive(probes.clone());
+            continuation.sleep(async move {
+                probes.release.wait().await;
+                drop(alive);
+                number + 1
+            });
+        }
+        Ok(stream::iter([number]))
+    }
+
+    async fn panics_asleep(
+        &self,
+        context: &Context<'_>,
+    ) -> async_graphql::Result<impl Stream<Item = i32> + use<>> {
+        context.data::<Continuation>()?.clone().sleep(async { planted_panic() });
+        Ok(stream::iter([0]))
     }
 
     async fn refused(&self) -> async_graphql::Result<stream::Empty<i32>> {
@@ -179,7 +225,7 @@ impl Subscriptions {
 /// A stream that says when it is dropped.
 struct Watched<S> {
     stream: S,
-    probes: Arc<Probes>,
+    _alive: Alive,
 }
 
 impl<S: Stream + Unpin> Stream for Watched<S> {
@@ -190,9 +236,12 @@ impl<S: Stream + Unpin> Stream for Watched<S> {
     }
 }
 
-impl<S> Drop for Watched<S> {
+/// Says when it is dropped.
+struct Alive(Arc<Probes>);
+
+impl Drop for Alive {
     fn drop(&mut self) {
-        self.probes.dropped.give();
+        self.0.dropped.give();
     }
 }
 
@@ -204,7 +253,10 @@ impl Authenticator for Sessions {
     async fn authenticate(&self, bearer: &str) -> Result<Option<Authenticated>, Unavailable> {
         match bearer {
             "faulty" => Err(Unavailable),
-            "stuck" => std::future::pending().await,
+            "stuck" => {
+                let _alive = Alive(self.0.clone());
+                std::future::pending().await
+            }
             _ if bearer.starts_with("session-") => {
                 let ended = self.0.session(bearer).cancelled_owned();
                 Ok(Some(Authenticated::new(Requester(bearer.to_owned()), ended)))

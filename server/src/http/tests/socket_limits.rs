@@ -7,9 +7,13 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{
     harness::{Server, Socket},
-    raw::Raw,
+    raw::{Raw, frame},
     schema::FLOOD_ITEMS,
 };
+
+const FLOOD: &str = r#"{"type":"subscribe","id":"1","payload":{"query":"subscription{flood}"}}"#;
+/// Longer than any test waits.
+const NEVER: Duration = Duration::from_hours(1);
 
 #[tokio::test]
 async fn no_connection_init_in_time_is_4408() {
@@ -96,19 +100,78 @@ async fn a_peer_that_does_not_read_stops_its_own_flood_and_nobody_elses() {
     let mut other = server.ready_socket(json!({})).await;
     let mut deaf = Raw::socket(&server).await;
     deaf.text(r#"{"type":"connection_init"}"#).await;
-    deaf.text(r#"{"type":"subscribe","id":"1","payload":{"query":"subscription{flood}"}}"#).await;
-    // The system's own buffers hold some megabytes; once they are full, no further item is made.
-    let mut flooded = 0;
-    loop {
-        round_trips(&mut other).await;
-        match server.probes.flooded.load(Ordering::Relaxed) {
-            more if more > flooded => flooded = more,
-            0 => {}
-            _ => break,
-        }
-    }
-    assert!(flooded < FLOOD_ITEMS, "the whole flood was made for a peer that does not read");
+    deaf.text(FLOOD).await;
+    flood(&server, &mut other).await;
     drop(deaf);
+    server.probes.dropped.wait().await;
+}
+
+#[tokio::test]
+async fn what_a_peer_has_begun_comes_to_its_result_though_it_reads_nothing() {
+    let server = Server::start().await;
+    let mut other = server.ready_socket(json!({})).await;
+    let mut deaf = Raw::socket(&server).await;
+    deaf.text(r#"{"type":"connection_init"}"#).await;
+    deaf.text(r#"{"type":"subscribe","id":"2","payload":{"query":"{held}"}}"#).await;
+    server.probes.started.wait().await;
+    deaf.text(FLOOD).await;
+    flood(&server, &mut other).await;
+    server.probes.release.give();
+    server.probes.finished.wait().await;
+}
+
+#[tokio::test]
+async fn an_operation_goes_no_further_than_to_what_a_peer_that_reads_nothing_was_not_told() {
+    let server = Server::start().await;
+    let mut other = server.ready_socket(json!({})).await;
+    let mut deaf = Raw::socket(&server).await;
+    deaf.text(r#"{"type":"connection_init"}"#).await;
+    deaf.text(r#"{"type":"subscribe","id":"2","payload":{"query":"subscription{released(to:9)}"}}"#).await;
+    server.probes.started.wait().await;
+    deaf.text(r#"{"type":"subscribe","id":"3","payload":{"query":"{held}"}}"#).await;
+    server.probes.started.wait().await;
+    deaf.text(FLOOD).await;
+    flood(&server, &mut other).await;
+    // Woken, the subscription has something to tell.
+    server.probes.release.give();
+    server.probes.started.wait().await;
+    // Until that is told nothing wakes it again, however often its socket looks after others.
+    server.probes.release.give();
+    server.probes.finished.wait().await;
+    server.probes.release.give();
+    round_trips(&mut other).await;
+    assert_eq!((server.probes.release.given(), server.probes.started.given()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_peer_that_goes_on_talking_does_not_keep_an_operation_from_beginning() {
+    let server = Server::start().await;
+    let mut socket = Raw::socket(&server).await;
+    socket.text(r#"{"type":"connection_init"}"#).await;
+    // In one piece: the server finds the second with the first.
+    let begin = frame(0x1, br#"{"type":"subscribe","id":"1","payload":{"query":"subscription{endless}"}}"#);
+    let stop = frame(0x1, br#"{"type":"complete","id":"1"}"#);
+    socket.send(&[begin, stop].concat()).await;
+    server.probes.started.wait().await;
+    server.probes.dropped.wait().await;
+}
+
+#[tokio::test]
+async fn a_socket_that_closes_lets_go_of_its_operations_and_of_who_it_asked_for_first() {
+    let server = Server::with(|settings| settings.websocket.closing_timeout = NEVER).await;
+    let mut socket = Raw::socket(&server).await;
+    socket.text(r#"{"type":"connection_init"}"#).await;
+    socket.text(r#"{"type":"subscribe","id":"1","payload":{"query":"subscription{endless}"}}"#).await;
+    server.probes.started.wait().await;
+    socket.text("nonsense").await;
+    assert_eq!(socket.close_code().await, 4400);
+    // It has not answered, and is waited for.
+    server.probes.dropped.wait().await;
+
+    let mut socket = Raw::socket(&server).await;
+    socket.text(r#"{"type":"connection_init","payload":{"authorization":"Bearer stuck"}}"#).await;
+    socket.text("nonsense").await;
+    assert_eq!(socket.close_code().await, 4400);
     server.probes.dropped.wait().await;
 }
 
@@ -134,6 +197,20 @@ async fn a_peer_that_pings_and_does_not_read_is_not_heard_to_its_end() {
         round_trips(&mut other).await;
     }
     assert!(sent < limit, "the server heard {sent} bytes of pings from a peer that does not read");
+}
+
+/// Waits until no further item of the flood is made: the system's own buffers hold some megabytes, and are full.
+async fn flood(server: &Server, other: &mut Socket) {
+    let mut flooded = 0;
+    loop {
+        round_trips(other).await;
+        match server.probes.flooded.load(Ordering::Relaxed) {
+            more if more > flooded => flooded = more,
+            0 => {}
+            _ => break,
+        }
+    }
+    assert!(flooded < FLOOD_ITEMS, "the whole flood was made for a peer that does not read");
 }
 
 /// Gives every other task of this thread many turns.

@@ -1,8 +1,9 @@
 //! One socket, from its first message to its farewell.
 //!
-//! A single loop reacts to one event at a time. The invariant: it hears and executes only while nothing waits
-//! to be written, so that a peer which does not read stops its own operations and nothing piles up; and while
-//! nothing happens it does nothing but ping.
+//! A single loop reacts to one event at a time. The invariant: it hears and tells only while nothing waits to be
+//! written, so that nothing piles up for a peer which does not read. Operations that have begun come to their next
+//! result whatever the peer does, and stand still there until it is told. While nothing happens the loop does nothing
+//! but ping.
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
@@ -122,6 +123,7 @@ impl Connection {
         };
         let End::Closed(close) = end else { return };
         self.counted.close(&close);
+        self.stop_asking();
         let settings = &self.state.settings;
         match close {
             // What runs may take as long as everything else that is to finish, but for the farewell.
@@ -137,6 +139,8 @@ impl Connection {
 
     /// Endings first, so that a session which is over is not served once more.
     async fn next_event(&mut self) -> Event {
+        // Nor does a peer that never stops talking keep its operations where they are.
+        self.operations.advance().await;
         let is_flushed = self.outgoing.is_flushed();
         tokio::select! {
             biased;
@@ -146,7 +150,7 @@ impl Connection {
             _ = self.pings.tick() => Event::PingDue,
             flushed = self.outgoing.flush(), if !is_flushed => Event::Flushed(flushed),
             heard = self.incoming.next(), if is_flushed => Event::Heard(heard),
-            (id, progress) = self.operations.next(), if is_flushed => Event::Progressed(id, progress),
+            (id, progress) = self.operations.next(is_flushed) => Event::Progressed(id, progress),
         }
     }
 
@@ -301,13 +305,18 @@ impl Connection {
         }
     }
 
+    /// Drops what waits for the database: nobody goes on with it during the farewell, and what it holds is others' to use.
+    fn stop_asking(&mut self) {
+        self.operations.stop_all_but_mutations();
+        self.phase = Phase::Expected;
+    }
+
     /// Lets mutations that have begun end and tells what came of them: a `logout` ends the session of its own
     /// socket, and still wants its answer.
     async fn finish_mutations(&mut self, limit: Duration) {
-        self.operations.stop_all_but_mutations();
         let finished = async {
             while !self.operations.is_empty() {
-                let (id, progress) = self.operations.next().await;
+                let (id, progress) = self.operations.next(true).await;
                 self.tell_progress(&id, &progress);
             }
         };

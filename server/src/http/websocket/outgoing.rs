@@ -1,6 +1,6 @@
 //! What waits to be written to a socket.
 //!
-//! Not a queue that grows: the connection neither hears nor executes further while anything waits here, so it
+//! Not a queue that grows: the connection neither hears nor tells further while anything waits here, so it
 //! holds a message or two. The invariant: a write that is abandoned half-way loses nothing.
 
 use std::{collections::VecDeque, future::poll_fn, task::ready};

@@ -1,9 +1,11 @@
 //! The operations that run on one socket.
 //!
-//! They are polled by the socket's own task, in turn, and only when there is room to write. Mutations run in
-//! tasks of their own, so that a peer that hangs up does not stop them half-way; each holds its slot until it
-//! has ended, so that hanging up does not make room for more. A subscription that has told something and waits is not held as
-//! an execution, but as what it takes to execute it again: people who wait are many, and wait long.
+//! They are polled by the socket's own task, each until it has come to something; that is handed over in turn, when there is
+//! room to write it. The invariant: an operation is never left where it stands because of its peer. It may hold a connection
+//! to the database there, and a few peers that do not read would hold all of them. Mutations run in tasks of their own, so
+//! that a peer that hangs up does not stop them half-way; each holds its slot until it has ended, so that hanging up does not
+//! make room for more. A subscription that has told something and waits is not held as an execution, but as what it takes to
+//! execute it again: people who wait are many, and wait long.
 
 use std::{
     future::poll_fn,
@@ -37,6 +39,9 @@ use crate::{
 /// An operation panicked.
 pub(super) struct Panicked;
 
+/// What an operation has come to; `None`: nothing more.
+type Reached = Option<Result<Response, Panicked>>;
+
 /// What came of an operation.
 pub(super) enum Progress {
     /// A result; more may come.
@@ -54,6 +59,8 @@ struct Running {
     kind: OperationType,
     has_begun: bool,
     doing: Doing,
+    /// What is to be told before it goes on. In a box, for most of those who wait have nothing to tell.
+    untold: Option<Box<Reached>>,
     /// A mutation's are held by its task.
     held: Option<(Counted, OwnedSemaphorePermit)>,
 }
@@ -122,7 +129,7 @@ impl RunningOperations {
         };
         // Most sockets have one, and nobody else pays for those that have more.
         self.operations.reserve_exact(1);
-        self.operations.push(Running { id, kind, has_begun: false, doing, held });
+        self.operations.push(Running { id, kind, has_begun: false, doing, untold: None, held });
     }
 
     /// Stops an operation; nothing more comes of it. A mutation runs on, unheard.
@@ -139,26 +146,46 @@ impl RunningOperations {
         self.operations.is_empty()
     }
 
-    /// The next thing that comes of any operation; never, while none runs. May be dropped and called again.
-    pub(super) async fn next(&mut self) -> (OperationId, Progress) {
-        poll_fn(|context| self.poll_next(context)).await
+    /// Lets each operation come as far as it can without having told what it has come to.
+    pub(super) async fn advance(&mut self) {
+        poll_fn(|context| {
+            self.poll_advance(context);
+            Poll::Ready(())
+        })
+        .await;
     }
 
-    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<(OperationId, Progress)> {
-        for index in 0..self.operations.len() {
-            let Poll::Ready(result) = self.operations[index].poll_result(context) else {
-                continue;
-            };
-            // Whoever had its turn goes to the end, so that a busy operation does not starve the others.
-            let mut running = self.operations.remove(index);
-            let id = running.id.clone();
-            let progress = running.progress(result);
-            if matches!(progress, Progress::Next(_)) {
-                self.operations.push(running);
+    /// The next thing that comes of any operation, where there is room to tell it; never, while there is none or none runs.
+    /// Meanwhile all go on. May be dropped and called again.
+    pub(super) async fn next(&mut self, has_room: bool) -> (OperationId, Progress) {
+        poll_fn(|context| {
+            self.poll_advance(context);
+            let told = has_room.then(|| self.tell_one()).flatten();
+            told.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
+    }
+
+    fn poll_advance(&mut self, context: &mut Context<'_>) {
+        for running in &mut self.operations {
+            if running.untold.is_none()
+                && let Poll::Ready(reached) = running.poll_result(context)
+            {
+                running.untold = Some(Box::new(reached));
             }
-            return Poll::Ready((id, progress));
         }
-        Poll::Pending
+    }
+
+    fn tell_one(&mut self) -> Option<(OperationId, Progress)> {
+        let index = self.operations.iter().position(|running| running.untold.is_some())?;
+        // Whoever had its turn goes to the end, so that a busy operation does not starve the others.
+        let mut running = self.operations.remove(index);
+        let (id, reached) = (running.id.clone(), running.untold.take()?);
+        let progress = running.progress(*reached);
+        if matches!(progress, Progress::Next(_)) {
+            self.operations.push(running);
+        }
+        Some((id, progress))
     }
 }
 
@@ -191,7 +218,7 @@ impl Doing {
 }
 
 impl Running {
-    fn poll_result(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Response, Panicked>>> {
+    fn poll_result(&mut self, context: &mut Context<'_>) -> Poll<Reached> {
         loop {
             match &mut self.doing {
                 Doing::Executing(results, _) => match ready!(results.poll_next_unpin(context)) {
@@ -220,7 +247,7 @@ impl Running {
         }
     }
 
-    fn progress(&mut self, result: Option<Result<Response, Panicked>>) -> Progress {
+    fn progress(&mut self, result: Reached) -> Progress {
         let is_last = self.is_last();
         if let Some((counted, _slot)) = &mut self.held {
             counted.hear(result.as_ref(), is_last);
@@ -304,12 +331,13 @@ mod tests {
                 kind: OperationType::Subscription,
                 has_begun: false,
                 doing: Doing::Executing(stream::repeat_with(|| Ok(Response::default())).boxed(), None),
+                untold: None,
                 held: None,
             });
         }
         let mut turns = String::new();
         for _ in 0..6 {
-            turns += running.next().await.0.as_str();
+            turns += running.next(true).await.0.as_str();
         }
         assert_eq!(turns, "ababab");
     }
