@@ -27,6 +27,13 @@ impl Ledger {
         Self { meter, metrics, read }
     }
 
+    /// This is counted next, and nothing else.
+    async fn will_show(&mut self, (series, count): (String, i64)) {
+        let sum = self.read.of(&series) + count;
+        in_time(self.meter.wait_for(&series, sum)).await;
+        self.shows([(series, count)]).await;
+    }
+
     /// Exactly this was counted since the last reading.
     async fn shows<const SERIES: usize>(&mut self, counted: [(String, i64); SERIES]) {
         let read = self.meter.read().await;
@@ -239,8 +246,7 @@ async fn sockets_are_counted_by_why_the_service_closed_them(database: Database) 
         json!({ "type": "subscribe", "id": "1", "payload": { "query": format!("subscription {{ {field} }}") } })
             .to_string()
     };
-    let (init, refused) =
-        (r#"{"type":"connection_init"}"#, format!("loginStatus(loginToken: \"\") {{ {} }}", "madeUp"));
+    let init = r#"{"type":"connection_init"}"#;
     let metrics = &["countersign_sockets_ended_", "countersign_graphql_operations_"];
     let mut ledger = Ledger::of(world.meter(), metrics).await;
     let closed = |code: &str, count| (format!(r#"countersign_sockets_ended_total{{code="{code}"}}"#), count);
@@ -254,24 +260,24 @@ async fn sockets_are_counted_by_why_the_service_closed_them(database: Database) 
             raw.say(&text).await;
         }
         raw.end().await;
-        in_time(world.meter().wait_for(&closed(code, 1).0, 1)).await;
-        ledger.shows([closed(code, 1)]).await;
+        ledger.will_show(closed(code, 1)).await;
     }
     let mut raw = Raw::socket(world.service_address()).await;
     raw.say(init).await;
+    let refused = |kind, name| operation([kind, name, "socket", "refused"], 1);
     let counted = [
-        (subscribe(&refused), operation(["subscription", "loginStatus", "socket", "refused"], 1)),
-        (subscribe("evil"), operation(["subscription", "unknown", "socket", "refused"], 1)),
-        (subscribe("{"), operation(["unread", "unread", "socket", "refused"], 1)),
+        (subscribe("loginStatus(loginToken: \"\") { madeUp }"), refused("subscription", "loginStatus")),
+        // LOGIN_NOT_FOUND.
+        (subscribe("loginStatus(loginToken: \"\") { state }"), refused("subscription", "loginStatus")),
+        (subscribe("evil"), refused("subscription", "unknown")),
+        (subscribe("{"), refused("unread", "unread")),
     ];
-    for (text, (series, count)) in counted {
+    for (text, counted) in counted {
         raw.say(&text).await;
-        in_time(world.meter().wait_for(&series, count)).await;
-        ledger.shows([(series, count)]).await;
+        ledger.will_show(counted).await;
     }
     raw.end().await;
-    in_time(world.meter().wait_for(&closed("gone", 1).0, 1)).await;
-    ledger.shows([closed("gone", 1)]).await;
+    ledger.will_show(closed("gone", 1)).await;
 }
 
 /// Requests of somebody who calls everything by names of their own.
