@@ -177,7 +177,7 @@ pub const METRICS: &[Metric] = &[
     gauge(
         "countersign_new_phones_stopped",
         &[CALLING_CODE],
-        "1 where too few codes come back, so that none are sent to unproven phones of this calling code.",
+        "1 where too few codes had come back when one was last asked for: none is sent to unproven phones of this calling code.",
     ),
     histogram(
         "countersign_provider_call_seconds",
