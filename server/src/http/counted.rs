@@ -91,14 +91,14 @@ impl Counted {
     }
 
     /// Executes it.
-    pub(super) async fn execute(mut self, execution: impl Future<Output = Response>) -> Response {
-        self.end = End::Stopped;
+    pub(super) async fn execute(self, execution: impl Future<Output = Response>) -> Response {
+        let mut counted = self.goes_on();
         let response = execution.await;
-        self.end = End::of(&response);
+        counted.end = End::of(&response);
         response
     }
 
-    /// It is executed, and its results are heard one by one. Until then, its peer stopped it.
+    /// Nothing refuses it any more: what ends it before its result is heard is its peer.
     pub(super) fn goes_on(mut self) -> Self {
         self.end = End::Stopped;
         self

@@ -204,7 +204,10 @@ impl Authenticator for Sessions {
     async fn authenticate(&self, bearer: &str) -> Result<Option<Authenticated>, Unavailable> {
         match bearer {
             "faulty" => Err(Unavailable),
-            "stuck" => std::future::pending().await,
+            "stuck" => {
+                self.0.started.give();
+                std::future::pending().await
+            }
             _ if bearer.starts_with("session-") => {
                 let ended = self.0.session(bearer).cancelled_owned();
                 Ok(Some(Authenticated::new(Requester(bearer.to_owned()), ended)))
