@@ -238,6 +238,10 @@ async fn who_waits_is_counted_while_they_wait(database: Database) {
     assert_eq!(opened(&counts), [0, 0, 0]);
     let counted = BTreeMap::from([stopped, subscription("ok", 9)]);
     assert_eq!(counts.since(&Counts::default(), subscriptions), counted);
+    // Told by this very instance, unless it looked in the same moment.
+    let learnt =
+        ["hint", "look"].map(|by| counts.of(&format!("countersign_changes_learnt_total{{by=\"{by}\"}}")));
+    assert_eq!(learnt.iter().sum::<i64>(), 9, "{learnt:?}");
 }
 
 async fn sockets_are_counted_by_why_the_service_closed_them(database: Database) {
