@@ -11,7 +11,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::{
     described::{Kind, Label, METRICS, Metric},
-    process::Process,
+    process,
 };
 
 /// Up to how many seconds something took: from what a query costs to where everybody has given up.
@@ -23,7 +23,6 @@ const ADDED_UP_EVERY: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub(crate) struct Metrics {
     counts: PrometheusHandle,
-    process: Process,
 }
 
 impl Metrics {
@@ -32,12 +31,13 @@ impl Metrics {
         let builder = PrometheusBuilder::new().set_buckets(BUCKETS).context("nothing can be measured")?;
         let counts = builder.install_recorder().context("nothing can be counted")?;
         METRICS.iter().for_each(describe);
-        Ok(Self { counts, process: Process::start() })
+        process::begin();
+        Ok(Self { counts })
     }
 
     /// The counts as Prometheus reads them.
     pub(crate) fn render(&self) -> String {
-        self.process.look();
+        process::look();
         self.counts.run_upkeep();
         self.counts.render()
     }
@@ -63,6 +63,7 @@ fn describe(metric: &Metric) {
         Kind::Histogram => describe_histogram!(name, meaning),
     }
     match metric.kind {
+        _ if name.starts_with(process::PREFIX) => {}
         Kind::Gauge if metric.labels.is_empty() => gauge!(name).increment(0),
         Kind::Counter if count(metric.labels) <= MOST_AT_NOUGHT => {
             for series in series(metric.labels) {
@@ -122,9 +123,10 @@ mod tests {
     }
 
     #[test]
-    fn what_has_many_series_begins_when_it_is_counted() {
+    fn what_has_many_series_or_is_not_ours_begins_when_it_is_told() {
         let found = at_nought();
-        for name in ["codes_sent_total", "http_requests_total", "graphql_operations_total", "build_info"] {
+        let later = ["codes_sent_total", "http_requests_total", "graphql_operations_total", "build_info"];
+        for name in later.into_iter().chain(["process_"]) {
             assert!(!found.iter().any(|series| series.contains(name)), "{name}");
         }
         assert!(found.len() < 250, "{}", found.len());
