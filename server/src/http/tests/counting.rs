@@ -2,7 +2,10 @@
 
 use metrics_exporter_prometheus::PrometheusBuilder;
 
-use super::{harness::Server, raw::Raw};
+use super::{
+    harness::{Server, client, in_time},
+    raw::Raw,
+};
 
 /// What a story has counted. All of it runs on this thread: other tests count for themselves.
 fn counted(story: impl Future<Output = ()>) -> String {
@@ -32,4 +35,14 @@ fn a_request_whose_peer_hangs_up_while_its_session_is_looked_up_was_stopped() {
     });
     let labels = r#"kind="query",operation="typename",transport="get",outcome="stopped""#;
     assert_counted(&counts, &format!("countersign_graphql_operations_total{{{labels}}}"), 1);
+}
+
+#[test]
+fn a_callback_whose_body_cannot_be_read_was_refused() {
+    let counts = counted(async {
+        let server = Server::start().await;
+        let request = client().post(server.url("/authy/callback")).body(vec![b'x'; 64 * 1024 + 1]);
+        assert_eq!(in_time(request.send()).await.unwrap().status(), 401);
+    });
+    assert_counted(&counts, r#"countersign_callbacks_total{answer="refused"}"#, 1);
 }
