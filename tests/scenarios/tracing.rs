@@ -17,6 +17,12 @@ const STATE: &str = "rojo=what-others-keep-in-the-trace";
 const COLLECTOR_KEY: &str = "Basic a2V5LW9mLXRoZS1jb2xsZWN0b3I";
 const LOGIN: &str =
     "mutation($input: LoginInput!) { login(input: $input) { loginToken status { state } errors { code } } }";
+/// What `serve` needs to begin, and to find that nobody has migrated.
+const SERVE: [(&str, &str); 3] = [
+    ("AUTHY_API_KEY", "key-that-nobody-may-see-0123456789"),
+    ("DATABASE_URL", "sqlite:test.db"),
+    ("PUBLIC_URL", "https://login.example.com"),
+];
 const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 /// Hexadecimal, as ids are written in headers and logs.
@@ -276,14 +282,8 @@ async fn a_log_in_json_is_an_object_a_line_and_names_request_and_trace(database:
 #[tokio::test]
 async fn serve_logs_json_unless_it_is_told_otherwise_and_the_other_commands_text() {
     let folder = TempDir::new().unwrap();
-    let settings = [
-        ("AUTHY_API_KEY", "key-that-nobody-may-see-0123456789"),
-        ("DATABASE_URL", "sqlite:test.db"),
-        ("PUBLIC_URL", "https://login.example.com"),
-    ];
     let failing = async |command: &str, format: Option<&str>| {
-        let settings: Vec<_> =
-            settings.into_iter().chain(format.map(|format| ("LOG_FORMAT", format))).collect();
+        let settings: Vec<_> = SERVE.into_iter().chain(format.map(|format| ("LOG_FORMAT", format))).collect();
         let finished = run("server-under-test", &[command], &settings, folder.path()).await;
         assert_eq!((finished.code, finished.log.lines().count()), (Some(1), 1), "{}", finished.log);
         serde_json::from_str::<Map<String, Value>>(&finished.log).is_ok()
@@ -293,6 +293,22 @@ async fn serve_logs_json_unless_it_is_told_otherwise_and_the_other_commands_text
     std::fs::write(folder.path().join("test.db"), "this is no database").unwrap();
     assert!(!failing("migrate", None).await);
     assert!(failing("migrate", Some("json")).await);
+}
+
+#[tokio::test]
+async fn headers_that_others_can_read_on_their_way_are_warned_of() {
+    let folder = TempDir::new().unwrap();
+    for (endpoint, is_warned_of) in
+        [("http://collector.invalid", true), ("https://collector.invalid", false), ("http://[::1]:1", false)]
+    {
+        let settings =
+            [SERVE.as_slice(), &[("OTLP_ENDPOINT", endpoint), ("OTLP_HEADERS", "authorization=x")]].concat();
+        let finished = in_time(run("server-under-test", &["serve"], &settings, folder.path())).await;
+        let warns_of_headers = |line: &Map<String, Value>| {
+            line["level"] == "WARN" && line["message"].as_str().unwrap().contains("OTLP_HEADERS")
+        };
+        assert_eq!(lines(&finished.log).iter().any(warns_of_headers), is_warned_of, "{}", finished.log);
+    }
 }
 
 #[tokio::test]
