@@ -73,7 +73,6 @@ const OUTCOME_OF_CALL: Label = label(
         "rate_limited",
         "unauthorized",
         "unreachable",
-        "not_asked",
         "timed_out",
         "nonsense",
         "abandoned",
