@@ -7,7 +7,7 @@ use client_example::{
     phone::{ApiFault, ApiFaultKind, CallbackFaults, Faults},
 };
 use futures_util::{StreamExt, future::join_all};
-use harness::{Collector, Counts, Database, Meter, Person, Raw, World, in_time, on_both_databases};
+use harness::{Counts, Database, Meter, Person, Raw, World, in_time, on_both_databases};
 use reqwest::Method;
 use serde_json::json;
 
@@ -239,9 +239,8 @@ async fn who_waits_is_counted_while_they_wait(database: Database) {
     let counted = BTreeMap::from([stopped, subscription("ok", 9)]);
     assert_eq!(counts.since(&Counts::default(), subscriptions), counted);
     // Told by this very instance, unless it looked in the same moment.
-    let learnt =
-        ["hint", "look"].map(|by| counts.of(&format!("countersign_changes_learnt_total{{by=\"{by}\"}}")));
-    assert_eq!(learnt.iter().sum::<i64>(), 9, "{learnt:?}");
+    let learnt = |by| counts.of(&format!(r#"countersign_changes_learnt_total{{by="{by}"}}"#));
+    assert_eq!(learnt("hint") + learnt("look"), 9);
 }
 
 async fn sockets_are_counted_by_why_the_service_closed_them(database: Database) {
@@ -250,9 +249,8 @@ async fn sockets_are_counted_by_why_the_service_closed_them(database: Database) 
         json!({ "type": "subscribe", "id": "1", "payload": { "query": format!("subscription {{ {field} }}") } })
             .to_string()
     };
-    let init = r#"{"type":"connection_init"}"#;
     let metrics = &["countersign_sockets_ended_", "countersign_graphql_operations_"];
-    let mut ledger = Ledger::of(world.meter(), metrics).await;
+    let (mut ledger, init) = (Ledger::of(world.meter(), metrics).await, r#"{"type":"connection_init"}"#);
     let closed = |code: &str, count| (format!(r#"countersign_sockets_ended_total{{code="{code}"}}"#), count);
     for (said, code) in [
         (vec!["nonsense".to_owned()], "4400"),
@@ -389,29 +387,6 @@ async fn passwords_are_counted_while_they_wait_and_when_they_are_refused(databas
     assert_eq!(counts.of("countersign_password_threads"), 1);
 }
 
-async fn spans_are_counted_that_no_collector_got(database: Database) {
-    const DROPPED: &str = "countersign_spans_dropped_total";
-    let nobody = format!("http://127.0.0.1:{}", throwaway::free_port());
-    let world = World::builder(database).with_metrics().set("OTLP_ENDPOINT", &nobody).start().await;
-    world.sign_up(&Person::new()).await;
-    let waited = async {
-        while world.meter().read().await.of(&format!("{DROPPED}{{reason=\"not_sent\"}}")) == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    in_time(waited).await;
-    assert_eq!(world.meter().read().await.of(&format!("{DROPPED}{{reason=\"queue_full\"}}")), 0);
-}
-
-async fn spans_that_a_collector_got_are_not_counted_as_dropped(database: Database) {
-    let collector = Collector::start().await;
-    let world = World::builder(database).with_metrics().set("OTLP_ENDPOINT", collector.url()).start().await;
-    world.sign_up(&Person::new()).await;
-    in_time(collector.wait_for(|span| span.name == "POST /graphql")).await;
-    let counts = world.meter().read().await;
-    assert_eq!(counts.since(&Counts::default(), &["countersign_spans_"]), BTreeMap::new());
-}
-
 on_both_databases! {
     an_approval_is_counted_by_how_it_was_learnt,
     codes_denials_and_ends_are_counted_by_what_came_of_them,
@@ -422,6 +397,4 @@ on_both_databases! {
     what_a_peer_makes_up_becomes_no_label,
     a_budget_that_is_used_up_is_counted_by_its_setting,
     passwords_are_counted_while_they_wait_and_when_they_are_refused,
-    spans_are_counted_that_no_collector_got,
-    spans_that_a_collector_got_are_not_counted_as_dropped,
 }

@@ -1,11 +1,16 @@
 //! Seeing where the time of a login goes: spans at a collector, the trace that others are told of, logs that programs read.
 
-use std::{collections::HashMap, net::IpAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    time::Duration,
+};
 
 use client_example::LoginState;
 use futures_util::StreamExt;
 use harness::{
-    Collector, Database, Person, Recorder, World, WorldBuilder, attribute, in_time, on_both_databases, run,
+    Collector, Counts, Database, Person, Recorder, World, WorldBuilder, attribute, in_time,
+    on_both_databases, run,
 };
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
 use serde_json::{Map, Value, json};
@@ -242,6 +247,29 @@ async fn without_a_collector_a_trace_is_logged_and_passed_on_untouched(database:
     assert_eq!(told(&provider, "traceparent").last().unwrap(), PARENT);
 }
 
+async fn spans_are_counted_that_no_collector_got(database: Database) {
+    const DROPPED: &str = "countersign_spans_dropped_total";
+    let nobody = format!("http://127.0.0.1:{}", throwaway::free_port());
+    let world = World::builder(database).with_metrics().set("OTLP_ENDPOINT", &nobody).start().await;
+    world.sign_up(&Person::new()).await;
+    let waited = async {
+        while world.meter().read().await.of(&format!("{DROPPED}{{reason=\"not_sent\"}}")) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(waited).await;
+    assert_eq!(world.meter().read().await.of(&format!("{DROPPED}{{reason=\"queue_full\"}}")), 0);
+}
+
+async fn spans_that_a_collector_got_are_not_counted_as_dropped(database: Database) {
+    let collector = Collector::start().await;
+    let world = World::builder(database).with_metrics().set("OTLP_ENDPOINT", collector.url()).start().await;
+    world.sign_up(&Person::new()).await;
+    in_time(collector.wait_for(|span| span.name == "POST /graphql")).await;
+    let counts = world.meter().read().await;
+    assert_eq!(counts.since(&Counts::default(), &["countersign_spans_"]), BTreeMap::new());
+}
+
 /// The lines of a log as objects.
 fn lines(log: &str) -> Vec<Map<String, Value>> {
     log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
@@ -351,6 +379,8 @@ on_both_databases! {
     a_collector_that_is_away_costs_nobody_anything,
     a_collector_that_never_answers_does_not_hold_up_the_end,
     a_trace_that_is_not_sampled_is_passed_on_and_not_exported,
+    spans_are_counted_that_no_collector_got,
+    spans_that_a_collector_got_are_not_counted_as_dropped,
     without_a_collector_a_trace_is_logged_and_passed_on_untouched,
     a_log_in_json_is_an_object_a_line_and_names_request_and_trace,
 }
