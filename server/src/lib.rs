@@ -59,6 +59,9 @@ fn run(task: config::Task, settings: &telemetry::TelemetrySettings) -> anyhow::R
         let _within = runtime.enter();
         telemetry::start(settings)?
     };
+    if settings.export.as_ref().is_some_and(config::are_headers_in_the_clear) {
+        tracing::warn!("OTLP_ENDPOINT is not https: others on the way can read OTLP_HEADERS");
+    }
     let result = runtime.block_on(command::run(task));
     // While there is still a runtime to send with.
     telemetry.end();

@@ -69,6 +69,10 @@ fn wrong(expression: &str) -> Vec<String> {
             }
         }
     }
+    // Of what is not there, nothing is subtracted: the worst share would not be shown.
+    if expression.contains("1 - ") && !expression.contains(" or 0 * ") {
+        wrong.push("what is subtracted may be missing".to_owned());
+    }
     for name in names(&outside) {
         match written(name) {
             None => wrong.push(format!("{name} is not counted")),
@@ -172,6 +176,7 @@ fn what_is_wrong_with_an_expression_is_seen() {
         ("sum by (le) (rate(countersign_callbacks_total[5m]))", "le is no label of what is summed"),
         ("countersign_callbacks_total > 1", "countersign_callbacks_total is read as another kind"),
         ("rate(countersign_sockets_open[5m])", "countersign_sockets_open is read as another kind"),
+        ("1 - sum(rate(countersign_callbacks_total[5m]))", "what is subtracted may be missing"),
     ] {
         assert_eq!(wrong(expression), [complaint], "{expression}");
     }

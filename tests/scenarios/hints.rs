@@ -9,7 +9,8 @@ const SENT: &str = "countersign_hints_sent_total";
 const HEARD: &str = "countersign_hints_heard_total";
 const LOST: &str = "countersign_hints_lost_total";
 const MISSED: &str = "countersign_hints_missed_total";
-const FOUND: &str = "countersign_changes_found_total";
+const TOLD: &str = r#"countersign_changes_learnt_total{by="hint"}"#;
+const FOUND: &str = r#"countersign_changes_learnt_total{by="look"}"#;
 
 /// A signup that nobody has watched before, watched at the second instance, and what the provider will say of it to the
 /// first.
@@ -29,10 +30,10 @@ async fn deliver(fleet: &Fleet, callback: &Callback, watch: &mut Watch) {
     fleet.planted.plant("session token", status.session.unwrap().token.reveal());
 }
 
-/// What was sent, heard, lost and found.
-async fn hints(meter: &Meter) -> [i64; 4] {
+/// The hints that were sent, heard and lost, and the changes that watchers were told of and found.
+async fn hints(meter: &Meter) -> [i64; 5] {
     let counts = meter.read().await;
-    [SENT, HEARD, LOST, FOUND].map(|metric| counts.of(metric))
+    [SENT, HEARD, LOST, TOLD, FOUND].map(|metric| counts.of(metric))
 }
 
 /// One change at one instance, of which a watcher at another is told by one hint.
@@ -43,10 +44,10 @@ async fn one_change(fleet: FleetBuilder) {
         in_time(meter.wait_for(MISSED, 1)).await;
     }
     let (callback, mut watch) = watched(&fleet).await;
-    assert_eq!((hints(&meters[0]).await, hints(&meters[1]).await), ([0; 4], [0; 4]));
+    assert_eq!((hints(&meters[0]).await, hints(&meters[1]).await), ([0; 5], [0; 5]));
     deliver(&fleet, &callback, &mut watch).await;
     in_time(meters[0].wait_for(SENT, 1)).await;
-    assert_eq!((hints(&meters[0]).await, hints(&meters[1]).await), ([1, 0, 0, 0], [0, 1, 0, 0]));
+    assert_eq!((hints(&meters[0]).await, hints(&meters[1]).await), ([1, 0, 0, 0, 0], [0, 1, 0, 1, 0]));
 }
 
 #[tokio::test]
@@ -73,7 +74,7 @@ async fn a_change_of_which_no_hint_came_is_counted_as_found() {
     deliver(&fleet, &callback, &mut watch).await;
     let meters = [fleet.meter(0), fleet.meter(1)];
     in_time(meters[0].wait_for(SENT, 1)).await;
-    assert_eq!((hints(&meters[0]).await, hints(&meters[1]).await), ([1, 0, 0, 0], [0, 0, 0, 1]));
+    assert_eq!((hints(&meters[0]).await, hints(&meters[1]).await), ([1, 0, 0, 0, 0], [0, 0, 0, 0, 1]));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use client_example::{
     phone::{ApiFault, ApiFaultKind, CallbackFaults, Faults},
 };
 use futures_util::{StreamExt, future::join_all};
-use harness::{Collector, Counts, Database, Meter, Person, Raw, World, in_time, on_both_databases};
+use harness::{Counts, Database, Meter, Person, Raw, World, in_time, on_both_databases};
 use reqwest::Method;
 use serde_json::json;
 
@@ -25,6 +25,13 @@ impl Ledger {
     async fn of(meter: Meter, metrics: &'static [&'static str]) -> Self {
         let read = meter.read().await;
         Self { meter, metrics, read }
+    }
+
+    /// This is counted next, and nothing else.
+    async fn will_show(&mut self, (series, count): (String, i64)) {
+        let sum = self.read.of(&series) + count;
+        in_time(self.meter.wait_for(&series, sum)).await;
+        self.shows([(series, count)]).await;
     }
 
     /// Exactly this was counted since the last reading.
@@ -231,6 +238,9 @@ async fn who_waits_is_counted_while_they_wait(database: Database) {
     assert_eq!(opened(&counts), [0, 0, 0]);
     let counted = BTreeMap::from([stopped, subscription("ok", 9)]);
     assert_eq!(counts.since(&Counts::default(), subscriptions), counted);
+    // Told by this very instance, unless it looked in the same moment.
+    let learnt = |by| counts.of(&format!(r#"countersign_changes_learnt_total{{by="{by}"}}"#));
+    assert_eq!(learnt("hint") + learnt("look"), 9);
 }
 
 async fn sockets_are_counted_by_why_the_service_closed_them(database: Database) {
@@ -239,10 +249,8 @@ async fn sockets_are_counted_by_why_the_service_closed_them(database: Database) 
         json!({ "type": "subscribe", "id": "1", "payload": { "query": format!("subscription {{ {field} }}") } })
             .to_string()
     };
-    let (init, refused) =
-        (r#"{"type":"connection_init"}"#, format!("loginStatus(loginToken: \"\") {{ {} }}", "madeUp"));
     let metrics = &["countersign_sockets_ended_", "countersign_graphql_operations_"];
-    let mut ledger = Ledger::of(world.meter(), metrics).await;
+    let (mut ledger, init) = (Ledger::of(world.meter(), metrics).await, r#"{"type":"connection_init"}"#);
     let closed = |code: &str, count| (format!(r#"countersign_sockets_ended_total{{code="{code}"}}"#), count);
     for (said, code) in [
         (vec!["nonsense".to_owned()], "4400"),
@@ -254,24 +262,24 @@ async fn sockets_are_counted_by_why_the_service_closed_them(database: Database) 
             raw.say(&text).await;
         }
         raw.end().await;
-        in_time(world.meter().wait_for(&closed(code, 1).0, 1)).await;
-        ledger.shows([closed(code, 1)]).await;
+        ledger.will_show(closed(code, 1)).await;
     }
     let mut raw = Raw::socket(world.service_address()).await;
     raw.say(init).await;
+    let refused = |kind, name| operation([kind, name, "socket", "refused"], 1);
     let counted = [
-        (subscribe(&refused), operation(["subscription", "loginStatus", "socket", "refused"], 1)),
-        (subscribe("evil"), operation(["subscription", "unknown", "socket", "refused"], 1)),
-        (subscribe("{"), operation(["unread", "unread", "socket", "refused"], 1)),
+        (subscribe("loginStatus(loginToken: \"\") { madeUp }"), refused("subscription", "loginStatus")),
+        // LOGIN_NOT_FOUND.
+        (subscribe("loginStatus(loginToken: \"\") { state }"), refused("subscription", "loginStatus")),
+        (subscribe("evil"), refused("subscription", "unknown")),
+        (subscribe("{"), refused("unread", "unread")),
     ];
-    for (text, (series, count)) in counted {
+    for (text, counted) in counted {
         raw.say(&text).await;
-        in_time(world.meter().wait_for(&series, count)).await;
-        ledger.shows([(series, count)]).await;
+        ledger.will_show(counted).await;
     }
     raw.end().await;
-    in_time(world.meter().wait_for(&closed("gone", 1).0, 1)).await;
-    ledger.shows([closed("gone", 1)]).await;
+    ledger.will_show(closed("gone", 1)).await;
 }
 
 /// Requests of somebody who calls everything by names of their own.
@@ -379,29 +387,6 @@ async fn passwords_are_counted_while_they_wait_and_when_they_are_refused(databas
     assert_eq!(counts.of("countersign_password_threads"), 1);
 }
 
-async fn spans_are_counted_that_no_collector_got(database: Database) {
-    const DROPPED: &str = "countersign_spans_dropped_total";
-    let nobody = format!("http://127.0.0.1:{}", throwaway::free_port());
-    let world = World::builder(database).with_metrics().set("OTLP_ENDPOINT", &nobody).start().await;
-    world.sign_up(&Person::new()).await;
-    let waited = async {
-        while world.meter().read().await.of(&format!("{DROPPED}{{reason=\"not_sent\"}}")) == 0 {
-            tokio::task::yield_now().await;
-        }
-    };
-    in_time(waited).await;
-    assert_eq!(world.meter().read().await.of(&format!("{DROPPED}{{reason=\"queue_full\"}}")), 0);
-}
-
-async fn spans_that_a_collector_got_are_not_counted_as_dropped(database: Database) {
-    let collector = Collector::start().await;
-    let world = World::builder(database).with_metrics().set("OTLP_ENDPOINT", collector.url()).start().await;
-    world.sign_up(&Person::new()).await;
-    in_time(collector.wait_for(|span| span.name == "POST /graphql")).await;
-    let counts = world.meter().read().await;
-    assert_eq!(counts.since(&Counts::default(), &["countersign_spans_"]), BTreeMap::new());
-}
-
 on_both_databases! {
     an_approval_is_counted_by_how_it_was_learnt,
     codes_denials_and_ends_are_counted_by_what_came_of_them,
@@ -412,6 +397,4 @@ on_both_databases! {
     what_a_peer_makes_up_becomes_no_label,
     a_budget_that_is_used_up_is_counted_by_its_setting,
     passwords_are_counted_while_they_wait_and_when_they_are_refused,
-    spans_are_counted_that_no_collector_got,
-    spans_that_a_collector_got_are_not_counted_as_dropped,
 }

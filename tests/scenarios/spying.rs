@@ -141,9 +141,11 @@ async fn after_a_change_of_parameters_an_unknown_email_costs_what_a_known_one_do
     }
     // With the next right password, today's parameters.
     world.begin_login(&known).await;
-    while !world.log().contains("password hashed with today's parameters") {
+    let hashed = "password hashed with today's parameters";
+    while !world.log().contains(hashed) {
         tokio::task::yield_now().await;
     }
+    assert!(world.log().contains(&format!("INFO request: {hashed}")), "it says of which request");
     assert_eq!(with_one_pass(&world), 3);
     ask(&world, LOGIN, json!({ "email": unknown.email, "password": "not my password" })).await;
     assert_eq!(with_one_pass(&world), 3);

@@ -1,11 +1,16 @@
 //! Seeing where the time of a login goes: spans at a collector, the trace that others are told of, logs that programs read.
 
-use std::{collections::HashMap, net::IpAddr, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::IpAddr,
+    time::Duration,
+};
 
 use client_example::LoginState;
 use futures_util::StreamExt;
 use harness::{
-    Collector, Database, Person, Recorder, World, WorldBuilder, attribute, in_time, on_both_databases, run,
+    Collector, Counts, Database, Person, Recorder, World, WorldBuilder, attribute, in_time,
+    on_both_databases, run,
 };
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
 use serde_json::{Map, Value, json};
@@ -17,6 +22,12 @@ const STATE: &str = "rojo=what-others-keep-in-the-trace";
 const COLLECTOR_KEY: &str = "Basic a2V5LW9mLXRoZS1jb2xsZWN0b3I";
 const LOGIN: &str =
     "mutation($input: LoginInput!) { login(input: $input) { loginToken status { state } errors { code } } }";
+/// What `serve` needs to begin, and to find that nobody has migrated.
+const SERVE: [(&str, &str); 3] = [
+    ("AUTHY_API_KEY", "key-that-nobody-may-see-0123456789"),
+    ("DATABASE_URL", "sqlite:test.db"),
+    ("PUBLIC_URL", "https://login.example.com"),
+];
 const ADDRESS: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
 /// Hexadecimal, as ids are written in headers and logs.
@@ -236,6 +247,29 @@ async fn without_a_collector_a_trace_is_logged_and_passed_on_untouched(database:
     assert_eq!(told(&provider, "traceparent").last().unwrap(), PARENT);
 }
 
+async fn spans_are_counted_that_no_collector_got(database: Database) {
+    const DROPPED: &str = "countersign_spans_dropped_total";
+    let nobody = format!("http://127.0.0.1:{}", throwaway::free_port());
+    let world = World::builder(database).with_metrics().set("OTLP_ENDPOINT", &nobody).start().await;
+    world.sign_up(&Person::new()).await;
+    let waited = async {
+        while world.meter().read().await.of(&format!("{DROPPED}{{reason=\"not_sent\"}}")) == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time(waited).await;
+    assert_eq!(world.meter().read().await.of(&format!("{DROPPED}{{reason=\"queue_full\"}}")), 0);
+}
+
+async fn spans_that_a_collector_got_are_not_counted_as_dropped(database: Database) {
+    let collector = Collector::start().await;
+    let world = World::builder(database).with_metrics().set("OTLP_ENDPOINT", collector.url()).start().await;
+    world.sign_up(&Person::new()).await;
+    in_time(collector.wait_for(|span| span.name == "POST /graphql")).await;
+    let counts = world.meter().read().await;
+    assert_eq!(counts.since(&Counts::default(), &["countersign_spans_"]), BTreeMap::new());
+}
+
 /// The lines of a log as objects.
 fn lines(log: &str) -> Vec<Map<String, Value>> {
     log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
@@ -248,7 +282,7 @@ async fn a_log_in_json_is_an_object_a_line_and_names_request_and_trace(database:
     world.approve(&person, &begun.status).await;
     world.session(&begun.login_token).await;
     let named = log_in(&world, &person, &[("traceparent", PARENT)]).await;
-    let (_, unnamed) = world.ask_from(ADDRESS, "{ me { fullName } }", &json!({})).await;
+    let unnamed = log_in(&world, &person, &[]).await;
     let lines = lines(&world.log());
     let mut counted: HashMap<&str, usize> = HashMap::new();
     for line in &lines {
@@ -270,20 +304,14 @@ async fn a_log_in_json_is_an_object_a_line_and_names_request_and_trace(database:
             }
         }
     }
-    assert!(counted[named.as_str()] > 2, "{counted:?}");
+    assert!(counted[named.as_str()] > 2 && counted[unnamed.as_str()] > 2, "{counted:?}");
 }
 
 #[tokio::test]
 async fn serve_logs_json_unless_it_is_told_otherwise_and_the_other_commands_text() {
     let folder = TempDir::new().unwrap();
-    let settings = [
-        ("AUTHY_API_KEY", "key-that-nobody-may-see-0123456789"),
-        ("DATABASE_URL", "sqlite:test.db"),
-        ("PUBLIC_URL", "https://login.example.com"),
-    ];
     let failing = async |command: &str, format: Option<&str>| {
-        let settings: Vec<_> =
-            settings.into_iter().chain(format.map(|format| ("LOG_FORMAT", format))).collect();
+        let settings: Vec<_> = SERVE.into_iter().chain(format.map(|format| ("LOG_FORMAT", format))).collect();
         let finished = run("server-under-test", &[command], &settings, folder.path()).await;
         assert_eq!((finished.code, finished.log.lines().count()), (Some(1), 1), "{}", finished.log);
         serde_json::from_str::<Map<String, Value>>(&finished.log).is_ok()
@@ -293,6 +321,22 @@ async fn serve_logs_json_unless_it_is_told_otherwise_and_the_other_commands_text
     std::fs::write(folder.path().join("test.db"), "this is no database").unwrap();
     assert!(!failing("migrate", None).await);
     assert!(failing("migrate", Some("json")).await);
+}
+
+#[tokio::test]
+async fn headers_that_others_can_read_on_their_way_are_warned_of() {
+    let folder = TempDir::new().unwrap();
+    for (endpoint, is_warned_of) in
+        [("http://collector.invalid", true), ("https://collector.invalid", false), ("http://[::1]:1", false)]
+    {
+        let settings =
+            [SERVE.as_slice(), &[("OTLP_ENDPOINT", endpoint), ("OTLP_HEADERS", "authorization=x")]].concat();
+        let finished = in_time(run("server-under-test", &["serve"], &settings, folder.path())).await;
+        let warns_of_headers = |line: &Map<String, Value>| {
+            line["level"] == "WARN" && line["message"].as_str().unwrap().contains("OTLP_HEADERS")
+        };
+        assert_eq!(lines(&finished.log).iter().any(warns_of_headers), is_warned_of, "{}", finished.log);
+    }
 }
 
 #[tokio::test]
@@ -335,6 +379,8 @@ on_both_databases! {
     a_collector_that_is_away_costs_nobody_anything,
     a_collector_that_never_answers_does_not_hold_up_the_end,
     a_trace_that_is_not_sampled_is_passed_on_and_not_exported,
+    spans_are_counted_that_no_collector_got,
+    spans_that_a_collector_got_are_not_counted_as_dropped,
     without_a_collector_a_trace_is_logged_and_passed_on_untouched,
     a_log_in_json_is_an_object_a_line_and_names_request_and_trace,
 }

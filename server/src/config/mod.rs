@@ -24,6 +24,7 @@ pub use arguments::{Arguments, Command};
 pub use examined::{DoctorArguments, DoctorSettings, Examined};
 #[cfg(feature = "sandbox")]
 pub use sandboxed::{DevSettings, SandboxSettings};
+pub(crate) use telemetry::are_headers_in_the_clear;
 pub(crate) use values::is_loopback;
 pub use values::{DatabaseUrl, Logos};
 

@@ -7,7 +7,10 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use super::{SettingError, values::http_url};
+use super::{
+    SettingError,
+    values::{http_url, is_loopback},
+};
 use crate::telemetry::{ExportHeaders, ExportSettings, LogFormat};
 
 /// `text` or `json`.
@@ -54,6 +57,12 @@ impl ExportArguments {
     }
 }
 
+/// Whether others on the way to the collector can read what is said to it, which may hold a key.
+pub(crate) fn are_headers_in_the_clear(export: &ExportSettings) -> bool {
+    let ExportSettings { endpoint, headers, .. } = export;
+    !headers.0.is_empty() && endpoint.scheme() != "https" && !is_loopback(endpoint)
+}
+
 /// `NAME=VALUE,NAME=VALUE`.
 #[derive(Clone, Debug)]
 struct Headers(ExportHeaders);
@@ -97,6 +106,18 @@ mod tests {
         for wrong in ["authorization", "a b=c", "a=b%0d%0ac", "a=1,A=2"] {
             assert!(wrong.parse::<Headers>().is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn headers_are_in_the_clear_where_http_leaves_this_machine() {
+        let are_in_the_clear = |endpoint: &str, headers: &str| {
+            let (endpoint, Headers(headers)) = (http_url(endpoint).unwrap(), headers.parse().unwrap());
+            are_headers_in_the_clear(&ExportSettings { endpoint, headers, sample_ratio: 1.0 })
+        };
+        assert!(are_in_the_clear("http://collector:4318", "authorization=a"));
+        assert!(!are_in_the_clear("http://collector:4318", ""));
+        assert!(!are_in_the_clear("https://collector:4318", "authorization=a"));
+        assert!(!are_in_the_clear("http://localhost:4318", "authorization=a"));
     }
 
     #[test]

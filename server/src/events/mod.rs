@@ -89,11 +89,13 @@ enum Carrying {
 }
 
 impl Waking {
-    /// Counts a change that a watcher has learnt of, if it had to be looked for.
+    /// Counts a change that a watcher has learnt of, by how.
     pub fn count_learnt(self) {
-        if self == Self::Look {
-            counter!("countersign_changes_found_total").increment(1);
-        }
+        let by = match self {
+            Self::Hint => "hint",
+            Self::Look => "look",
+        };
+        counter!("countersign_changes_learnt_total", "by" => by).increment(1);
     }
 }
 

@@ -118,8 +118,13 @@ impl Guard for NotInUrl {
     }
 }
 
+/// A schema that stands on nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("the schema was joined without its parts")]
+struct NotJoined;
+
 fn api<'a>(context: &Context<'a>) -> async_graphql::Result<&'a Api> {
-    context.data::<Api>()
+    context.data_opt().ok_or_else(|| error::internal(context, &NotJoined))
 }
 
 /// Whose session the request's bearer opens.
@@ -140,7 +145,14 @@ mod tests {
         types::{TypeKind, TypeSystemDefinition},
     };
 
-    use super::{COSTLY_FIELDS, ROOT_FIELDS, sdl};
+    use super::{COSTLY_FIELDS, ROOT_FIELDS, builder, sdl};
+
+    #[tokio::test]
+    async fn a_schema_without_its_parts_is_a_fault_of_ours() {
+        let query = "mutation { login(input: { email: \"\", password: \"\" }) { loginToken } }";
+        let answer = serde_json::to_value(builder().finish().execute(query).await).unwrap();
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "INTERNAL", "{answer}");
+    }
 
     #[test]
     fn the_fields_at_the_roots_are_those_of_the_schema() {

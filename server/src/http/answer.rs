@@ -63,7 +63,7 @@ impl From<Response> for Outcome {
 
 /// Whether a request was not executed. async-graphql answers `data: null` for both; errors of fields have a path, those of
 /// requests have none.
-pub(super) fn is_refusal(response: &Response) -> bool {
+fn is_refusal(response: &Response) -> bool {
     response.data == Value::Null
         && !response.errors.is_empty()
         && response.errors.iter().all(|error| error.path.is_empty())

@@ -9,6 +9,7 @@ use axum::{
     extract::{Extension, Request, State},
     http::{HeaderMap, Method, StatusCode},
 };
+use metrics::counter;
 use tracing::Instrument as _;
 
 use super::{
@@ -52,8 +53,14 @@ pub(super) async fn hear(
     request: Request,
 ) -> StatusCode {
     let (parts, body) = request.into_parts();
-    let Ok(body) = body::read(body, state.settings.body).await else {
-        return StatusCode::UNAUTHORIZED;
+    let body = match body::read(body, state.settings.body).await {
+        Ok(body) => body,
+        Err(error) => {
+            tracing::warn!(%error, "a callback was refused");
+            // Those whose body can be read are counted behind the trait.
+            counter!("countersign_callbacks_total", "answer" => "refused").increment(1);
+            return StatusCode::UNAUTHORIZED;
+        }
     };
     let callback = Callback {
         method: parts.method,

@@ -3,11 +3,14 @@
 //! The invariant: an operation is named by a field of our own schema. What a peer calls it, and fields that are not
 //! there, never become a label: each label is kept for as long as the process lives.
 
-use async_graphql::{Response, parser::types::OperationType};
+use async_graphql::{Response, ServerError, Value, parser::types::OperationType};
 use metrics::{counter, gauge, histogram};
 use tokio::time::Instant;
 
-use super::{answer, execution::Transport};
+use super::execution::Transport;
+
+/// The codes of errors that say a fault of ours. Whatever has another one, or none, would go well if it were asked otherwise.
+const FAULTS_OF_OURS: [&str; 2] = ["INTERNAL", "UNAVAILABLE"];
 
 /// What an operation asks for: the one field at its root that is of `ours`, however often it stands there.
 pub(super) fn name_of(root_fields: &[&str], ours: &'static [&'static str]) -> &'static str {
@@ -25,9 +28,9 @@ pub(super) fn name_of(root_fields: &[&str], ours: &'static [&'static str]) -> &'
 enum End {
     /// With a result without errors; those of people stand in the payload.
     Fine,
-    /// It was not executed.
+    /// Its peer asked for what is wrong, not there or not allowed.
     Refused,
-    /// With errors of fields, or a panic.
+    /// With a fault of ours, or a panic.
     Error,
     /// Its peer stopped it, or went.
     Stopped,
@@ -46,12 +49,17 @@ impl End {
     fn of(response: &Response) -> Self {
         if response.errors.is_empty() {
             Self::Fine
-        } else if answer::is_refusal(response) {
-            Self::Refused
-        } else {
+        } else if response.errors.iter().any(is_ours) {
             Self::Error
+        } else {
+            Self::Refused
         }
     }
+}
+
+fn is_ours(error: &ServerError) -> bool {
+    let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+    matches!(code, Some(Value::String(code)) if FAULTS_OF_OURS.contains(&code.as_str()))
 }
 
 /// An operation that has begun. It is counted when it is dropped; until something else is said, as refused.
@@ -83,14 +91,14 @@ impl Counted {
     }
 
     /// Executes it.
-    pub(super) async fn execute(mut self, execution: impl Future<Output = Response>) -> Response {
-        self.end = End::Stopped;
+    pub(super) async fn execute(self, execution: impl Future<Output = Response>) -> Response {
+        let mut counted = self.goes_on();
         let response = execution.await;
-        self.end = End::of(&response);
+        counted.end = End::of(&response);
         response
     }
 
-    /// It is executed, and its results are heard one by one. Until then, its peer stopped it.
+    /// Nothing refuses it any more: what ends it before its result is heard is its peer.
     pub(super) fn goes_on(mut self) -> Self {
         self.end = End::Stopped;
         self
@@ -149,6 +157,7 @@ mod tests {
     use async_graphql::{PathSegment, Response, ServerError, Value, parser::types::OperationType};
 
     use super::{Counted, End, Transport, name_of};
+    use crate::http::answer;
 
     const OURS: &[&str] = &["login", "me"];
 
@@ -176,14 +185,32 @@ mod tests {
         counted.end
     }
 
+    /// The result of an operation of which one field came to nothing.
+    fn of_field(error: ServerError) -> Response {
+        Response::from_errors(vec![error.with_path(vec![PathSegment::Field("me".to_owned())])])
+    }
+
+    #[test]
+    fn only_a_fault_of_ours_is_an_error_whether_a_field_came_to_nothing_or_all() {
+        for code in ["INTERNAL", "UNAVAILABLE"] {
+            let ours = || answer::error(code, "No.");
+            let theirs = ServerError::new("Variable $a is not defined.", None);
+            assert_eq!(End::of(&of_field(ours())), End::Error, "{code}");
+            assert_eq!(End::of(&Response::from_errors(vec![theirs, ours()])), End::Error, "{code}");
+        }
+        for code in ["LOGIN_NOT_FOUND", "METHOD_NOT_ALLOWED", "BAD_REQUEST"] {
+            assert_eq!(End::of(&of_field(answer::error(code, "No."))), End::Refused, "{code}");
+        }
+        assert_eq!(End::of(&of_field(ServerError::new("Variable $a is not defined.", None))), End::Refused);
+        assert_eq!(End::of(&Response::from_errors(vec![ServerError::new("No.", None)])), End::Refused);
+        assert_eq!(End::of(&Response::new(Value::Null)), End::Fine);
+    }
+
     #[test]
     fn a_subscription_is_fine_once_it_has_told_its_last_and_a_query_with_its_result() {
         let fine = || Some(Ok(Response::new(Value::from("fine"))));
-        let refused = || Some(Ok(Response::from_errors(vec![ServerError::new("No.", None)])));
-        let failed = || {
-            let error = ServerError::new("No.", None).with_path(vec![PathSegment::Field("me".to_owned())]);
-            Some(Ok(Response::from_errors(vec![error])))
-        };
+        let refused = || Some(Ok(of_field(ServerError::new("No.", None))));
+        let failed = || Some(Ok(of_field(answer::error("INTERNAL", "No."))));
         let panicked = || Some(Err(()));
         let (query, subscription) = (OperationType::Query, OperationType::Subscription);
         assert_eq!(end(query, &[]), End::Stopped);

@@ -114,6 +114,8 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
         }
         _ => {}
     }
+    // From here on it ends without having been refused only if its peer hangs up.
+    let counted = counted.goes_on();
     let kind = operation.kind;
     let mut request = operation.into_request();
     match state.settings.token_of(&parts.headers) {

@@ -54,7 +54,7 @@ async fn measure<T>(
 ) -> Result<T, ProviderError> {
     let mut running = Running { call, outcome: "abandoned", since: Instant::now() };
     let answer = answer.await;
-    running.outcome = answer.as_ref().map_or_else(kind, |_| "ok");
+    running.outcome = answer.as_ref().map_or_else(ProviderError::kind, |_| "ok");
     answer
 }
 
@@ -69,20 +69,5 @@ impl Drop for Running {
     fn drop(&mut self) {
         let labels = [("call", self.call), ("outcome", self.outcome)];
         histogram!("countersign_provider_call_seconds", &labels).record(self.since.elapsed());
-    }
-}
-
-fn kind(error: &ProviderError) -> &'static str {
-    match error {
-        ProviderError::Refused { .. } => "refused",
-        ProviderError::NoPush { .. } => "no_push",
-        ProviderError::ChannelUnavailable { .. } => "channel_unavailable",
-        ProviderError::NotEnrolled => "not_enrolled",
-        ProviderError::RateLimited { .. } => "rate_limited",
-        ProviderError::Unauthorized { .. } => "unauthorized",
-        ProviderError::Unreachable(_) => "unreachable",
-        ProviderError::NotAsked => "not_asked",
-        ProviderError::TimedOut => "timed_out",
-        ProviderError::Nonsense { .. } => "nonsense",
     }
 }

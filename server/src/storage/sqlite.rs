@@ -72,10 +72,7 @@ impl Sqlite {
 
     /// One connection, which changes nothing of how the file is set up.
     pub(super) fn open_to_look(uri: &str, settings: &StoreSettings) -> Result<Self, StoreError> {
-        Ok(Self {
-            reading: pool(uri, to_look(), 1, settings)?,
-            writing: pool(uri, to_look(), 1, settings)?,
-        })
+        Ok(Self { reading: pool(uri, to_look(), 1, settings)?, writing: pool(uri, to_look(), 1, settings)? })
     }
 
     /// A connection that reads, and is refused anything else.

@@ -58,7 +58,7 @@ const OUTCOME_OF_LOGIN: Label = label(
 );
 const SETTLED_BY: Label = label("by", &["callback", "asked", "code", "clock", "person"]);
 const EFFECT: Label = label("effect", &["code_may_follow", "login_ended", "session_ended", "too_late"]);
-const LEARNT_BY: Label = label("by", &["callback", "asked"]);
+const DENIED_BY: Label = label("by", &["callback", "asked"]);
 const ANSWER: Label =
     label("answer", &["accepted", "repeated", "unknown", "nothing_to_do", "kept", "refused"]);
 const CALL: Label = label("call", &["enrol", "request_approval", "find_approval", "send_code", "check_code"]);
@@ -73,7 +73,6 @@ const OUTCOME_OF_CALL: Label = label(
         "rate_limited",
         "unauthorized",
         "unreachable",
-        "not_asked",
         "timed_out",
         "nonsense",
         "abandoned",
@@ -82,6 +81,7 @@ const OUTCOME_OF_CALL: Label = label(
 const WORK: Label = label("work", &["judge", "hash", "compare"]);
 const CLOSE_CODE: Label =
     label("code", &["1001", "1002", "1007", "1013", "4400", "4401", "4408", "4409", "4429", "gone"]);
+const LEARNT_BY: Label = label("by", &["hint", "look"]);
 const BUDGET: Label = label(
     "budget",
     &[
@@ -156,7 +156,7 @@ pub const METRICS: &[Metric] = &[
     ),
     counter(
         "countersign_denials_total",
-        &[EFFECT, LEARNT_BY],
+        &[EFFECT, DENIED_BY],
         "Phones that said no, by what came of it and by whether that was called back or asked.",
     ),
     counter(
@@ -177,7 +177,7 @@ pub const METRICS: &[Metric] = &[
     gauge(
         "countersign_new_phones_stopped",
         &[CALLING_CODE],
-        "1 where too few codes come back, so that none are sent to unproven phones of this calling code.",
+        "1 where too few codes had come back when one was last asked for: none is sent to unproven phones of this calling code.",
     ),
     histogram(
         "countersign_provider_call_seconds",
@@ -215,9 +215,9 @@ pub const METRICS: &[Metric] = &[
         "Times that listening to other instances began, the first included: hints before it may have been missed.",
     ),
     counter(
-        "countersign_changes_found_total",
-        &[],
-        "Watchers that learnt of a change by looking for it, and of which no hint had told them.",
+        "countersign_changes_learnt_total",
+        &[LEARNT_BY],
+        "Changes that watchers learnt of, by how: hint where somebody told them, look where nobody had and it was looked for.",
     ),
     counter(
         "countersign_budgets_used_up_total",

@@ -6,6 +6,7 @@ mod sign_up;
 use std::{net::IpAddr, time::Duration};
 
 use tokio_util::task::TaskTracker;
+use tracing::Instrument as _;
 
 pub use passwords::{PasswordError, PasswordSettings, Passwords};
 pub use sign_up::{FieldFault, PreparedSignup, SignupForm, SignupRejection};
@@ -142,7 +143,7 @@ impl Users {
     /// Hashes a password that was just right once more, with the parameters of today. Nobody waits for it.
     fn rehash(&self, user: &User, old: PasswordHash, password: Password) {
         let (this, user_id) = (self.clone(), user.id);
-        self.tasks.spawn(async move {
+        let hashing = async move {
             match this.passwords.hash(password).await {
                 Ok(new) => match this.store.replace_password_hash(user_id, &old, &new).await {
                     Ok(_) => tracing::info!(user.id = %user_id, "password hashed with today's parameters"),
@@ -153,6 +154,7 @@ impl Users {
                 // The next login tries again.
                 Err(error) => tracing::debug!(user.id = %user_id, %error, "a password was not hashed again"),
             }
-        });
+        };
+        self.tasks.spawn(hashing.in_current_span());
     }
 }

@@ -3,6 +3,7 @@
 //! Waiting is for events; the deadline around each wait only turns a hang into a failure.
 
 mod clients;
+mod counting;
 mod graphql;
 mod harness;
 mod listener;

@@ -255,6 +255,7 @@ impl Authenticator for Sessions {
             "faulty" => Err(Unavailable),
             "stuck" => {
                 let _alive = Alive(self.0.clone());
+                self.0.started.give();
                 std::future::pending().await
             }
             _ if bearer.starts_with("session-") => {
