@@ -162,8 +162,16 @@ async fn measure(arguments: &Arguments, cores: Cores) -> anyhow::Result<()> {
     harness::allow_open_files(20_000);
     let settings = vec![
         ("cores".to_owned(), cores.to_string()),
-        ("hash".to_owned(), "argon2id, 19 MiB, 2 passes, 1 lane".to_owned()),
-        ("server".to_owned(), "`serve`, with its defaults but for budgets and caps by address".to_owned()),
+        (
+            "hash".to_owned(),
+            "argon2id, 19 MiB, 2 passes, 1 lane, on as many threads as the server has cores; where nobody measures logins, next to \
+             nothing"
+                .to_owned(),
+        ),
+        (
+            "server".to_owned(),
+            "`serve`, with its defaults but for budgets, caps by address, and an hour to log in".to_owned(),
+        ),
         ("PostgreSQL".to_owned(), "on this machine, without fsync".to_owned()),
     ];
     let mut extent = if arguments.short { Extent::short(cores) } else { Extent::whole(cores) };
