@@ -41,7 +41,12 @@ impl Meter {
 
     /// Waits until a series has this value, and returns all that has been counted then.
     pub async fn wait_for(&self, series: &str, value: i64) -> Counts {
-        while self.read().await.of(series) != value {
+        self.wait_until(|counts| counts.of(series) == value).await
+    }
+
+    /// Waits until something holds of what was counted, and returns all that has been counted then.
+    pub async fn wait_until(&self, holds: impl Fn(&Counts) -> bool) -> Counts {
+        while !holds(&self.read().await) {
             tokio::task::yield_now().await;
         }
         // Series are written one after another: what was counted before this one may have been written before that.
