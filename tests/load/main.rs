@@ -146,10 +146,10 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
             block_on(baseline::serve_one_query(&database_url))
         }
         None => {
-            let cores = Cores::divide()?;
+            let (machine, cores) = (Machine::read(), Cores::divide()?);
             // Before the runtime makes its threads, which stay where this one is.
             pin(&cores.others)?;
-            block_on(measure(&arguments, cores))
+            block_on(measure(&arguments, machine, cores))
         }
     }
 }
@@ -158,7 +158,7 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
-async fn measure(arguments: &Arguments, cores: Cores) -> anyhow::Result<()> {
+async fn measure(arguments: &Arguments, machine: Machine, cores: Cores) -> anyhow::Result<()> {
     harness::allow_open_files(20_000);
     let settings = vec![
         ("cores".to_owned(), cores.to_string()),
@@ -188,7 +188,7 @@ async fn measure(arguments: &Arguments, cores: Cores) -> anyhow::Result<()> {
     #[expect(clippy::disallowed_methods, reason = "the day of the run, for people")]
     let date = Utc::now().format("%Y-%m-%d").to_string();
     let command = "cargo run --release -p scenarios --bin load -- --write docs".to_owned();
-    let report = Report { date, machine: Machine::read(), settings, command, sections };
+    let report = Report { date, machine, settings, command, sections };
     writeln!(std::io::stdout(), "{}", report.table()).context("standard output is closed")?;
     match &arguments.write {
         Some(folder) => report.write(folder),

@@ -101,14 +101,15 @@ fn section(seen: &[Seen]) -> Section {
         title: "Waiting".to_owned(),
         about: "People wait for their phones: each on a socket and a login of their own, with the subscription document of \
                 client-example, and with limits and pings as they are by default. Their sockets are held by processes of their \
-                own. Beside each crowd one more person waits, is approved by a signed callback, and makes room for the next; the \
-                time begins when the provider has its answer. The processor's time for a verdict is that of the whole server, \
-                less what it takes at rest. SQLite, its file in memory."
+                own. Beside each crowd one more person waits, is approved by a signed callback, and makes room for the next. What \
+                is sent → told begins with the callback's first byte, what is answered → told when the provider has its answer, \
+                and is nothing where the subscriber was told before that. The processor's time for a verdict is that of the whole \
+                server, less what it takes at rest. SQLite, its file in memory."
             .to_owned(),
         rows,
         plots: vec![
             over_crowds("memory", "Server memory of a waiting login", "KiB", vec![line("memory", memory.collect())]),
-            delivery_plot("delivery", "From the answered callback to the subscriber", seen),
+            delivery_plot("delivery", "From the callback to the subscriber", seen),
         ],
     }
 }
