@@ -1,7 +1,7 @@
 //! The wire: the listener, GraphQL over HTTP, the WebSocket protocol, the provider's callback and health.
 //!
 //! It knows nothing of users, logins or storage: what it needs of them are the narrow traits of
-//! [`HttpState`]. The invariant: whatever a peer sends, it costs a bounded amount of memory and time, and
+//! [`HttpParts`]. The invariant: whatever a peer sends, it costs a bounded amount of memory and time, and
 //! nothing that it sent stands in a log line.
 
 mod accept;
