@@ -94,7 +94,7 @@ fn set_up<P: Purpose>(durability: Durability, access: &'static str) -> ManagerCo
 
 fn to_look<P: Purpose>() -> ManagerConfig<Connection<P>> {
     let mut config = ManagerConfig::default();
-    config.custom_setup = Box::new(|uri| connect_to_look(uri.to_owned()).boxed());
+    config.custom_setup = Box::new(|uri| establish(uri.to_owned(), PATIENCE_OF_A_LOOK).boxed());
     config
 }
 
@@ -112,25 +112,23 @@ fn pool<P: Purpose>(
         .build()
 }
 
+async fn establish<P: Purpose>(path: String, patience: Duration) -> Result<Connection<P>, ConnectionError> {
+    let mut connection = Connection::establish(&path).await?;
+    let patience = format!("pragma busy_timeout = {};", patience.as_millis());
+    connection.batch_execute(&patience).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(connection)
+}
+
 async fn connect<P: Purpose>(
     path: String,
     durability: Durability,
     access: &str,
 ) -> Result<Connection<P>, ConnectionError> {
-    let mut connection = Connection::establish(&path).await?;
+    let mut connection = establish(path, PATIENCE).await?;
     let failed = ConnectionError::CouldntSetupConfiguration;
-    let patience = format!("pragma busy_timeout = {};", PATIENCE.as_millis());
-    connection.batch_execute(&patience).await.map_err(failed)?;
     switch_to_wal(&mut connection).await.map_err(failed)?;
     let pragmas = format!("pragma foreign_keys = on; {} {access}", durability.pragma());
     connection.batch_execute(&pragmas).await.map_err(failed)?;
-    Ok(connection)
-}
-
-async fn connect_to_look<P: Purpose>(uri: String) -> Result<Connection<P>, ConnectionError> {
-    let mut connection = Connection::establish(&uri).await?;
-    let patience = format!("pragma busy_timeout = {};", PATIENCE_OF_A_LOOK.as_millis());
-    connection.batch_execute(&patience).await.map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(connection)
 }
 
