@@ -10,11 +10,11 @@ use crate::{
     clock::Clock,
     config::Settings,
     events::{Carrier, Events},
-    graphql::{self, Api},
+    graphql::{self, Api, ValidationMode},
     housekeeping::Housekeeping,
     http::{
         Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, Documents, HttpParts,
-        HttpSettings, Listener, PerAddress, Readiness, Unavailable, router,
+        HttpSettings, InputTypes, Listener, PerAddress, Readiness, Unavailable, Validating, router,
     },
     limits::Limits,
     logins::{Foundations, Hearing, IncomingCallback, Logins},
@@ -82,13 +82,17 @@ impl App {
         api.logins.start(&tasks, &begun);
         api.sessions.start(&tasks, &begun);
         housekeeping.start(&tasks, &begun);
+        let schema = |validation| graphql::schema(api.clone(), http.graphql.introspection, validation);
         let router = router(HttpParts {
-            schema: Arc::new(graphql::schema(api.clone(), http.graphql.introspection)),
+            schema: Arc::new(Validating {
+                strictly: schema(ValidationMode::Strict),
+                fast: schema(ValidationMode::Fast),
+            }),
             authenticator: Arc::new(api.sessions),
             callbacks: api.logins.clone(),
             readiness: api.logins,
             sockets: PerAddress::new(http.websocket.max_per_address),
-            documents: Documents::new(http.graphql.document),
+            documents: Documents::new(http.graphql.document, InputTypes::of(&graphql::sdl())),
             settings: http,
             tasks: tasks.clone(),
             leaving: announced,

@@ -15,6 +15,7 @@ pub mod watch;
 
 use std::sync::Arc;
 
+pub use async_graphql::ValidationMode;
 use async_graphql::{Context, Guard, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 use chrono::{DateTime, Utc};
 
@@ -75,10 +76,10 @@ pub struct Query(user::UserQuery, login::LoginQuery);
 #[derive(Default, MergedObject)]
 pub struct Mutation(user::SignupMutation, login::LoginMutation, code::CodeMutation, session::SessionMutation);
 
-/// Joins the schema. Where `introspection` is off it does not help to guess its names either.
+/// Joins the schema, which validates so. Where `introspection` is off it does not help to guess its names either.
 #[must_use]
-pub fn schema(api: Api, introspection: bool) -> ApiSchema {
-    let builder = builder().data(api);
+pub fn schema(api: Api, introspection: bool, validation: ValidationMode) -> ApiSchema {
+    let builder = builder().data(api).validation_mode(validation);
     if introspection {
         builder.finish()
     } else {

@@ -116,7 +116,7 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
     }
     // From here on it ends without having been refused only if its peer hangs up.
     let counted = counted.goes_on();
-    let kind = operation.kind;
+    let (kind, validation) = (operation.kind, operation.validation());
     let mut request = operation.into_request();
     match state.settings.token_of(&parts.headers) {
         None => {}
@@ -136,7 +136,7 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
     if let Some(client) = parts.extensions.get::<ClientAddress>() {
         request.data.insert(*client);
     }
-    let executing = counted.execute(state.schema.execute(request)).in_current_span();
+    let executing = counted.execute(state.schema.execute(request, validation.validity())).in_current_span();
     let executed = match kind {
         // A task of its own: the peer that hangs up takes this handler with it, but not what it began.
         OperationType::Mutation => state.tasks.spawn(executing).await.map_err(|_| ()),
@@ -146,6 +146,9 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
         log_panic("a GraphQL operation", id);
         return answer::internal(id);
     };
+    if response.errors.is_empty() {
+        validation.passed();
+    }
     let mut response = answer::respond(media, &Outcome::from(response));
     if let TokenDelivery::InCookie(slot) = delivery {
         session_cookie::write(&slot, &mut response);

@@ -36,8 +36,8 @@ mod tests;
 
 pub use callback::{Callback, CallbackAnswer, Callbacks};
 pub use client_address::ClientAddress;
-pub use document::Documents;
-pub use execution::{ExecutableSchema, Transport};
+pub use document::{Documents, InputTypes};
+pub use execution::{ExecutableSchema, Transport, Validating, Validity};
 pub use health::Readiness;
 pub use listener::Listener;
 pub use metrics::metrics_router;

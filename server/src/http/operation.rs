@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::{
     answer, counted,
-    document::{self, Documents},
+    document::{self, Document, Documents, Validation},
     settings::GraphqlSettings,
 };
 
@@ -36,7 +36,7 @@ pub(super) struct Operation {
     pub(super) kind: OperationType,
     /// What it is counted as.
     pub(super) counted_as: &'static str,
-    document: Arc<ExecutableDocument>,
+    document: Arc<Document>,
     name: Option<String>,
     variables: Variables,
     /// How many fields it asks for at its root.
@@ -45,7 +45,7 @@ pub(super) struct Operation {
 
 /// An operation that may be executed again: no more of it than that takes.
 pub(super) struct Repeatable {
-    document: Arc<ExecutableDocument>,
+    document: Arc<Document>,
     name: Option<Box<str>>,
     /// As JSON: the maps that it is read into are many times as large.
     variables: Box<[u8]>,
@@ -59,10 +59,11 @@ impl Operation {
         documents: &Documents,
     ) -> Result<Self, ServerError> {
         let document = documents.parse(&parameters.query)?;
-        let operation = operation_of(&document, parameters.operation_name.as_deref())?;
-        let root_fields = document::root_fields(operation, &document.fragments);
+        let parsed = document.parsed();
+        let operation = operation_of(parsed, parameters.operation_name.as_deref())?;
+        let root_fields = document::root_fields(operation, &parsed.fragments);
         check_root_fields(&root_fields, settings)?;
-        if document::asks_too_much(operation, &document.fragments) {
+        if document::asks_too_much(operation, &parsed.fragments) {
             let message = "Ask for the schema once, with at most two lists of fields or types in each other.";
             return Err(answer::error("BAD_REQUEST", message));
         }
@@ -76,9 +77,14 @@ impl Operation {
         })
     }
 
+    /// Whether it has to be validated.
+    pub(super) fn validation(&self) -> Validation {
+        self.document.clone().validation(self.name.as_deref(), &self.variables)
+    }
+
     /// What the schema is given.
     pub(super) fn into_request(self) -> Request {
-        request(&self.document, self.name, self.variables)
+        request(self.document.parsed(), self.name, self.variables)
     }
 
     /// What it takes to execute this again, if it is a subscription with one source. Several would each go on by themselves.
@@ -98,7 +104,7 @@ impl Repeatable {
     pub(super) fn request(&self) -> Request {
         // They were written from variables.
         let variables = serde_json::from_slice(&self.variables).unwrap_or_default();
-        request(&self.document, self.name.as_deref().map(str::to_owned), variables)
+        request(self.document.parsed(), self.name.as_deref().map(str::to_owned), variables)
     }
 }
 
@@ -152,14 +158,17 @@ mod tests {
     use serde_json::json;
 
     use super::{Operation, Parameters};
-    use crate::http::{document::Documents, settings::GraphqlSettings};
+    use crate::http::{
+        document::{Documents, InputTypes},
+        settings::GraphqlSettings,
+    };
 
     fn prepare_with(
         settings: &GraphqlSettings,
         parameters: serde_json::Value,
     ) -> Result<Operation, async_graphql::ServerError> {
         let parameters = serde_json::from_value(parameters).unwrap();
-        Operation::prepare(parameters, settings, &Documents::new(settings.document))
+        Operation::prepare(parameters, settings, &Documents::new(settings.document, InputTypes::default()))
     }
 
     fn prepare(parameters: serde_json::Value) -> Result<Operation, async_graphql::ServerError> {

@@ -1,16 +1,22 @@
 //! Documents that were parsed and measured before. Clients send the same few again and again, and crowds wait with the same
-//! one: it is parsed once, and all of them share it.
+//! one: it is parsed once, and all of them share it. One that was found to be valid is not validated again.
 //!
 //! A document that holds a text is not kept: what belongs into a variable stands in it, a password perhaps, and hardly
 //! anybody sends it twice. What is kept is bounded by its length, whoever sends it.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
-use async_graphql::{ServerError, parser::types::ExecutableDocument};
+use async_graphql::{
+    Name, Positioned, ServerError, Variables,
+    parser::types::{ExecutableDocument, OperationDefinition, Type},
+};
 use quick_cache::{Weighter, sync::Cache};
 
-use super::{DocumentError, measure::measure, refusal, tokens};
-use crate::http::settings::DocumentLimits;
+use super::{DocumentError, inputs::InputTypes, measure::measure, refusal, tokens};
+use crate::http::{execution::Validity, settings::DocumentLimits};
 
 /// How many bytes of text are kept. Parsed, they take some ten times as much.
 const KEPT_BYTES: u64 = 512 * 1024;
@@ -22,29 +28,110 @@ const KEPT_DOCUMENTS: usize = 512;
 /// What is kept, and the limits that all of it is within.
 pub struct Documents {
     limits: DocumentLimits,
-    kept: Cache<Box<str>, Arc<ExecutableDocument>, ByLength>,
+    inputs: Arc<InputTypes>,
+    kept: Cache<Box<str>, Arc<Document>, ByLength>,
+}
+
+/// A document within the limits.
+#[derive(Debug)]
+pub(in crate::http) struct Document {
+    parsed: ExecutableDocument,
+    operations: Vec<KnownOperation>,
+    inputs: Arc<InputTypes>,
+}
+
+/// What is known of an operation in it. Of the others, async-graphql looks only at what does not depend on variables.
+#[derive(Debug)]
+struct KnownOperation {
+    name: Option<Name>,
+    variables: Vec<(Name, Type)>,
+    was_found_valid: AtomicBool,
+}
+
+/// Whether a request has to be validated, and who is told what came of it.
+pub(in crate::http) struct Validation {
+    document: Arc<Document>,
+    /// Which operation is meant; nothing where it must be validated each time.
+    operation: Option<usize>,
+}
+
+impl Document {
+    fn new(parsed: ExecutableDocument, inputs: Arc<InputTypes>) -> Self {
+        let known = |(name, operation): (Option<&Name>, &Positioned<OperationDefinition>)| {
+            let variables = operation.node.variable_definitions.iter().map(|variable| &variable.node);
+            KnownOperation {
+                name: name.cloned(),
+                variables: variables
+                    .map(|variable| (variable.name.node.clone(), variable.var_type.node.clone()))
+                    .collect(),
+                was_found_valid: AtomicBool::new(false),
+            }
+        };
+        Self { operations: parsed.operations.iter().map(known).collect(), parsed, inputs }
+    }
+
+    /// As it was parsed.
+    pub(in crate::http) fn parsed(&self) -> &ExecutableDocument {
+        &self.parsed
+    }
+
+    /// Looks at what the variables of an operation hold: where all of them are there and fit, nothing but the document says
+    /// whether it is valid.
+    pub(in crate::http) fn validation(self: Arc<Self>, name: Option<&str>, values: &Variables) -> Validation {
+        let is_meant = |operation: &KnownOperation| {
+            self.operations.len() == 1 || (name.is_some() && name == operation.name.as_deref())
+        };
+        let fits = |(name, expected): &(Name, Type)| {
+            values.get(name).is_some_and(|value| self.inputs.fits(value, expected))
+        };
+        let operation = self
+            .operations
+            .iter()
+            .position(|operation| is_meant(operation) && operation.variables.iter().all(fits));
+        Validation { document: self, operation }
+    }
+}
+
+impl Validation {
+    /// What is known before the request is executed.
+    pub(in crate::http) fn validity(&self) -> Validity {
+        let was_found_valid =
+            |operation: usize| self.document.operations[operation].was_found_valid.load(Ordering::Relaxed);
+        if self.operation.is_some_and(was_found_valid) { Validity::Known } else { Validity::Unknown }
+    }
+
+    /// It was executed, and so was found to be valid.
+    pub(in crate::http) fn passed(&self) {
+        if let Some(operation) = self.operation {
+            self.document.operations[operation].was_found_valid.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// A document weighs what its text is long.
 #[derive(Clone)]
 struct ByLength;
 
-impl Weighter<Box<str>, Arc<ExecutableDocument>> for ByLength {
-    fn weight(&self, text: &Box<str>, _document: &Arc<ExecutableDocument>) -> u64 {
+impl Weighter<Box<str>, Arc<Document>> for ByLength {
+    fn weight(&self, text: &Box<str>, _document: &Arc<Document>) -> u64 {
         u64::try_from(text.len()).unwrap_or(u64::MAX).max(1)
     }
 }
 
 impl Documents {
-    /// Keeps none yet.
+    /// Keeps none yet. They are for a schema with these inputs.
     #[must_use]
-    pub fn new(limits: DocumentLimits) -> Self {
-        Self { limits, kept: Cache::with_weighter(KEPT_DOCUMENTS, KEPT_BYTES, ByLength) }
+    pub fn new(limits: DocumentLimits, inputs: InputTypes) -> Self {
+        Self {
+            limits,
+            inputs: Arc::new(inputs),
+            kept: Cache::with_weighter(KEPT_DOCUMENTS, KEPT_BYTES, ByLength),
+        }
     }
 
     /// Parses a document, unless it is kept, and refuses one that is longer, nests deeper or expands to more than the limits
     /// allow.
-    pub(in crate::http) fn parse(&self, text: &str) -> Result<Arc<ExecutableDocument>, ServerError> {
+    pub(in crate::http) fn parse(&self, text: &str) -> Result<Arc<Document>, ServerError> {
         if let Some(document) = self.kept.get(text) {
             return Ok(document);
         }
@@ -52,7 +139,7 @@ impl Documents {
         let document = async_graphql::parser::parse_query(text);
         let document = document.map_err(|error| refusal(DocumentError::from(error)))?;
         measure(&document, &self.limits).map_err(refusal)?;
-        let document = Arc::new(document);
+        let document = Arc::new(Document::new(document, self.inputs.clone()));
         if !holds_text && text.len() <= LONGEST_KEPT {
             self.kept.insert(text.into(), document.clone());
         }
@@ -64,7 +151,7 @@ impl Documents {
 mod tests {
     use std::sync::Arc;
 
-    use super::{Documents, KEPT_BYTES, LONGEST_KEPT};
+    use super::{Documents, InputTypes, KEPT_BYTES, LONGEST_KEPT};
     use crate::http::settings::DocumentLimits;
 
     fn is_kept(documents: &Documents, text: &str) -> bool {
@@ -74,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_document_is_parsed_once_for_all_who_send_it() {
-        let documents = Documents::new(DocumentLimits::default());
+        let documents = Documents::new(DocumentLimits::default(), InputTypes::default());
         assert!(is_kept(&documents, "query($a: String!) { a(b: $a, c: 1, d: true) { e } }"));
         let (one, other) = (documents.parse("{ a }").unwrap(), documents.parse("{ b }").unwrap());
         assert!(!Arc::ptr_eq(&one, &other));
@@ -82,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_document_with_a_text_in_it_is_not_kept_for_it_may_be_a_secret() {
-        let documents = Documents::new(DocumentLimits::default());
+        let documents = Documents::new(DocumentLimits::default(), InputTypes::default());
         for text in [
             "{ a(password: \"planted\") }",
             "{ a(b: [{c: \"\"\"planted\"\"\"}]) }",
@@ -94,7 +181,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_bounded_and_what_is_refused_is_refused_again() {
-        let documents = Documents::new(DocumentLimits::default());
+        let documents = Documents::new(DocumentLimits::default(), InputTypes::default());
         assert!(!is_kept(&documents, &format!("{{ a }} {}", " ".repeat(LONGEST_KEPT))));
         for number in 0..5_000 {
             documents.parse(&format!("{{ a{number} }} {}", " ".repeat(1_000))).unwrap();

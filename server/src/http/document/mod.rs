@@ -4,6 +4,7 @@
 //! of 1.4 kB can cost seconds. Here each fragment is measured once. The invariant: a document that passes is
 //! visited in at most `max_selections` steps and nests at most `max_depth` deep, so that recursion is safe.
 
+mod inputs;
 mod introspection;
 mod kept;
 mod measure;
@@ -12,8 +13,12 @@ mod tokens;
 
 use async_graphql::{Pos, ServerError, parser};
 
-pub use self::kept::Documents;
-pub(super) use self::{introspection::asks_too_much, root_fields::root_fields};
+pub use self::{inputs::InputTypes, kept::Documents};
+pub(super) use self::{
+    introspection::asks_too_much,
+    kept::{Document, Validation},
+    root_fields::root_fields,
+};
 use super::answer;
 
 fn refusal(error: DocumentError) -> ServerError {
@@ -60,9 +65,9 @@ mod tests {
 
     use std::sync::Arc;
 
-    use async_graphql::{ServerError, parser::types::ExecutableDocument};
+    use async_graphql::ServerError;
 
-    use super::Documents;
+    use super::{Document, Documents, InputTypes};
     use crate::http::settings::DocumentLimits;
 
     const LIMITS: DocumentLimits = DocumentLimits {
@@ -74,8 +79,8 @@ mod tests {
         max_directives: 10,
     };
 
-    fn parse(query: &str, limits: &DocumentLimits) -> Result<Arc<ExecutableDocument>, ServerError> {
-        Documents::new(*limits).parse(query)
+    fn parse(query: &str, limits: &DocumentLimits) -> Result<Arc<Document>, ServerError> {
+        Documents::new(*limits, InputTypes::default()).parse(query)
     }
 
     fn refusal(query: &str) -> String {

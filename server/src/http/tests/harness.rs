@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use async_graphql::Schema;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::{net::TcpStream, task::JoinHandle};
@@ -16,8 +15,8 @@ use tokio_tungstenite::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::schema::{Mutation, Parts, Probes, Provider, Query, Sessions, Subscriptions, Toy};
-use crate::http::{Documents, HttpParts, HttpSettings, Listener, PerAddress, router};
+use super::schema::{Parts, Probes, Provider, Sessions, toy};
+use crate::http::{Documents, HttpParts, HttpSettings, InputTypes, Listener, PerAddress, router};
 
 /// Turns a hang into a failure; no test depends on how long anything takes.
 pub(super) async fn in_time<T>(event: impl Future<Output = T>) -> T {
@@ -42,21 +41,18 @@ impl Server {
         settings.graphql.introspection = true;
         adjust(&mut settings);
         let probes = Arc::<Probes>::default();
-        let schema: Toy = Schema::build(Query, Mutation, Subscriptions)
-            .data(probes.clone())
-            .limit_recursive_depth(64)
-            .finish();
+        let schema = toy(&probes);
         let shutdown = CancellationToken::new();
         let tasks = TaskTracker::new();
         let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &settings).await.unwrap();
         let address = listener.local_address();
         let router = router(HttpParts {
+            documents: Documents::new(settings.graphql.document, InputTypes::of(&schema.strictly.sdl())),
             schema: Arc::new(schema),
             authenticator: Arc::new(Sessions(probes.clone())),
             callbacks: Arc::new(Provider),
             readiness: Arc::new(Parts(probes.clone())),
             sockets: PerAddress::new(settings.websocket.max_per_address),
-            documents: Documents::new(settings.graphql.document),
             settings,
             tasks: tasks.clone(),
             shutdown: shutdown.clone(),

@@ -12,7 +12,7 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use async_graphql::{Context, Error, ErrorExtensions as _, Object, Schema, Subscription};
+use async_graphql::{Context, Error, ErrorExtensions as _, Object, Schema, Subscription, ValidationMode};
 use async_trait::async_trait;
 use futures_util::{Stream, stream};
 use tokio::sync::Semaphore;
@@ -22,11 +22,24 @@ use crate::{
     graphql::Continuation,
     http::{
         Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, ClientAddress, Readiness,
-        RequestId, Transport, Unavailable,
+        RequestId, Transport, Unavailable, Validating,
     },
 };
 
-pub(super) type Toy = Schema<Query, Mutation, Subscriptions>;
+/// The schema, as a service has it.
+pub(super) fn toy(probes: &Arc<Probes>) -> Validating<Query, Mutation, Subscriptions> {
+    let schema = |mode| {
+        Schema::build(Query, Mutation, Subscriptions)
+            .data(probes.clone())
+            .data(Validation(mode))
+            .validation_mode(mode)
+            .limit_recursive_depth(64)
+            .finish()
+    };
+    Validating { strictly: schema(ValidationMode::Strict), fast: schema(ValidationMode::Fast) }
+}
+
+struct Validation(ValidationMode);
 
 /// How many items `flood` has, of [`FLOOD_ITEM_BYTES`] each.
 pub(super) const FLOOD_ITEMS: usize = 256;
@@ -92,6 +105,11 @@ impl Query {
 
     async fn transport(&self, context: &Context<'_>) -> async_graphql::Result<String> {
         Ok(format!("{:?}", context.data::<Transport>()?))
+    }
+
+    /// How this document was validated.
+    async fn validation(&self, context: &Context<'_>) -> async_graphql::Result<String> {
+        Ok(format!("{:?}", context.data::<Validation>()?.0))
     }
 
     async fn request_id(&self, context: &Context<'_>) -> async_graphql::Result<String> {
