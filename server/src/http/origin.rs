@@ -3,13 +3,20 @@
 //! The invariant: what carries no `Origin` is no foreign page; what carries one that is not allowed opens no socket, and is
 //! told nothing that lets a browser send or read anything.
 
-use std::net::IpAddr;
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use axum::{
+    extract::Request,
     http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     response::Response,
 };
-use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use futures_util::future::Either;
+use tower::{Layer, Service};
+use tower_http::cors::{AllowHeaders, AllowOrigin, Cors, CorsLayer};
 use url::{Host, Url};
 
 use super::{
@@ -67,15 +74,59 @@ pub(super) fn refuse(media: AnswerMedia) -> Response {
 
 /// Answers a browser that asks whether a page may send or read something. Cookies are among it where they are what says who
 /// is signed in; a page of the same site only has any (`SameSite`).
-pub(super) fn cors(settings: &HttpSettings) -> CorsLayer {
+pub(super) fn cors(settings: &HttpSettings) -> ForPages {
     let origins = settings.origins.clone();
-    CorsLayer::new()
-        .allow_credentials(settings.sessions == SessionTransport::Cookie)
-        .allow_origin(AllowOrigin::predicate(move |origin, _: &Parts| origins.allow(origin)))
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers(AllowHeaders::mirror_request())
-        .expose_headers([X_REQUEST_ID, header::RETRY_AFTER])
-        .max_age(std::time::Duration::from_hours(1))
+    ForPages(Arc::new(
+        CorsLayer::new()
+            .allow_credentials(settings.sessions == SessionTransport::Cookie)
+            .allow_origin(AllowOrigin::predicate(move |origin, _: &Parts| origins.allow(origin)))
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers(AllowHeaders::mirror_request())
+            .expose_headers([X_REQUEST_ID, header::RETRY_AFTER])
+            .max_age(std::time::Duration::from_hours(1)),
+    ))
+}
+
+/// CORS for what a page sends, or asks before it sends. Programs name no origin, read nothing of it, and need not wait for it.
+#[derive(Clone)]
+pub(super) struct ForPages(Arc<CorsLayer>);
+
+impl<Inner> Layer<Inner> for ForPages {
+    type Service = PerhapsForPages<Inner>;
+
+    fn layer(&self, inner: Inner) -> PerhapsForPages<Inner> {
+        PerhapsForPages { cors: self.0.clone(), inner }
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct PerhapsForPages<Inner> {
+    cors: Arc<CorsLayer>,
+    inner: Inner,
+}
+
+impl<Inner> Service<Request> for PerhapsForPages<Inner>
+where
+    Inner: Service<Request, Response = Response> + Clone,
+{
+    type Response = Response;
+    type Error = Inner::Error;
+    type Future = Either<Inner::Future, <Cors<Inner> as Service<Request>>::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Inner::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        if request.method() == Method::OPTIONS || request.headers().contains_key(header::ORIGIN) {
+            // What was waited for until it is ready is called, and not the clone of it.
+            let clone = self.inner.clone();
+            let ready = std::mem::replace(&mut self.inner, clone);
+            Either::Right(self.cors.layer(ready).call(request))
+        } else {
+            Either::Left(self.inner.call(request))
+        }
+    }
 }
 
 #[cfg(test)]

@@ -20,25 +20,27 @@ use super::{
 /// The routes of the service.
 pub fn router(parts: HttpParts) -> Router {
     let state = HttpState::from(parts);
+    let identified = middleware::from_fn_with_state(state.clone(), request_id::identify);
     // Pages of other origins may be allowed to talk to this, and to nothing else.
     let graphql = Router::new()
         .route("/graphql", get(graphql::get).post(graphql::post))
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(origin::cors(&state.settings));
+        .layer((identified.clone(), origin::cors(&state.settings)));
     let pages =
         if state.settings.pages { pages::router(state.settings.phone.as_deref()) } else { Router::new() };
     let explorer = if state.settings.graphql.graphiql { graphiql::router() } else { Router::new() };
     Router::new()
         .merge(pages)
         .merge(explorer)
-        .merge(graphql)
         .route("/graphql/ws", get(websocket::get))
         .route("/authy/callback", get(callback::hear).post(callback::hear))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .fallback(any(not_found))
         .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn_with_state(state.clone(), request_id::identify))
+        .layer(identified)
+        // With the same layer, which is not put around it once more.
+        .merge(graphql)
         .with_state(state)
 }
 

@@ -62,6 +62,19 @@ async fn an_answer_may_be_read_by_pages_that_are_allowed_and_by_no_other() {
 }
 
 #[tokio::test]
+async fn a_program_which_names_no_origin_is_told_nothing_of_pages() {
+    let server = server_with_an_app().await;
+    let ask = client().post(server.url("/graphql")).json(&json!({"query": "{ hello }"}));
+    let told = in_time(ask.send()).await.unwrap();
+    assert_eq!(told.status(), 200);
+    let of_pages = |name: &str| name == "vary" || name.starts_with("access-control-");
+    assert!(!told.headers().keys().any(|name| of_pages(name.as_str())), "{:?}", told.headers());
+    // But whoever asks what may be sent is told, whatever else it does not say.
+    let asked = client().request(Method::OPTIONS, server.url("/graphql"));
+    assert!(in_time(asked.send()).await.unwrap().headers().contains_key("access-control-allow-methods"));
+}
+
+#[tokio::test]
 async fn a_page_of_the_same_site_may_send_its_cookies_where_sessions_live_in_them() {
     let server = Server::with(|settings| {
         settings.origins.listed.push(APP.to_owned());
