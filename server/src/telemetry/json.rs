@@ -3,7 +3,7 @@
 //! What the spans around an event say stands there too, so that a line is found by the id of its request, or of its trace.
 //! What is nearer wins.
 
-use std::fmt::{self, Write as _};
+use std::fmt::{self, Write};
 
 use serde_json::{Map, Value};
 use tracing::{
@@ -27,7 +27,9 @@ pub(super) struct JsonFields;
 
 impl<'writer> FormatFields<'writer> for JsonFields {
     fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
-        writer.write_str(&Object::of(|visit| fields.record(visit)).0)
+        writer.write_str("{")?;
+        write_members(&mut writer, true, |visit| fields.record(visit))?;
+        writer.write_str("}")
     }
 
     fn add_fields(
@@ -35,17 +37,14 @@ impl<'writer> FormatFields<'writer> for JsonFields {
         current: &'writer mut FormattedFields<Self>,
         fields: &tracing::span::Record<'_>,
     ) -> fmt::Result {
-        let added = Object::of(|visit| fields.record(visit)).0;
-        match current.fields.as_str() {
-            "" | "{}" => current.fields = added,
-            _ if added == "{}" => {}
-            _ => {
-                current.fields.pop();
-                current.fields.push(',');
-                current.fields.push_str(&added[1..]);
-            }
+        let object = &mut current.fields;
+        if object.pop().is_none() {
+            object.push('{');
         }
-        Ok(())
+        let is_first = object.len() == 1;
+        let written = write_members(object, is_first, |visit| fields.record(visit));
+        current.fields.push('}');
+        written
     }
 }
 
@@ -68,7 +67,10 @@ where
                 members.extend(read(&fields.fields));
             }
         }
-        members.extend(read(&Object::of(|visit| event.record(visit)).0));
+        let mut said = "{".to_owned();
+        write_members(&mut said, true, |visit| event.record(visit))?;
+        said.push('}');
+        members.extend(read(&said));
         let metadata = event.metadata();
         let mut line = Map::new();
         let mut timestamp = String::new();
@@ -87,29 +89,33 @@ fn read(members: &str) -> Map<String, Value> {
     serde_json::from_str(members).unwrap_or_default()
 }
 
-/// An object as text. What a span says is written down for each request, and read only where something is logged.
-struct Object(String);
+/// Writes the members of an object as text at once. What a span says is written down for each request, and read only where
+/// something is logged.
+fn write_members(to: &mut impl Write, is_first: bool, record: impl FnOnce(&mut dyn Visit)) -> fmt::Result {
+    let mut members = Members { to, is_first, so_far: Ok(()) };
+    record(&mut members);
+    members.so_far
+}
 
-impl Object {
-    fn of(record: impl FnOnce(&mut dyn Visit)) -> Self {
-        let mut object = Self("{".to_owned());
-        record(&mut object);
-        object.0.push('}');
-        object
-    }
+struct Members<'to, To> {
+    to: &'to mut To,
+    is_first: bool,
+    so_far: fmt::Result,
+}
 
+impl<To: Write> Members<'_, To> {
+    /// One more; its value is written as JSON is.
     fn insert(&mut self, field: &Field, value: impl fmt::Display) {
         let name = field.name();
-        if !name.starts_with(FOR_EXPORT) {
-            let comma = if self.0.len() > 1 { "," } else { "" };
-            let name = name.strip_prefix("r#").unwrap_or(name);
+        if self.so_far.is_ok() && !name.starts_with(FOR_EXPORT) {
+            let comma = if std::mem::take(&mut self.is_first) { "" } else { "," };
             // A name is an identifier of ours, and needs no escapes.
-            let _ = write!(self.0, "{comma}\"{name}\":{value}");
+            self.so_far = write!(self.to, "{comma}\"{}\":{value}", name.strip_prefix("r#").unwrap_or(name));
         }
     }
 }
 
-impl Visit for Object {
+impl<To: Write> Visit for Members<'_, To> {
     fn record_f64(&mut self, field: &Field, value: f64) {
         self.insert(field, Value::from(value));
     }
@@ -127,10 +133,51 @@ impl Visit for Object {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.insert(field, Value::from(value));
+        self.insert(field, Text(format_args!("{value}")));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.insert(field, Value::from(format!("{value:?}")));
+        self.insert(field, Text(format_args!("{value:?}")));
+    }
+}
+
+/// A text in quotes, escaped.
+struct Text<'a>(fmt::Arguments<'a>);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("\"")?;
+        Escaping(formatter).write_fmt(self.0)?;
+        formatter.write_str("\"")
+    }
+}
+
+struct Escaping<'a, 'to>(&'a mut fmt::Formatter<'to>);
+
+impl Write for Escaping<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.bytes().all(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+            return self.0.write_str(text);
+        }
+        let quoted = serde_json::to_string(text).map_err(|_| fmt::Error)?;
+        self.0.write_str(&quoted[1..quoted.len() - 1])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::Text;
+
+    #[test]
+    fn a_text_is_escaped_as_json_is_in_however_many_pieces_it_comes() {
+        let pieces = ["plain", "\"", "\\", "\u{0}\u{1f}\n", "\u{e4}\u{1f600}\u{7f}", ""];
+        for one in pieces {
+            for other in pieces {
+                let written = Text(format_args!("{one}{other}")).to_string();
+                assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), json!(format!("{one}{other}")));
+            }
+        }
     }
 }
