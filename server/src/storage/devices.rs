@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::{
     Store, StoreError, change,
     columns::{At, read_optional},
-    on,
+    find, on,
     schema::{devices, users},
 };
 use crate::model::{DeviceId, Email, TokenHash, UserId};
@@ -86,7 +86,7 @@ impl Store {
             .filter(devices::expires_at.gt(At(now)))
             .filter(users::email.eq(email.as_str()))
             .select(devices::id);
-        let found: Option<String> = on!(self, |conn| query.first(conn).await.optional()?);
+        let found: Option<String> = find!(self, query);
         read_optional(found.as_deref(), DeviceId::parse, "devices", "id")
     }
 

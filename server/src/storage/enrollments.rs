@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Store, StoreError, change, columns::At, on, schema::enrollments};
+use super::{Store, StoreError, change, columns::At, find, schema::enrollments};
 use crate::model::{ProviderUserId, UserId};
 
 impl Store {
@@ -16,7 +16,7 @@ impl Store {
     ) -> Result<Option<ProviderUserId>, StoreError> {
         let query =
             enrollments::table.find((user_id.to_string(), provider)).select(enrollments::provider_user_id);
-        let found: Option<String> = on!(self, |conn| query.first(conn).await.optional()?);
+        let found: Option<String> = find!(self, query);
         Ok(found.map(ProviderUserId::new))
     }
 

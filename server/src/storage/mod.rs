@@ -45,30 +45,45 @@ use self::{counts::count_error, postgres::Address};
 /// Runs one query that reads, on whichever database the store holds. The body is compiled once for each.
 macro_rules! on {
     ($store:expr, |$conn:ident| $query:expr) => {
-        crate::storage::run!($store, get, |$conn| $query)
+        crate::storage::run!($store, get, |$conn| $query, |$conn| $query)
+    };
+}
+
+/// Finds the first row of a query without lists, if there is one.
+macro_rules! find {
+    ($store:expr, $query:expr) => {
+        crate::storage::run!(
+            $store,
+            get,
+            |conn| diesel::OptionalExtension::optional(conn.first($query))?,
+            |conn| {
+                let found = diesel_async::RunQueryDsl::first($query, conn).await;
+                diesel::OptionalExtension::optional(found)?
+            }
+        )
     };
 }
 
 /// Runs one statement that writes.
 macro_rules! change {
     ($store:expr, |$conn:ident| $statement:expr) => {
-        crate::storage::run!($store, get_to_write, |$conn| $statement)
+        crate::storage::run!($store, get_to_write, |$conn| $statement, |$conn| $statement)
     };
 }
 
 /// Runs one statement on a connection that is had so.
 macro_rules! run {
-    ($store:expr, $get:ident, |$conn:ident| $statement:expr) => {{
+    ($store:expr, $get:ident, |$sqlite:ident| $in_sqlite:expr, |$postgres:ident| $in_postgres:expr) => {{
         tracing::trace!("a statement begins");
         let span = crate::storage::span::begin!($store);
         let found = match $store {
             crate::storage::Store::Sqlite(sqlite) => {
-                let $conn = &mut *crate::storage::counts::waited(sqlite.$get()).await?;
-                $statement
+                let $sqlite = &mut *crate::storage::counts::waited(sqlite.$get()).await?;
+                $in_sqlite
             }
             crate::storage::Store::Postgres(postgres) => {
-                let $conn = &mut *crate::storage::counts::waited(postgres.$get()).await?;
-                $statement
+                let $postgres = &mut *crate::storage::counts::waited(postgres.$get()).await?;
+                $in_postgres
             }
         };
         span.succeed();
@@ -99,7 +114,7 @@ macro_rules! transact {
     }};
 }
 
-pub(in crate::storage) use {change, on, run, transact};
+pub(in crate::storage) use {change, find, on, run, transact};
 
 /// A database that takes longer to answer is as good as away.
 const REACHABLE_WITHIN: Duration = Duration::from_secs(2);

@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::{
     Store, StoreError, change,
     columns::{At, read},
-    on,
+    find, on,
     schema::{logins, sessions, users},
     transact,
     users::UserRow,
@@ -47,11 +47,8 @@ impl Store {
             .filter(sessions::token_hash.eq(token.as_str()))
             .filter(sessions::revoked_at.is_null())
             .filter(sessions::expires_at.gt(At(now)));
-        let found: Option<(SessionRow, UserRow)> = on!(self, |conn| query
-            .select((SessionRow::as_select(), UserRow::as_select()))
-            .first(conn)
-            .await
-            .optional()?);
+        let found: Option<(SessionRow, UserRow)> =
+            find!(self, query.select((SessionRow::as_select(), UserRow::as_select())));
         found.map(|(session, user)| Ok((session.try_into()?, user.try_into()?))).transpose()
     }
 
@@ -62,7 +59,7 @@ impl Store {
             .filter(sessions::revoked_at.is_null())
             .filter(sessions::expires_at.gt(At(now)))
             .select(sessions::id);
-        let found: Option<String> = on!(self, |conn| query.first(conn).await.optional()?);
+        let found: Option<String> = find!(self, query);
         Ok(found.is_some())
     }
 

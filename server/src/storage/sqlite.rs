@@ -17,6 +17,7 @@ use diesel_async::{
         deadpool::{BuildError, Object, Pool, PoolError},
     },
 };
+use deadpool::managed::QueueMode;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
@@ -107,6 +108,8 @@ fn pool<P: Purpose>(
     config.recycling_method = RecyclingMethod::Fast;
     Pool::builder(AsyncDieselConnectionManager::new_with_config(path, config))
         .max_size(size)
+        // What was just used is still in the processor's caches.
+        .queue_mode(QueueMode::Lifo)
         .wait_timeout(Some(settings.pool_wait))
         .runtime(deadpool::Runtime::Tokio1)
         .build()

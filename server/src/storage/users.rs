@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 use super::{
     Store, StoreError, change,
     columns::{At, read},
-    on,
+    find,
     schema::users,
 };
 use crate::model::{Claimed, Credentials, Email, FullName, PasswordHash, Phone, User, UserId};
@@ -42,11 +42,8 @@ impl Store {
     /// either way, which finds the same user each time.
     pub async fn find_credentials(&self, email: &Email) -> Result<Claimed, StoreError> {
         let query = users::table.filter(users::email.ge(email.as_str())).order(users::email);
-        let found: Option<(UserRow, String)> = on!(self, |conn| query
-            .select((UserRow::as_select(), users::password_hash))
-            .first(conn)
-            .await
-            .optional()?);
+        let found: Option<(UserRow, String)> =
+            find!(self, query.select((UserRow::as_select(), users::password_hash)));
         let Some((row, hash)) = found else { return Ok(Claimed::ByNobody(None)) };
         let password_hash = PasswordHash::new(hash);
         Ok(if row.email == email.as_str() {

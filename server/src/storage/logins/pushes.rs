@@ -12,7 +12,7 @@ use crate::{
         budgets::end_hold,
         change,
         columns::{At, read},
-        on,
+        find,
         schema::{budgets, logins},
         transact,
     },
@@ -69,7 +69,7 @@ impl Store {
             .filter(logins::approval_request_id.eq(push.as_str()))
             .filter(logins::provider_user_id.eq(user.as_str()))
             .select(logins::id);
-        let mut found: Option<String> = on!(self, |conn| by_push.first(conn).await.optional()?);
+        let mut found: Option<String> = find!(self, by_push);
         if let (None, Some(login_id)) = (&found, login_id) {
             let by_id = logins::table
                 .find(login_id.to_string())
@@ -80,7 +80,7 @@ impl Store {
                 )
                 .filter(logins::provider_user_id.eq(user.as_str()))
                 .select(logins::id);
-            found = on!(self, |conn| by_id.first(conn).await.optional()?);
+            found = find!(self, by_id);
         }
         found.map(|id| read(LoginId::parse(&id), "logins", "id")).transpose()
     }

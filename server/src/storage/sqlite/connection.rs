@@ -17,10 +17,12 @@ use diesel::{
     ConnectionResult, QueryResult, SqliteConnection,
     backend::Backend,
     connection::{CacheSize, Connection as _, Instrumentation, LoadConnection, SimpleConnection as _},
+    dsl::Limit,
     query_builder::{
         AsQuery, AstPass, CollectedQuery, MoveableBindCollector, Query, QueryBuilder as _, QueryFragment,
         QueryId,
     },
+    query_dsl::{LoadQuery, methods::LimitDsl},
     row::IntoOwnedRow,
     sql_types::Untyped,
     sqlite::Sqlite,
@@ -130,6 +132,20 @@ impl<P: Purpose> AsyncConnectionCore for Connection<P> {
             None => self.inner.execute_returning_count(&source),
             Some(query) => self.inner.execute_returning_count(&query),
         }))
+    }
+}
+
+impl<P: Purpose> Connection<P> {
+    /// The first row of a query, which is read where it is: those of [`AsyncConnectionCore::load`] are copied out first. Not for
+    /// queries with lists in them, which are prepared anew here each time.
+    pub fn first<'query, Q, Found>(&mut self, query: Q) -> QueryResult<Found>
+    where
+        Q: LimitDsl,
+        Limit<Q>: LoadQuery<'query, SqliteConnection, Found> + QueryFragment<Sqlite>,
+    {
+        let query = query.limit(1);
+        debug_assert!(query.is_safe_to_cache_prepared(&Sqlite)?, "a query with a list");
+        P::run(|| diesel::RunQueryDsl::get_result(query, &mut self.inner))
     }
 }
 
