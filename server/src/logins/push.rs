@@ -22,6 +22,7 @@ pub(super) enum Pushed {
 
 impl Logins {
     /// Sends the push, where there is a place for it on the phone; the place is given back where it certainly was not sent.
+    /// Whatever becomes of it is written, and the login with it, so that both survive a power cut.
     pub(super) async fn push(
         &self,
         draft: &mut Draft,
@@ -37,7 +38,9 @@ impl Logins {
             let ask_at = (self.clock.now() + ask::first_interval()).min(draft.expires_at);
             self.store.record_push(draft.id, push, ask_at).await?;
             self.asking.set(ask_at);
-        } else if !matches!(&sent, Ok(Err(error)) if error.may_have_taken_effect()) {
+        } else if matches!(&sent, Ok(Err(error)) if error.may_have_taken_effect()) {
+            self.store.keep_login(draft.id, self.clock.now()).await?;
+        } else {
             self.limits.give_back(place.grant).await;
             self.store.forget_match_number(draft.id).await?;
         }

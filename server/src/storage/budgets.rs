@@ -2,12 +2,15 @@
 //!
 //! Taking is a guarded update, in which the database itself reckons: of a hundred who take at once, as many get something
 //! as there is. Who takes of several budgets takes of all or of none.
+//!
+//! A power cut may take back what was taken in the last moments, which nobody can bring about by guessing; a process that ends
+//! takes nothing back.
 
 use chrono::{DateTime, Utc};
 use diesel::{dsl::case_when, prelude::*, result::Error as DieselError, sql_types::BigInt};
 use diesel_async::RunQueryDsl;
 
-use super::{Store, StoreError, on, schema::budgets, transact};
+use super::{Store, StoreError, on, schema::budgets, transact_lightly};
 use crate::model::{Budget, BudgetKey};
 
 /// `free_at` where there is no pause. Not the time of the last taking: clocks differ, and whoever's is behind would wait.
@@ -200,7 +203,7 @@ impl Store {
     ) -> Result<Result<Vec<Taken>, UsedUp>, StoreError> {
         let ordered = in_order(takings);
         let at = now.timestamp_micros();
-        let took: Result<Vec<Taken>, Failure> = transact!(self, async |conn| {
+        let took: Result<Vec<Taken>, Failure> = transact_lightly!(self, async |conn| {
             let mut taken = Vec::with_capacity(ordered.len());
             for taking in &ordered {
                 let change = Change::new(&taking.budget, at);
@@ -223,7 +226,7 @@ impl Store {
 
     /// Gives back what was not needed after all.
     pub async fn give_back_budgets(&self, taken: &[Taken]) -> Result<(), StoreError> {
-        transact!(self, async |conn| {
+        transact_lightly!(self, async |conn| {
             // In the order in which they were taken.
             for Taken { taking, free_at } in taken {
                 let terms = taking.budget.terms();
@@ -257,7 +260,7 @@ impl Store {
         let mut keys: Vec<String> = on!(self, |conn| full.load(conn).await?);
         keys.sort();
         for keys in keys.chunks(REMOVED_AT_ONCE) {
-            transact!(self, async |conn| {
+            transact_lightly!(self, async |conn| {
                 // One by one, in the order in which they are taken: of two who want the same rows, one waits.
                 for key in keys {
                     // Somebody may have taken some since.

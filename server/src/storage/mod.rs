@@ -94,13 +94,27 @@ macro_rules! run {
 /// Runs one transaction. SQLite takes its write lock at `begin`; PostgreSQL takes the row's with the first statement,
 /// which must therefore write.
 macro_rules! transact {
-    ($store:expr, $work:expr) => {{
+    ($store:expr, $work:expr) => {
+        crate::storage::transact_as!($store, crate::storage::sqlite::Commit::Durable, $work)
+    };
+}
+
+/// The same for what may be lost with the power, though not with the process: SQLite then waits for no disk.
+macro_rules! transact_lightly {
+    ($store:expr, $work:expr) => {
+        crate::storage::transact_as!($store, crate::storage::sqlite::Commit::Light, $work)
+    };
+}
+
+/// Runs one transaction whose commit is to be as good as that, in SQLite; PostgreSQL's are all durable.
+macro_rules! transact_as {
+    ($store:expr, $commit:expr, $work:expr) => {{
         tracing::trace!("a transaction begins");
         let span = crate::storage::span::begin!($store);
         let done = match $store {
             crate::storage::Store::Sqlite(sqlite) => {
-                let connection = &mut *crate::storage::counts::waited(sqlite.get_to_write()).await?;
-                crate::storage::sqlite::transact(connection, $work)
+                let connection = &mut *crate::storage::counts::waited(sqlite.get_to_transact()).await?;
+                sqlite.transact($commit, connection, $work)
             }
             crate::storage::Store::Postgres(postgres) => {
                 let connection = &mut *crate::storage::counts::waited(postgres.get_to_write()).await?;
@@ -114,7 +128,7 @@ macro_rules! transact {
     }};
 }
 
-pub(in crate::storage) use {change, find, on, run, transact};
+pub(in crate::storage) use {change, find, on, run, transact, transact_as, transact_lightly};
 
 /// A database that takes longer to answer is as good as away.
 const REACHABLE_WITHIN: Duration = Duration::from_secs(2);

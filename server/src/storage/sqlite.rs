@@ -9,29 +9,37 @@ mod connection;
 
 use std::time::Duration;
 
+use deadpool::managed::QueueMode;
 use diesel::{ConnectionError, QueryResult, result::Error as DieselError};
 use diesel_async::{
     AnsiTransactionManager, AsyncConnection as _, SimpleAsyncConnection as _, TransactionManager as _,
     pooled_connection::{
-        AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
+        self, AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
         deadpool::{BuildError, Object, Pool, PoolError},
     },
 };
-use deadpool::managed::QueueMode;
 use futures_util::FutureExt as _;
 use tokio::time::Instant;
 
-use self::connection::{Connection, Purpose, Reading, Writing};
+pub(super) use self::connection::Commit;
+use self::connection::{Connection, Purpose, Reading, Writing, WritingToMemory};
 use super::{StoreError, StoreSettings};
 
 /// How many read at once.
 const READERS: usize = 4;
+
+/// Takes the lock of those who write at once.
+const BEGIN: &str = "begin immediate";
 
 /// How long a connection waits for a lock that another process holds; of this one, only one connection writes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The same for one that only looks: a lock of a moment is no fault, and whoever waits for what it finds does not wait for long.
 const PATIENCE_OF_A_LOOK: Duration = Duration::from_millis(1_500);
+
+/// After how many pages a commit writes back what the log of changes holds, and so waits for the disk. SQLite's own default for
+/// those that wait for it anyway; the others leave it to these, unless there are none for long.
+const CHECKPOINT: (u32, u32) = (1_000, 4_000);
 
 /// Between two attempts at what SQLite refuses instead of waiting for.
 const BETWEEN_SWITCHES: Duration = Duration::from_millis(10);
@@ -42,6 +50,9 @@ pub struct Sqlite {
     reading: Pool<Connection<Reading>>,
     /// One: whoever wants to write waits for it in turn, and not by asking SQLite again and again.
     writing: Pool<Connection<Writing>>,
+    durability: Durability,
+    /// How long a lock of another process is waited for.
+    patience: Duration,
 }
 
 /// What survives a power cut.
@@ -68,12 +79,19 @@ impl Sqlite {
         Ok(Self {
             reading: pool(path, set_up(settings.durability, "pragma query_only = on;"), READERS, settings)?,
             writing: pool(path, set_up(settings.durability, ""), 1, settings)?,
+            durability: settings.durability,
+            patience: PATIENCE,
         })
     }
 
     /// One connection, which changes nothing of how the file is set up.
     pub(super) fn open_to_look(uri: &str, settings: &StoreSettings) -> Result<Self, StoreError> {
-        Ok(Self { reading: pool(uri, to_look(), 1, settings)?, writing: pool(uri, to_look(), 1, settings)? })
+        Ok(Self {
+            reading: pool(uri, to_look(), 1, settings)?,
+            writing: pool(uri, to_look(), 1, settings)?,
+            durability: settings.durability,
+            patience: PATIENCE_OF_A_LOOK,
+        })
     }
 
     /// A connection that reads, and is refused anything else.
@@ -83,7 +101,59 @@ impl Sqlite {
 
     /// The connection that writes.
     pub async fn get_to_write(&self) -> Result<Object<Connection<Writing>>, PoolError> {
+        let mut connection = self.writing.get().await?;
+        let set = self.commit_as(Commit::Durable, &mut connection);
+        set.map_err(|error| PoolError::Backend(pooled_connection::PoolError::QueryError(error)))?;
+        Ok(connection)
+    }
+
+    /// The same, for [`Self::transact`].
+    pub(super) async fn get_to_transact(&self) -> Result<Object<Connection<Writing>>, PoolError> {
         self.writing.get().await
+    }
+
+    fn commit_as(&self, commit: Commit, connection: &mut Connection<Writing>) -> QueryResult<()> {
+        let (durability, pages, patience) = match commit {
+            Commit::Durable => (self.durability, CHECKPOINT.0, self.patience),
+            Commit::Light => (Durability::Process, CHECKPOINT.1, Duration::ZERO),
+        };
+        connection.commit_as(commit, || {
+            format!(
+                "{} pragma wal_autocheckpoint = {pages}; pragma busy_timeout = {};",
+                durability.pragma(),
+                patience.as_millis()
+            )
+        })
+    }
+
+    /// Runs one transaction that writes, from its beginning to its end: nobody who is dropped leaves one open.
+    pub(super) fn transact<Done, Failed>(
+        &self,
+        commit: Commit,
+        connection: &mut Connection<Writing>,
+        work: impl AsyncFnOnce(&mut Connection<Writing>) -> Result<Done, Failed>,
+    ) -> Result<Done, Failed>
+    where
+        Failed: From<DieselError>,
+    {
+        self.commit_as(commit, connection)?;
+        if commit == Commit::Light {
+            match connection.run_whole::<WritingToMemory, _>(|connection| at_once(begin(connection))) {
+                Ok(()) => {
+                    let finish = |connection: &mut _| at_once(finish(connection, work));
+                    return connection.run_whole::<WritingToMemory, _>(finish);
+                }
+                // Another process writes: it has to be waited for.
+                Err(error) if is_locked(&error) => self.commit_as(Commit::Durable, connection)?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        connection.run_whole::<Writing, _>(|connection| {
+            at_once(async {
+                begin(connection).await?;
+                finish(connection, work).await
+            })
+        })
     }
 }
 
@@ -155,117 +225,38 @@ fn is_locked(error: &DieselError) -> bool {
     matches!(error, DieselError::DatabaseError(_, told) if told.message() == "database is locked")
 }
 
-/// Runs one transaction that writes, from its beginning to its end: nobody who is dropped leaves one open.
-pub(super) fn transact<Done, Failed>(
+/// Takes the lock that others wait for, and not the one of readers that has to be raised later.
+async fn begin(connection: &mut Connection<Writing>) -> QueryResult<()> {
+    AnsiTransactionManager::begin_transaction_sql(connection, BEGIN).await
+}
+
+async fn finish<Done, Failed>(
     connection: &mut Connection<Writing>,
     work: impl AsyncFnOnce(&mut Connection<Writing>) -> Result<Done, Failed>,
 ) -> Result<Done, Failed>
 where
     Failed: From<DieselError>,
 {
-    let transaction = async {
-        // The lock that others wait for, and not the one of readers that has to be raised later.
-        AnsiTransactionManager::begin_transaction_sql(connection, "begin immediate").await?;
-        match work(&mut *connection).await {
-            Ok(done) => {
-                AnsiTransactionManager::commit_transaction(connection).await?;
-                Ok(done)
-            }
-            Err(error) => {
-                // SQLite may have taken all of it back by itself, as where the disk is full, and then refuses to do so. What
-                // is told is why it had to. The pool hands out no connection whose transaction did not end properly.
-                if let Err(refused) = AnsiTransactionManager::rollback_transaction(connection).await {
-                    tracing::warn!(error = %refused, "a transaction was not rolled back: its connection is given up");
-                }
-                Err(error)
-            }
+    match work(&mut *connection).await {
+        Ok(done) => {
+            AnsiTransactionManager::commit_transaction(connection).await?;
+            Ok(done)
         }
-    };
-    #[expect(clippy::expect_used, reason = "transactions await statements only, and these are in place")]
-    Writing::run(|| transaction.now_or_never().expect("it waits for nothing"))
+        Err(error) => {
+            // SQLite may have taken all of it back by itself, as where the disk is full, and then refuses to do so. What
+            // is told is why it had to. The pool hands out no connection whose transaction did not end properly.
+            if let Err(refused) = AnsiTransactionManager::rollback_transaction(connection).await {
+                tracing::warn!(error = %refused, "a transaction was not rolled back: its connection is given up");
+            }
+            Err(error)
+        }
+    }
+}
+
+#[expect(clippy::expect_used, reason = "transactions await statements only, and these are in place")]
+fn at_once<Done>(transaction: impl Future<Output = Done>) -> Done {
+    transaction.now_or_never().expect("it waits for nothing")
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{future, panic::AssertUnwindSafe};
-
-    use tempfile::TempDir;
-
-    use super::*;
-
-    /// A file with a table of ids.
-    async fn file() -> (TempDir, Sqlite) {
-        let folder = TempDir::new().unwrap();
-        let path = folder.path().join("test.db").display().to_string();
-        let sqlite = Sqlite::open(&path, &StoreSettings::default()).unwrap();
-        let create = "create table users (id integer primary key)";
-        sqlite.get_to_write().await.unwrap().batch_execute(create).await.unwrap();
-        (folder, sqlite)
-    }
-
-    async fn insert(connection: &mut Connection<impl Purpose>) -> QueryResult<()> {
-        connection.batch_execute("insert into users values (1)").await
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_reads_is_refused_a_write() {
-        let (_folder, sqlite) = file().await;
-        let mut reading = sqlite.get().await.unwrap();
-        let refused = insert(&mut reading).await.unwrap_err();
-        assert_eq!(refused.to_string(), "attempt to write a readonly database");
-    }
-
-    #[tokio::test]
-    async fn whoever_only_looks_waits_for_a_lock_as_well() {
-        let (folder, _sqlite) = file().await;
-        let uri = format!("file:{}?mode=rw", folder.path().join("test.db").display());
-        let looking = Sqlite::open_to_look(&uri, &StoreSettings::default()).unwrap();
-        let mut connection = looking.get().await.unwrap();
-        let patience = diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>(
-            "(select timeout from pragma_busy_timeout)",
-        ));
-        let patience: i32 = diesel_async::RunQueryDsl::get_result(patience, &mut *connection).await.unwrap();
-        assert_eq!(u128::try_from(patience).unwrap(), PATIENCE_OF_A_LOOK.as_millis());
-    }
-
-    #[tokio::test]
-    async fn what_fails_in_a_transaction_takes_all_of_it_back() {
-        let (_folder, sqlite) = file().await;
-        let mut writing = sqlite.get_to_write().await.unwrap();
-        let failed = transact(&mut writing, async |conn| {
-            insert(conn).await?;
-            insert(conn).await
-        });
-        assert!(matches!(failed, Err(DieselError::DatabaseError(..))), "{failed:?}");
-        transact(&mut writing, async |conn| insert(conn).await).unwrap();
-    }
-
-    #[tokio::test]
-    async fn where_sqlite_has_taken_it_back_already_the_reason_is_told_and_the_connection_given_up() {
-        let (_folder, sqlite) = file().await;
-        let mut writing = sqlite.get_to_write().await.unwrap();
-        let failed = transact(&mut writing, async |conn| {
-            insert(conn).await?;
-            conn.batch_execute("insert or rollback into users values (1)").await
-        });
-        let told = failed.unwrap_err().to_string();
-        assert!(told.contains("UNIQUE constraint failed"), "{told}");
-        drop(writing);
-        transact(&mut sqlite.get_to_write().await.unwrap(), async |conn| insert(conn).await).unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_connection_whose_transaction_did_not_end_is_not_used_again() {
-        let (_folder, sqlite) = file().await;
-        let panics = async {
-            let mut writing = sqlite.get_to_write().await.unwrap();
-            transact(&mut writing, async |conn| {
-                insert(conn).await?;
-                future::pending().await
-            })
-        };
-        let panicked: Result<QueryResult<()>, _> = AssertUnwindSafe(panics).catch_unwind().await;
-        assert!(panicked.is_err());
-        transact(&mut sqlite.get_to_write().await.unwrap(), async |conn| insert(conn).await).unwrap();
-    }
-}
+mod tests;

@@ -104,6 +104,20 @@ async fn a_push_is_found_by_its_handle_or_by_its_login_and_for_the_right_person_
     assert_eq!(database.store.next_asking().await.unwrap(), Some(ask_at));
 }
 
+async fn a_login_that_is_kept_stands_as_it_stood(database: &Database) {
+    let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
+    let found = async || {
+        let found = database.store.find_login(&begun.token.hash(), database.now).await.unwrap().unwrap();
+        format!("{:?}", found.login)
+    };
+    let before = found().await;
+    let later = database.now + TimeDelta::microseconds(1);
+    database.store.keep_login(begun.id, later).await.unwrap();
+    assert_eq!(found().await, before);
+    let changed = database.store.logins_changed_since(database.now).await.unwrap();
+    assert_eq!(changed.len(), 1, "it was written");
+}
+
 async fn a_push_that_is_gone_is_asked_about_no_more_and_told_once(database: &Database) {
     let begun = database.begin_with_push("push-1").await;
     assert!(database.store.record_push_gone(begun.id, database.now).await.unwrap());
@@ -164,6 +178,7 @@ on_both_databases! {
     of_two_sendings_at_once_one_is_too_soon,
     open_logins_of_one_phone_have_different_numbers,
     a_push_is_found_by_its_handle_or_by_its_login_and_for_the_right_person_only,
+    a_login_that_is_kept_stands_as_it_stood,
     a_push_that_is_gone_is_asked_about_no_more_and_told_once,
     a_late_denial_ends_the_session_that_a_code_opened,
     a_login_token_is_forgotten_two_minutes_after_the_end_or_at_the_deadline,

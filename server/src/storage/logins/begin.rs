@@ -14,7 +14,8 @@ use crate::{
         columns::At,
         on,
         schema::{logins, pending_signups},
-        transact,
+        sqlite::Commit,
+        transact_as,
     },
 };
 
@@ -153,9 +154,13 @@ impl Store {
     }
 
     /// Stores a new login. Returns false, and stores nothing, where its match number has been taken meanwhile.
+    ///
+    /// Of one that is to be pushed nobody hears before it is also written what became of the push: only then need a power cut
+    /// leave both.
     pub async fn begin_login(&self, new: &NewLogin<'_>) -> Result<bool, StoreError> {
         let (row, signup) = (new.row(), new.signup_row());
-        transact!(self, async |conn| {
+        let commit = if new.push_place.is_some() { Commit::Light } else { Commit::Durable };
+        transact_as!(self, commit, async |conn| {
             let login = diesel::insert_into(logins::table).values(&row).on_conflict_do_nothing();
             let begun = login.execute(conn).await? == 1;
             if let (true, Some(signup)) = (begun, &signup) {

@@ -47,6 +47,14 @@ impl Store {
         Ok(())
     }
 
+    /// Has a login that was begun survive a power cut, where nothing else is written of it. SQLite writes only what differs: so
+    /// it is the instant that does.
+    pub async fn keep_login(&self, id: LoginId, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let update = diesel::update(logins::table.find(id.to_string())).set(logins::changed_at.eq(At(now)));
+        change!(self, |conn| update.execute(conn).await?);
+        Ok(())
+    }
+
     /// Remembers under which id the provider knows the person of this login now.
     pub async fn record_provider_user(&self, id: LoginId, user: &ProviderUserId) -> Result<(), StoreError> {
         let update = diesel::update(logins::table.find(id.to_string()))

@@ -37,11 +37,14 @@ use tokio::{
     task::block_in_place,
 };
 
-/// A read that takes longer has waited for the disk.
-const FROM_MEMORY: Duration = Duration::from_millis(1);
+/// What takes longer has waited for the disk.
+const IN_MEMORY: Duration = Duration::from_millis(1);
 
 /// How many statements a connection keeps by their text; a list of any length may be in one, and further ones are prepared anew.
 const MOST_KEPT: usize = 200;
+
+/// How each transaction begins and ends: kept too.
+const OF_EVERY_TRANSACTION: [&str; 2] = [super::BEGIN, "COMMIT"];
 
 /// What a connection does, which says whether the runtime is told.
 pub trait Purpose: Send + 'static {
@@ -57,19 +60,29 @@ pub struct Reading;
 #[derive(Debug)]
 pub struct Writing;
 
-/// Whether the last read has waited for the disk.
-static HAS_WAITED: AtomicBool = AtomicBool::new(false);
+/// To write what need not be on the disk yet, while nobody else writes: as good as reading.
+#[derive(Debug)]
+pub(super) struct WritingToMemory;
 
 impl Purpose for Reading {
     fn run<Done>(task: impl FnOnce() -> Done) -> Done {
-        read(&HAS_WAITED, task)
+        static HAS_WAITED: AtomicBool = AtomicBool::new(false);
+        in_memory(&HAS_WAITED, task)
     }
 }
 
-fn read<Done>(has_waited: &AtomicBool, task: impl FnOnce() -> Done) -> Done {
+impl Purpose for WritingToMemory {
+    fn run<Done>(task: impl FnOnce() -> Done) -> Done {
+        static HAS_WAITED: AtomicBool = AtomicBool::new(false);
+        in_memory(&HAS_WAITED, task)
+    }
+}
+
+/// Does what waits for nothing as a rule. `has_waited` is whether the last one has waited for the disk.
+fn in_memory<Done>(has_waited: &AtomicBool, task: impl FnOnce() -> Done) -> Done {
     let since = Instant::now();
     let done = if has_waited.load(Ordering::Relaxed) { Writing::run(task) } else { task() };
-    has_waited.store(since.elapsed() > FROM_MEMORY, Ordering::Relaxed);
+    has_waited.store(since.elapsed() > IN_MEMORY, Ordering::Relaxed);
     done
 }
 
@@ -89,7 +102,20 @@ pub struct Connection<P> {
     /// The statements that are kept by their text.
     kept: HashSet<Box<str>>,
     transactions: AnsiTransactionManager,
+    /// Whether the runtime was told already, as far as it has to be, of all that is asked now.
+    is_told: bool,
+    commit: Commit,
     purpose: PhantomData<fn() -> P>,
+}
+
+/// What a commit is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::storage) enum Commit {
+    /// As much as the settings say.
+    Durable,
+    /// The process survives it at once, and a power cut with whatever is next committed for good. It waits for nothing, so that
+    /// the runtime need not be told; only where another process writes it becomes one like the others.
+    Light,
 }
 
 /// A statement as text, and the values that are bound to it.
@@ -102,7 +128,15 @@ type Row =
 
 impl<P: Purpose> SimpleAsyncConnection for Connection<P> {
     async fn batch_execute(&mut self, query: &str) -> QueryResult<()> {
-        P::run(|| self.inner.batch_execute(query))
+        self.run(|this| {
+            if OF_EVERY_TRANSACTION.contains(&query) {
+                let values = <Sqlite as Backend>::BindCollector::default().moveable();
+                let statement: ByText = CollectedQuery::new(query.to_owned(), true, values);
+                this.inner.execute_returning_count(&statement).map(|_| ())
+            } else {
+                this.inner.batch_execute(query)
+            }
+        })
     }
 }
 
@@ -118,7 +152,7 @@ impl<P: Purpose> AsyncConnectionCore for Connection<P> {
         T: AsQuery + 'query,
         T::Query: QueryFragment<Sqlite> + QueryId + 'query,
     {
-        future::ready(P::run(|| self.rows(source.as_query()).map(stream::iter)))
+        future::ready(self.run(|this| this.rows(source.as_query()).map(stream::iter)))
     }
 
     fn execute_returning_count<'conn, 'query, T>(
@@ -128,14 +162,18 @@ impl<P: Purpose> AsyncConnectionCore for Connection<P> {
     where
         T: QueryFragment<Sqlite> + QueryId + 'query,
     {
-        future::ready(P::run(|| match self.by_text(&source)? {
-            None => self.inner.execute_returning_count(&source),
-            Some(query) => self.inner.execute_returning_count(&query),
+        future::ready(self.run(|this| match this.by_text(&source)? {
+            None => this.inner.execute_returning_count(&source),
+            Some(query) => this.inner.execute_returning_count(&query),
         }))
     }
 }
 
 impl<P: Purpose> Connection<P> {
+    fn run<Done>(&mut self, task: impl FnOnce(&mut Self) -> Done) -> Done {
+        if self.is_told { task(self) } else { P::run(|| task(self)) }
+    }
+
     /// The first row of a query, which is read where it is: those of [`AsyncConnectionCore::load`] are copied out first. Not for
     /// queries with lists in them, which are prepared anew here each time.
     pub fn first<'query, Q, Found>(&mut self, query: Q) -> QueryResult<Found>
@@ -145,7 +183,25 @@ impl<P: Purpose> Connection<P> {
     {
         let query = query.limit(1);
         debug_assert!(query.is_safe_to_cache_prepared(&Sqlite)?, "a query with a list");
-        P::run(|| diesel::RunQueryDsl::get_result(query, &mut self.inner))
+        self.run(|this| diesel::RunQueryDsl::get_result(query, &mut this.inner))
+    }
+
+    /// Has it commit otherwise, by these pragmas.
+    pub(super) fn commit_as(&mut self, commit: Commit, pragmas: impl FnOnce() -> String) -> QueryResult<()> {
+        if self.commit != commit {
+            self.inner.batch_execute(&pragmas())?;
+            self.commit = commit;
+        }
+        Ok(())
+    }
+
+    /// Does several things as one of the purpose `Whole`. Whoever panics meanwhile leaves a transaction open, and with it the
+    /// connection is given up.
+    pub(super) fn run_whole<Whole: Purpose, Done>(&mut self, task: impl FnOnce(&mut Self) -> Done) -> Done {
+        let was_told = std::mem::replace(&mut self.is_told, true);
+        let done = Whole::run(|| task(self));
+        self.is_told = was_told;
+        done
     }
 }
 
@@ -194,6 +250,8 @@ impl<P: Purpose> AsyncConnection for Connection<P> {
             inner,
             kept: HashSet::new(),
             transactions: AnsiTransactionManager::default(),
+            is_told: false,
+            commit: Commit::Durable,
             purpose: PhantomData,
         })
     }
@@ -307,9 +365,9 @@ mod tests {
     async fn after_a_read_that_waited_the_runtime_goes_on_beside_the_next_one() {
         let reading = TaskTracker::new().spawn(async {
             let has_waited = AtomicBool::new(false);
-            read(&has_waited, || {
+            in_memory(&has_waited, || {
                 let begun = Instant::now();
-                while begun.elapsed() <= FROM_MEMORY {}
+                while begun.elapsed() <= IN_MEMORY {}
             });
             assert!(
                 has_waited.fetch_and(true, Ordering::Relaxed),
@@ -318,7 +376,7 @@ mod tests {
             let (tell, told) = mpsc::channel();
             TaskTracker::new().spawn(async move { tell.send("gone on") });
             // The only thread of the runtime is here: somebody else has to take its place.
-            assert_eq!(read(&has_waited, || told.recv_timeout(HANGS)), Ok("gone on"));
+            assert_eq!(in_memory(&has_waited, || told.recv_timeout(HANGS)), Ok("gone on"));
         });
         reading.await.unwrap();
     }
