@@ -1,7 +1,8 @@
 //! How often: guesses, messages, pushes and signups, each with a budget that all instances share.
 //!
 //! What is guarded is asked only after its budget was taken, by a guarded update, so that a hundred at once get no more
-//! than there is; what was certainly not needed is given back. A request that finds a budget used up writes nothing.
+//! than there is; what was certainly not needed is given back. Whoever comes again and again to a budget that is used up
+//! writes nothing: this instance remembers those, and only looks whether they still are.
 //!
 //! Nobody uses up what somebody else has proven to be theirs: whoever presents a known device has budgets of their own,
 //! and a phone that nobody has proven has smaller ones beside those of its user ([`Standing`]).
@@ -10,6 +11,7 @@ mod network;
 mod passwords;
 mod phones;
 mod pushes;
+mod remembered;
 mod returns;
 mod settings;
 
@@ -22,6 +24,8 @@ pub use network::network;
 pub use phones::{PhoneUse, Standing};
 pub use pushes::PushPlace;
 pub use settings::LimitSettings;
+
+use self::remembered::Remembered;
 
 use crate::{
     clock::Clock,
@@ -45,6 +49,7 @@ pub struct Limits {
     settings: Arc<LimitSettings>,
     /// The calling codes whose new phones are sent nothing, as far as this instance has noticed.
     stopped: Arc<DashSet<String>>,
+    remembered: Arc<Remembered>,
     /// When it was last said of which budget that it is used up.
     told: Arc<DashMap<&'static str, DateTime<Utc>>>,
 }
@@ -85,7 +90,14 @@ impl Limits {
     /// Joins its parts.
     #[must_use]
     pub fn new(store: Store, clock: Clock, settings: LimitSettings) -> Self {
-        Self { store, clock, settings: Arc::new(settings), stopped: Arc::default(), told: Arc::default() }
+        Self {
+            store,
+            clock,
+            settings: Arc::new(settings),
+            stopped: Arc::default(),
+            remembered: Arc::default(),
+            told: Arc::default(),
+        }
     }
 
     /// Gives back what was not needed. Where storage is away it stays taken, which costs somebody a pause and no more.
@@ -106,11 +118,8 @@ impl Limits {
         claims: &[Claim],
         now: DateTime<Utc>,
     ) -> Result<Result<Grant, UsedUp>, StoreError> {
-        let takings = takings(claims);
-        if let Some(used_up) = self.store.find_used_up(&takings, now).await? {
-            return Ok(Err(used_up));
-        }
-        Ok(self.store.take_budgets(&takings, now).await?.map(Grant))
+        let taken = self.remembered.take(&self.store, &takings(claims), now).await?;
+        Ok(taken.map(Grant))
     }
 
     /// Whether something could be taken of all. Takes nothing.

@@ -1,0 +1,101 @@
+//! Budgets that this instance has found used up: whoever comes to one of them again finds that out by a look, and writes
+//! nothing. Everybody else takes at once, without a look before.
+
+use chrono::{DateTime, Utc};
+use quick_cache::sync::Cache;
+
+use crate::{
+    model::BudgetKey,
+    storage::{Store, StoreError, Taken, Taking, UsedUp},
+};
+
+/// How many are remembered. Who comes to one that is forgotten is refused by a transaction that is taken back.
+const REMEMBERED: usize = 10_000;
+
+/// Until when which budgets are used up, as far as is remembered.
+pub(super) struct Remembered(Cache<BudgetKey, DateTime<Utc>>);
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self(Cache::new(REMEMBERED))
+    }
+}
+
+impl Remembered {
+    /// Takes of all these, or of none where one is used up.
+    pub(super) async fn take(
+        &self,
+        store: &Store,
+        takings: &[Taking],
+        now: DateTime<Utc>,
+    ) -> Result<Result<Vec<Taken>, UsedUp>, StoreError> {
+        let is_remembered = |taking: &Taking| self.0.get(&taking.key).is_some_and(|until| until > now);
+        let found = if takings.iter().any(is_remembered) {
+            // Something may have been given back since.
+            store.find_used_up(takings, now).await?
+        } else {
+            None
+        };
+        let taken = match found {
+            Some(used_up) => Err(used_up),
+            None => store.take_budgets(takings, now).await?,
+        };
+        if let Err(UsedUp { key, until }) = &taken {
+            self.0.insert(key.clone(), *until);
+        }
+        Ok(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use chrono::TimeDelta;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{
+        clock::Clock,
+        model::{Budget, Rate},
+        storage::StoreSettings,
+    };
+
+    /// A database, and what is taken once a minute.
+    async fn once_a_minute() -> (TempDir, Store, [Taking; 1]) {
+        let folder = TempDir::new().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("test.db").display());
+        let store = Store::open(&url, &StoreSettings::default()).unwrap();
+        store.migrate().await.unwrap();
+        let budget = Budget::strict(Rate { count: 1, per: Duration::from_mins(1) });
+        let key = BudgetKey::new("signups_per_address", &["somebody"]);
+        (folder, store, [Taking { key, budget }])
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn whoever_comes_to_a_used_up_budget_again_writes_nothing_until_there_may_be_some() {
+        let (_folder, store, takings) = once_a_minute().await;
+        let (remembered, now) = (Remembered::default(), Clock::system().now());
+        let until = now + TimeDelta::minutes(1);
+        let used_up = || Some(UsedUp { key: takings[0].key.clone(), until });
+        assert!(remembered.take(&store, &takings, now).await.unwrap().is_ok());
+        assert_eq!(remembered.take(&store, &takings, now).await.unwrap().err(), used_up());
+
+        // There is one connection that writes: whoever wants it waits, and is given up on.
+        let Store::Sqlite(sqlite) = &store else { panic!("not SQLite") };
+        let writing = sqlite.get_to_write().await.unwrap();
+        assert_eq!(remembered.take(&store, &takings, now).await.unwrap().err(), used_up());
+        drop(writing);
+        assert!(remembered.take(&store, &takings, until).await.unwrap().is_ok());
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_was_given_back_can_be_taken_although_it_was_remembered_as_used_up() {
+        let (_folder, store, takings) = once_a_minute().await;
+        let (remembered, now) = (Remembered::default(), Clock::system().now());
+        let taken = remembered.take(&store, &takings, now).await.unwrap().ok().unwrap();
+        assert!(remembered.take(&store, &takings, now).await.unwrap().is_err());
+        store.give_back_budgets(&taken).await.unwrap();
+        assert!(remembered.take(&store, &takings, now).await.unwrap().is_ok());
+    }
+}
