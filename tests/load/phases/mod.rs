@@ -22,6 +22,8 @@ pub(crate) struct Extent {
     pub(crate) rounds: usize,
     /// How long one turn lasts.
     pub(crate) turn: Duration,
+    /// How many people log in: so many that none has many pushes open at once.
+    pub(crate) people: usize,
     /// How long the server is watched at rest: two rounds of pings.
     pub(crate) rest: Duration,
     /// How long the allocator has to give back what is free: it takes ten seconds.
@@ -44,6 +46,7 @@ impl Extent {
             cores,
             rounds: 5,
             turn: Duration::from_secs(6),
+            people: 400,
             rest: Duration::from_secs(40),
             settling: Duration::from_secs(15),
             crowds: vec![1_000, 5_000, 15_000],
@@ -60,6 +63,7 @@ impl Extent {
             cores,
             rounds: 1,
             turn: Duration::from_secs(1),
+            people: 40,
             rest: Duration::from_secs(1),
             settling: Duration::ZERO,
             crowds: vec![50, 200],
