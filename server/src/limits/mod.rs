@@ -1,8 +1,8 @@
 //! How often: guesses, messages, pushes and signups, each with a budget that all instances share.
 //!
 //! What is guarded is asked only after its budget was taken, by a guarded update, so that a hundred at once get no more
-//! than there is; what was certainly not needed is given back. Whoever comes again and again to a budget that is used up
-//! writes nothing: this instance remembers those, and only looks whether they still are.
+//! than there is; what was certainly not needed is given back. A request that finds a budget used up writes nothing: this
+//! instance remembers those, and only looks whether they still are.
 //!
 //! Nobody uses up what somebody else has proven to be theirs: whoever presents a known device has budgets of their own,
 //! and a phone that nobody has proven has smaller ones beside those of its user ([`Standing`]).

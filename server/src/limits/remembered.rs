@@ -1,4 +1,4 @@
-//! Budgets that this instance has found used up: whoever comes to one of them again finds that out by a look, and writes
+//! Budgets that this instance has used up, or found used up: whoever comes to one of them finds that out by a look, and writes
 //! nothing. Everybody else takes at once, without a look before.
 
 use chrono::{DateTime, Utc};
@@ -9,7 +9,8 @@ use crate::{
     storage::{Store, StoreError, Taken, Taking, UsedUp},
 };
 
-/// How many are remembered. Who comes to one that is forgotten is refused by a transaction that is taken back.
+/// How many are remembered. Who comes to one that is forgotten, or that another instance has used up, is refused by a transaction
+/// that is taken back.
 const REMEMBERED: usize = 10_000;
 
 /// Until when which budgets are used up, as far as is remembered.
@@ -40,10 +41,17 @@ impl Remembered {
             Some(used_up) => Err(used_up),
             None => store.take_budgets(takings, now).await?,
         };
-        if let Err(UsedUp { key, until }) = &taken {
-            self.0.insert(key.clone(), *until);
+        match &taken {
+            Ok(taken) => {
+                taken.iter().filter_map(|taken| taken.used_up(now)).for_each(|last| self.remember(last));
+            }
+            Err(used_up) => self.remember(used_up.clone()),
         }
         Ok(taken)
+    }
+
+    fn remember(&self, used_up: UsedUp) {
+        self.0.insert(used_up.key, used_up.until);
     }
 }
 
@@ -73,20 +81,23 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn whoever_comes_to_a_used_up_budget_again_writes_nothing_until_there_may_be_some() {
+    async fn whoever_comes_to_a_used_up_budget_writes_nothing_until_there_may_be_some() {
         let (_folder, store, takings) = once_a_minute().await;
-        let (remembered, now) = (Remembered::default(), Clock::system().now());
+        let (here, elsewhere, now) = (Remembered::default(), Remembered::default(), Clock::system().now());
         let until = now + TimeDelta::minutes(1);
         let used_up = || Some(UsedUp { key: takings[0].key.clone(), until });
-        assert!(remembered.take(&store, &takings, now).await.unwrap().is_ok());
-        assert_eq!(remembered.take(&store, &takings, now).await.unwrap().err(), used_up());
+        assert!(here.take(&store, &takings, now).await.unwrap().is_ok());
+        // Another instance has to find out first.
+        assert_eq!(elsewhere.take(&store, &takings, now).await.unwrap().err(), used_up());
 
         // There is one connection that writes: whoever wants it waits, and is given up on.
         let Store::Sqlite(sqlite) = &store else { panic!("not SQLite") };
         let writing = sqlite.get_to_write().await.unwrap();
-        assert_eq!(remembered.take(&store, &takings, now).await.unwrap().err(), used_up());
+        for instance in [&here, &elsewhere] {
+            assert_eq!(instance.take(&store, &takings, now).await.unwrap().err(), used_up());
+        }
         drop(writing);
-        assert!(remembered.take(&store, &takings, until).await.unwrap().is_ok());
+        assert!(here.take(&store, &takings, until).await.unwrap().is_ok());
     }
 
     #[tokio::test(flavor = "multi_thread")]

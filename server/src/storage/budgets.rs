@@ -40,6 +40,15 @@ pub struct Taken {
     free_at: i64,
 }
 
+impl Taken {
+    /// Whether nothing is left of it now.
+    #[must_use]
+    pub fn used_up(&self, now: DateTime<Utc>) -> Option<UsedUp> {
+        let until = instant(self.free_at);
+        (until > now).then(|| UsedUp { key: self.taking.key.clone(), until })
+    }
+}
+
 /// Not all that was to be taken was there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsedUp {
