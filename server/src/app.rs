@@ -83,16 +83,16 @@ impl App {
         api.sessions.start(&tasks, &begun);
         housekeeping.start(&tasks, &begun);
         let schema = |validation| graphql::schema(api.clone(), http.graphql.introspection, validation);
+        let schema =
+            Validating { strictly: schema(ValidationMode::Strict), fast: schema(ValidationMode::Fast) };
+        let inputs = InputTypes::of(&schema.strictly.sdl());
         let router = router(HttpParts {
-            schema: Arc::new(Validating {
-                strictly: schema(ValidationMode::Strict),
-                fast: schema(ValidationMode::Fast),
-            }),
+            schema: Arc::new(schema),
             authenticator: Arc::new(api.sessions),
             callbacks: api.logins.clone(),
             readiness: api.logins,
             sockets: PerAddress::new(http.websocket.max_per_address),
-            documents: Documents::new(http.graphql.document, InputTypes::of(&graphql::sdl())),
+            documents: Documents::new(http.graphql.document, inputs),
             settings: http,
             tasks: tasks.clone(),
             leaving: announced,
