@@ -26,7 +26,6 @@ pub use pushes::PushPlace;
 pub use settings::LimitSettings;
 
 use self::remembered::Remembered;
-
 use crate::{
     clock::Clock,
     model::{Budget, BudgetKey},

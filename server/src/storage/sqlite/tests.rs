@@ -20,6 +20,13 @@ async fn insert(connection: &mut Connection<impl Purpose>) -> QueryResult<()> {
     connection.batch_execute("insert into users values (1)").await
 }
 
+/// What `pragma` says of a connection.
+async fn asked(connection: &mut Connection<impl Purpose>, pragma: &str) -> i32 {
+    let query = format!("(select * from pragma_{pragma})");
+    let query = diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>(&query));
+    diesel_async::RunQueryDsl::get_result(query, connection).await.unwrap()
+}
+
 #[tokio::test]
 async fn a_connection_that_reads_is_refused_a_write() {
     let (_folder, sqlite) = file().await;
@@ -34,23 +41,22 @@ async fn whoever_only_looks_waits_for_a_lock_as_well() {
     let uri = format!("file:{}?mode=rw", folder.path().join("test.db").display());
     let looking = Sqlite::open_to_look(&uri, &StoreSettings::default()).unwrap();
     let mut connection = looking.get().await.unwrap();
-    let patience = diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>(
-        "(select timeout from pragma_busy_timeout)",
-    ));
-    let patience: i32 = diesel_async::RunQueryDsl::get_result(patience, &mut *connection).await.unwrap();
+    let patience = asked(&mut connection, "busy_timeout").await;
     assert_eq!(u128::try_from(patience).unwrap(), PATIENCE_OF_A_LOOK.as_millis());
 }
 
 #[tokio::test]
 async fn what_fails_in_a_transaction_takes_all_of_it_back() {
-    let (_folder, sqlite) = file().await;
-    let mut writing = sqlite.get_to_write().await.unwrap();
-    let failed = sqlite.transact(Commit::Durable, &mut writing, async |conn| {
-        insert(conn).await?;
-        insert(conn).await
-    });
-    assert!(matches!(failed, Err(DieselError::DatabaseError(..))), "{failed:?}");
-    sqlite.transact(Commit::Durable, &mut writing, async |conn| insert(conn).await).unwrap();
+    for commit in [Commit::Durable, Commit::Light] {
+        let (_folder, sqlite) = file().await;
+        let mut writing = sqlite.get_to_transact().await.unwrap();
+        let failed = sqlite.transact(commit, &mut writing, async |conn| {
+            insert(conn).await?;
+            insert(conn).await
+        });
+        assert!(matches!(failed, Err(DieselError::DatabaseError(..))), "{commit:?}: {failed:?}");
+        sqlite.transact(commit, &mut writing, async |conn| insert(conn).await).unwrap();
+    }
 }
 
 #[tokio::test]
@@ -90,13 +96,6 @@ async fn a_connection_whose_transaction_did_not_end_is_not_used_again() {
         .unwrap();
 }
 
-/// What `pragma` says of a connection.
-async fn asked(connection: &mut Connection<Writing>, pragma: &str) -> i32 {
-    let query = format!("(select * from pragma_{pragma})");
-    let query = diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>(&query));
-    diesel_async::RunQueryDsl::get_result(query, connection).await.unwrap()
-}
-
 /// `pragma synchronous`.
 const FULL: i32 = 2;
 const NORMAL: i32 = 1;
@@ -117,25 +116,13 @@ async fn a_light_commit_waits_for_no_disk_and_whatever_follows_does() {
 }
 
 #[tokio::test]
-async fn what_fails_in_a_light_transaction_is_taken_back_too() {
-    let (_folder, sqlite) = file().await;
-    let mut writing = sqlite.get_to_transact().await.unwrap();
-    let failed = sqlite.transact(Commit::Light, &mut writing, async |conn| {
-        insert(conn).await?;
-        insert(conn).await
-    });
-    assert!(matches!(failed, Err(DieselError::DatabaseError(..))), "{failed:?}");
-    sqlite.transact(Commit::Light, &mut writing, async |conn| insert(conn).await).unwrap();
-}
-
-#[tokio::test]
 async fn where_another_process_writes_a_light_transaction_waits_as_others_do() {
     let (folder, sqlite) = file().await;
     let patient = Sqlite { patience: Duration::from_millis(7), ..sqlite };
     let path = folder.path().join("test.db").display().to_string();
     let other = Sqlite::open(&path, &StoreSettings::default()).unwrap();
     let mut other = other.get_to_write().await.unwrap();
-    other.batch_execute("begin immediate").await.unwrap();
+    other.batch_execute(BEGIN).await.unwrap();
     let mut writing = patient.get_to_transact().await.unwrap();
     let locked = patient.transact(Commit::Light, &mut writing, async |conn| insert(conn).await);
     assert!(is_locked(&locked.unwrap_err()));
