@@ -58,7 +58,7 @@ pub struct Sqlite {
 /// What survives a power cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
-    /// Every commit (`synchronous = full`).
+    /// Every commit (`synchronous = full`), but for light ones.
     PowerCut,
     /// Every commit survives the process, the newest may not survive a power cut (`synchronous = normal`). For `dev`.
     Process,
