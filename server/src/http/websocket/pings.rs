@@ -1,59 +1,105 @@
-//! When pings are due: those of all sockets together, at so many moments of an interval.
+//! When pings are due: at so many moments of an interval, to which sockets are dealt out by the dozens.
 //!
-//! To wake a processor that sleeps costs more than to ping. Thousands of sockets that each ping at a moment of their own never
-//! let it sleep.
+//! To wake a processor that sleeps costs more than to ping: thousands of sockets that each ping at a moment of their own never
+//! let it sleep. And thousands that came together, as after a restart, must not ping together: they would hold up everybody.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 
 /// Into how many moments an interval is divided: few enough to wake seldom, and so many that what is to be sent at one of them
 /// holds nobody up.
-const MOMENTS: u32 = 200;
+const MOMENTS: u32 = 100;
 
-/// Ticks for one socket; for the first time after a whole interval, and up to the next moment.
+/// How many sockets that came one after the other ping together. They lie side by side in memory, and take a third less of the
+/// processor's time than as many from everywhere.
+const TOGETHER: u32 = 64;
+
+/// Ticks for one socket: once in each interval, the first included.
 pub(super) fn every(interval: Duration) -> Interval {
-    static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
-    let passed = Instant::now().saturating_duration_since(*BEGINNING);
-    let mut pings = interval_at(Instant::now() + interval + until_next(passed, interval / MOMENTS), interval);
-    // One that comes late does not move the next one away from all others.
-    pings.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    pings
+    static ROUNDS: LazyLock<Rounds> = LazyLock::new(Rounds::begin);
+    ROUNDS.join(interval)
 }
 
-/// How long it is until the next multiple of the step.
-fn until_next(passed: Duration, step: Duration) -> Duration {
-    let (passed, step) = (passed.as_nanos(), step.as_nanos().max(1));
-    Duration::from_nanos(u64::try_from(passed.next_multiple_of(step) - passed).unwrap_or_default())
+/// What the moments of all sockets are reckoned from.
+struct Rounds {
+    beginning: Instant,
+    /// How many have been dealt a moment.
+    sockets: AtomicU32,
+}
+
+impl Rounds {
+    fn begin() -> Self {
+        Self { beginning: Instant::now(), sockets: AtomicU32::new(0) }
+    }
+
+    fn join(&self, interval: Duration) -> Interval {
+        let now = Instant::now();
+        let passed = now.saturating_duration_since(self.beginning);
+        let moment = self.sockets.fetch_add(1, Ordering::Relaxed) / TOGETHER % MOMENTS;
+        let first = now + until(interval / MOMENTS * moment, passed, interval);
+        let mut pings = interval_at(first, interval);
+        // One that comes late does not move the next one away from all others.
+        pings.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        pings
+    }
+}
+
+/// How long it is, after so much has passed, until it is so far into an interval again.
+fn until(far: Duration, passed: Duration, interval: Duration) -> Duration {
+    let into_this_one = passed.as_nanos().checked_rem(interval.as_nanos()).unwrap_or_default();
+    let into_this_one = Duration::from_nanos(u64::try_from(into_this_one).unwrap_or_default());
+    let left = far.checked_sub(into_this_one).filter(|left| !left.is_zero());
+    left.unwrap_or_else(|| (far + interval).saturating_sub(into_this_one))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use futures_util::future::join_all;
+
     use super::*;
 
+    const INTERVAL: Duration = Duration::from_secs(20);
+
     #[test]
-    fn the_next_moment_is_never_before_and_less_than_one_step_away() {
-        let step = Duration::from_millis(100);
-        for (passed, left) in [(0, 0), (1, 99), (99, 1), (100, 0), (12_345, 55)] {
-            assert_eq!(until_next(Duration::from_millis(passed), step), Duration::from_millis(left));
+    fn a_moment_that_is_over_comes_again_in_the_next_interval() {
+        for (far, passed, left) in
+            [(0, 0, 20_000), (100, 0, 100), (100, 99, 1), (100, 100, 20_000), (100, 40_101, 19_999)]
+        {
+            let [far, passed, left] = [far, passed, left].map(Duration::from_millis);
+            assert_eq!(until(far, passed, INTERVAL), left, "{far:?} after {passed:?}");
         }
-        assert_eq!(until_next(Duration::from_millis(7), Duration::ZERO), Duration::ZERO);
+        assert_eq!(until(Duration::ZERO, Duration::from_secs(1), Duration::ZERO), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn sockets_that_come_at_different_times_ping_together() {
-        let interval = Duration::from_secs(20);
-        let mut moments = Vec::new();
-        for milliseconds in [0, 130, 20, 30] {
-            tokio::time::advance(Duration::from_millis(milliseconds)).await;
-            let (come, mut pings) = (Instant::now(), every(interval));
+    async fn sockets_that_come_at_once_are_dealt_out_to_all_moments_by_the_dozens() {
+        const ROUNDS: u32 = 2;
+        let (rounds, begun) = (Rounds::begin(), Instant::now());
+        tokio::time::advance(Duration::from_millis(7_777)).await;
+        let come = Instant::now();
+        let sockets = (0..ROUNDS * MOMENTS * TOGETHER).map(|_| async {
+            let mut pings = rounds.join(INTERVAL);
             let first = pings.tick().await;
-            assert!(first >= come + interval && first < come + interval + interval / MOMENTS);
-            assert_eq!(pings.tick().await - first, interval);
-            moments.push(first);
+            assert!(first > come && first <= come + INTERVAL);
+            assert_eq!(pings.tick().await, first + INTERVAL);
+            first - begun
+        });
+        let mut sharing: BTreeMap<Duration, u32> = BTreeMap::new();
+        let dealt = join_all(sockets).await;
+        for together in dealt.chunks(TOGETHER as usize) {
+            assert!(together.iter().all(|first| *first == together[0]), "{together:?}");
+            assert_eq!(together[0].as_millis() % (INTERVAL / MOMENTS).as_millis(), 0);
+            *sharing.entry(together[0]).or_default() += 1;
         }
-        let step = u128::from(u64::try_from((interval / MOMENTS).as_nanos()).unwrap());
-        let of_step = |moment: &Instant| (*moment - moments[0]).as_nanos() % step;
-        assert!(moments.iter().all(|moment| of_step(moment) == 0), "{moments:?}");
+        assert_eq!(sharing.into_values().collect::<Vec<_>>(), [ROUNDS; MOMENTS as usize]);
     }
 }
