@@ -1,7 +1,8 @@
 //! Which pushes the provider is asked about, when, and by whom.
 //!
 //! Instances share one pace, kept as a turn: a claim takes as many of its slots as there are pushes due, and leases those
-//! pushes. A claimer that dies loses nothing: what it leased is due again when the lease runs out.
+//! pushes. A claimer that dies loses nothing: what it leased is due again when the lease runs out. Nor does a power cut that
+//! takes a claim back: what it was to ask about is asked about again.
 
 use std::collections::HashSet;
 
@@ -14,9 +15,9 @@ use crate::{
     storage::{
         Store, StoreError, change,
         columns::{At, read},
-        on,
+        find, on,
         schema::{logins, turns},
-        transact,
+        transact_lightly,
     },
 };
 
@@ -95,7 +96,7 @@ pub struct ClaimedAskings {
 impl Store {
     /// Claims logins whose push is to be asked about, longest due first, and a slot for each.
     pub async fn claim_askings(&self, claim: &AskingClaim<'_>) -> Result<ClaimedAskings, StoreError> {
-        transact!(self, async |conn| {
+        transact_lightly!(self, async |conn| {
             // A write, although nothing changes: it takes the pace, and with it all due pushes, until the commit.
             let pace = diesel::update(turns::table.find(claim.turn))
                 .set(turns::next_at.eq(turns::next_at))
@@ -142,8 +143,7 @@ impl Store {
             .filter(logins::ask_at.is_not_null())
             .filter(logins::verdict.is_null());
         let update = diesel::update(waiting).set(logins::ask_at.eq(next.map(At)));
-        change!(self, |conn| update.execute(conn).await?);
-        Ok(())
+        transact_lightly!(self, async |conn| update.execute(conn).await.map(|_| ())).map_err(StoreError::from)
     }
 
     /// Has open pushes asked about now, those that would be soonest first: after a restart, any of them may have been
@@ -165,8 +165,8 @@ impl Store {
     /// When the next push is to be asked about; `None`: there is none.
     pub async fn next_asking(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
         let query = logins::table.filter(logins::ask_at.is_not_null()).select(min(logins::ask_at));
-        let next: Option<At> = on!(self, |conn| query.get_result(conn).await?);
-        Ok(next.map(|at| at.0))
+        let next: Option<Option<At>> = find!(self, query);
+        Ok(next.flatten().map(|at| at.0))
     }
 }
 

@@ -2,9 +2,14 @@
 
 use std::{future, panic::AssertUnwindSafe};
 
+use chrono::{DateTime, TimeDelta};
 use tempfile::TempDir;
 
 use super::*;
+use crate::{
+    model::LoginId,
+    storage::{AskingClaim, Store},
+};
 
 /// A file with a table of ids.
 async fn file() -> (TempDir, Sqlite) {
@@ -130,4 +135,32 @@ async fn where_another_process_writes_a_light_transaction_waits_as_others_do() {
     other.batch_execute("commit").await.unwrap();
     patient.transact(Commit::Light, &mut writing, async |conn| insert(conn).await).unwrap();
     assert_eq!(asked(&mut writing, "busy_timeout").await, 0, "and otherwise is not");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_a_push_is_asked_about_is_stored_without_waiting_for_the_disk() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite:{}", folder.path().join("test.db").display());
+    let store = Store::open(&url, &StoreSettings::default()).unwrap();
+    store.migrate().await.unwrap();
+    let Store::Sqlite(sqlite) = &store else { panic!("not SQLite") };
+    let durability = async || {
+        let mut writing = sqlite.get_to_transact().await.unwrap();
+        let last = asked(&mut writing, "synchronous").await;
+        drop(writing);
+        // The next one begins from the other.
+        drop(sqlite.get_to_write().await.unwrap());
+        last
+    };
+    let now = DateTime::UNIX_EPOCH;
+    store.ensure_turn("asking", now, TimeDelta::milliseconds(100)).await.unwrap();
+    assert_eq!(durability().await, FULL);
+    let later = now + TimeDelta::seconds(1);
+    let claim =
+        AskingClaim { turn: "asking", now, until: later, farthest: later, leased_until: later, limit: 1 };
+    assert!(store.claim_askings(&claim).await.unwrap().logins.is_empty());
+    assert_eq!(durability().await, NORMAL);
+    let id = LoginId::parse("01990000-0000-7000-8000-000000000000").unwrap();
+    store.plan_asking(id, Some(later)).await.unwrap();
+    assert_eq!(durability().await, NORMAL);
 }
