@@ -134,9 +134,13 @@ impl Logins {
         self.deadline.set(draft.expires_at);
         tracing::info!(login.id = %draft.id, "login begun");
         let pushed = self.push(&mut draft, whom, origin, patience).await;
-        count_begun(whom.purpose(), matches!(pushed, Ok(Pushed::Out)));
+        count_begun(whom.purpose(), matches!(pushed, Ok(Pushed::Out(_))));
         let trouble = match pushed? {
-            Pushed::Out => None,
+            Pushed::Out(Some(login)) => {
+                let status = self.status_of_unsettled(*login, &draft.token);
+                return Ok(Begun { token: draft.token, status, trouble: None });
+            }
+            Pushed::Out(None) => None,
             Pushed::NoPlace => {
                 tracing::info!(login.id = %draft.id, "the phone is asked no more just now, so a code is sent");
                 self.send_first_code(&draft, whom, patience).await?

@@ -5,15 +5,15 @@ use super::{
     begin::{Draft, Origin, Whom},
 };
 use crate::{
-    model::ApprovalRequestId,
+    model::{ApprovalRequestId, Login},
     provider::{ApprovalRequest, ProviderError},
     storage::StoreError,
 };
 
 /// What became of a push.
 pub(super) enum Pushed {
-    /// It is on its way.
-    Out,
+    /// It is on its way: the login as it is then, unless the phone has answered already.
+    Out(Option<Box<Login>>),
     /// Budgets have no place for it on the phone.
     NoPlace,
     /// The provider did not send it, or did not say so.
@@ -33,21 +33,23 @@ impl Logins {
         let Some(place) = draft.place.take() else {
             return Ok(Pushed::NoPlace);
         };
-        let sent = self.request_approval_of_known(draft, whom, origin, patience).await;
-        if let Ok(Ok(push)) = &sent {
-            let ask_at = (self.clock.now() + ask::first_interval()).min(draft.expires_at);
-            self.store.record_push(draft.id, push, ask_at).await?;
-            self.asking.set(ask_at);
-        } else if matches!(&sent, Ok(Err(error)) if error.may_have_taken_effect()) {
+        let failure = match self.request_approval_of_known(draft, whom, origin, patience).await {
+            Ok(Ok(push)) => {
+                let ask_at = (self.clock.now() + ask::first_interval()).min(draft.expires_at);
+                let login = self.store.record_push(draft.id, &push, ask_at).await?;
+                self.asking.set(ask_at);
+                return Ok(Pushed::Out(login.map(Box::new)));
+            }
+            Ok(Err(error)) => Ok(error),
+            Err(error) => Err(error),
+        };
+        if matches!(&failure, Ok(error) if error.may_have_taken_effect()) {
             self.store.keep_login(draft.id, self.clock.now()).await?;
         } else {
             self.limits.give_back(place.grant).await;
             self.store.forget_match_number(draft.id).await?;
         }
-        Ok(match sent? {
-            Ok(_) => Pushed::Out,
-            Err(error) => Pushed::NotSent(error),
-        })
+        failure.map(Pushed::NotSent)
     }
 
     /// Asks for approval. A person whom the provider has forgotten is registered again, once. Storage is not asked for

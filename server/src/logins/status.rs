@@ -38,6 +38,11 @@ impl Logins {
         let found = self.store.find_login(&token.hash(), self.clock.now()).await?;
         Ok(found.map(|opened| LoginStatus::derive(opened, token, self.settings.tries)))
     }
+
+    /// How a login stands that has opened nothing.
+    pub(super) fn status_of_unsettled(&self, login: Login, token: &LoginToken) -> LoginStatus {
+        LoginStatus::derive(OpenedLogin { login, session: None }, token, self.settings.tries)
+    }
 }
 
 impl LoginStatus {

@@ -104,6 +104,23 @@ async fn a_push_is_found_by_its_handle_or_by_its_login_and_for_the_right_person_
     assert_eq!(database.store.next_asking().await.unwrap(), Some(ask_at));
 }
 
+async fn a_push_that_is_out_gives_its_login_unless_the_phone_was_faster(database: &Database) {
+    let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
+    let (push, ask_at) = (ApprovalRequestId::new("push-1"), database.now + TimeDelta::seconds(5));
+    let recorded = database.store.record_push(begun.id, &push, ask_at).await.unwrap().unwrap();
+    assert_eq!((recorded.next_step, recorded.ask_at), (LoginStep::ApproveOnPhone, Some(ask_at)));
+    let read = database.store.find_login(&begun.token.hash(), database.now).await.unwrap().unwrap();
+    assert_eq!(format!("{recorded:?}"), format!("{:?}", read.login));
+
+    let faster = database.begin(&signup("bob@example.com", "2015550124"), "42").await.unwrap();
+    let push = ApprovalRequestId::new("push-2");
+    let how = Settlement { push: Some(push.clone()), ..database.how() };
+    let approved = Decision::Verdict(Verdict::Approved);
+    database.store.settle(faster.id, approved, &how).await.unwrap().unwrap();
+    assert!(database.store.record_push(faster.id, &push, ask_at).await.unwrap().is_none());
+    assert_eq!(database.state(&faster.token).await, LoginState::Approved);
+}
+
 async fn a_login_that_is_kept_stands_as_it_stood(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let found = async || {
@@ -178,6 +195,7 @@ on_both_databases! {
     of_two_sendings_at_once_one_is_too_soon,
     open_logins_of_one_phone_have_different_numbers,
     a_push_is_found_by_its_handle_or_by_its_login_and_for_the_right_person_only,
+    a_push_that_is_out_gives_its_login_unless_the_phone_was_faster,
     a_login_that_is_kept_stands_as_it_stood,
     a_push_that_is_gone_is_asked_about_no_more_and_told_once,
     a_late_denial_ends_the_session_that_a_code_opened,

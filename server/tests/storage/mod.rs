@@ -14,8 +14,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use countersign::{
     model::{
         ApprovalRequestId, Claimed, CodeChannel, CountryCode, Credentials, Decision, DeviceId, Effect, Email,
-        FullName, LoginFailure, LoginId, LoginState, LoginToken, PasswordHash, PendingSignup, Phone,
-        ProviderUserId, SessionId, SessionSalt, TokenHash, UserId, Verdict,
+        FullName, LoginFailure, LoginId, LoginState, LoginStep, LoginToken, PasswordHash, PendingSignup,
+        Phone, ProviderUserId, SessionId, SessionSalt, TokenHash, UserId, Verdict,
     },
     random,
     storage::{AskingClaim, Durability, NewLogin, OverdueClaim, Settlement, Store, StoreSettings},

@@ -19,7 +19,7 @@ pub use settle::{CostOfDenial, Settled, Settlement};
 use super::{
     Store, StoreError,
     columns::{At, read, read_optional},
-    on,
+    find, on,
     schema::{logins, sessions, users},
     sessions::SessionRow,
     users::UserRow,
@@ -124,22 +124,23 @@ impl Store {
         token: &TokenHash,
         now: DateTime<Utc>,
     ) -> Result<Option<OpenedLogin>, StoreError> {
+        // No list, so that the statement is prepared once.
+        let is_open = logins::state.eq(OPEN[0]).or(logins::state.eq(OPEN[1]));
         // One join after the other: SQLite reads the whole of a join that stands in brackets.
         let query = logins::table
             .left_join(sessions::table)
             .left_join(users::table.on(users::id.nullable().eq(sessions::user_id.nullable())))
             .filter(logins::login_token_hash.eq(token.as_str()))
             .filter(logins::session_salt.is_not_null())
-            .filter(logins::state.eq_any(OPEN).or(logins::readable_until.gt(At(now))));
-        let found: Option<(LoginRow, Option<SessionRow>, Option<UserRow>)> = on!(self, |conn| query
-            .select((
+            .filter(is_open.or(logins::readable_until.gt(At(now))));
+        let found: Option<(LoginRow, Option<SessionRow>, Option<UserRow>)> = find!(
+            self,
+            query.select((
                 LoginRow::as_select(),
                 Option::<SessionRow>::as_select(),
                 Option::<UserRow>::as_select(),
             ))
-            .first(conn)
-            .await
-            .optional()?);
+        );
         let Some((login, session, user)) = found else {
             return Ok(None);
         };

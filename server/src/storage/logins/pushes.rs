@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::OPEN;
+use super::{LoginRow, OPEN};
 use crate::{
-    model::{ApprovalRequestId, LoginId, LoginState, LoginStep, ProviderUserId},
+    model::{ApprovalRequestId, Login, LoginId, LoginState, LoginStep, ProviderUserId},
     storage::{
         Store, StoreError,
         budgets::end_hold,
@@ -19,13 +19,14 @@ use crate::{
 };
 
 impl Store {
-    /// Remembers that a push is out. Nothing changes where the phone has answered already: it was faster.
+    /// Remembers that a push is out, and gives the login as it is then. `None`, and nothing changes, where the phone has
+    /// answered already: it was faster.
     pub async fn record_push(
         &self,
         id: LoginId,
         push: &ApprovalRequestId,
         ask_at: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Option<Login>, StoreError> {
         let waiting = logins::table
             .find(id.to_string())
             .filter(logins::state.eq(LoginState::Pending.as_str()))
@@ -35,8 +36,12 @@ impl Store {
             logins::next_step.eq(LoginStep::ApproveOnPhone.as_str()),
             logins::ask_at.eq(Some(At(ask_at))),
         ));
-        change!(self, |conn| update.execute(conn).await?);
-        Ok(())
+        let recorded: Option<LoginRow> = change!(self, |conn| update
+            .returning(LoginRow::as_returning())
+            .get_result(conn)
+            .await
+            .optional()?);
+        recorded.map(Login::try_from).transpose()
     }
 
     /// Forgets the number of a push that was not sent: there is nothing to compare it with.
