@@ -7,6 +7,7 @@ mod address;
 
 use std::{sync::Arc, time::Duration};
 
+use deadpool::managed::QueueMode;
 use diesel::ConnectionError;
 use diesel_async::{
     AsyncPgConnection,
@@ -65,6 +66,8 @@ impl Postgres {
             });
             Pool::builder(AsyncDieselConnectionManager::new_with_config("postgres", manager))
                 .max_size(size)
+                // What was just used is still in the processors' caches, here and at the server.
+                .queue_mode(QueueMode::Lifo)
                 .wait_timeout(Some(settings.pool_wait))
                 .create_timeout(Some(timeout))
                 .recycle_timeout(Some(RECYCLE_TIMEOUT))
