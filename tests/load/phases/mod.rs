@@ -44,7 +44,7 @@ impl Extent {
     pub(crate) fn whole(cores: Cores) -> Self {
         Self {
             cores,
-            rounds: 5,
+            rounds: 7,
             turn: Duration::from_secs(6),
             people: 400,
             rest: Duration::from_secs(40),
