@@ -302,10 +302,11 @@ async fn who_logs_out_in_one_window_is_out_in_the_other() {
     desk.sign_up(&world, &person).await;
     desk.tap(&world, "approve").await;
     desk.view("account").await;
-    let stranger = visitor.open(&format!("{service}/account")).await;
+    let stranger = visitor.open(service).await;
+    stranger.set_out_for("/account").await;
     stranger.see("[data-view=login]").await;
     desk.log_out().await;
-    desk.page.goto(&format!("{service}/account")).await;
+    desk.page.set_out_for("/account").await;
     desk.view("login").await;
     stranger.assert_clean().await;
     desk.assert_clean().await;

@@ -71,6 +71,12 @@ impl Window {
         self.page.goto(url).await.unwrap_or_else(|error| panic!("{url}: {error}"));
     }
 
+    /// Sets out for an address, and leaves it to the story to see what is there. For addresses that lead elsewhere: where a page
+    /// changes its address while it is still loading, the driver waits for its end in vain.
+    pub async fn set_out_for(&self, url: &str) {
+        self.call("(url) => location.assign(url)", &[json!(url)]).await;
+    }
+
     /// Loads the page again.
     pub async fn reload(&self) {
         self.page.reload().await.unwrap();
