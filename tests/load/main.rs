@@ -37,6 +37,7 @@ use crate::{
     report::{Machine, Report, Section},
 };
 
+#[cfg(feature = "jemalloc")]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
