@@ -35,6 +35,7 @@ mod restart;
 mod shutdown;
 mod signup;
 mod spying;
+mod started_logins;
 mod storm;
 mod tracing;
 mod typescript;

@@ -2,7 +2,10 @@
 
 use clap::Args;
 
-use super::values::{CallingCodes, rate};
+use super::{
+    login_limits::LoginLimitArguments,
+    values::{CallingCodes, rate},
+};
 use crate::{limits::LimitSettings, model::Rate};
 
 /// The flags that say how often what may be done. `5/1h` is five at once, and as many again, evenly, in each hour.
@@ -78,6 +81,8 @@ pub(super) struct LimitArguments {
     /// Pushes that one phone has denied to all networks; past that, logins ask for a code but from known devices.
     #[arg(long, env = "DENIALS_PER_PHONE", default_value = "6/1d", value_parser = rate)]
     denials_per_phone: Rate,
+    #[command(flatten)]
+    logins: LoginLimitArguments,
     /// The calling codes of which people may sign up, with commas: `1,44` [default: all].
     #[arg(long, env = "ALLOWED_CALLING_CODES", default_value = "")]
     allowed_calling_codes: CallingCodes,
@@ -156,6 +161,7 @@ impl LimitArguments {
             open_pushes_for_devices: self.open_pushes_for_devices,
             denials_per_phone_and_network: self.denials_per_phone_and_network,
             denials_per_phone: self.denials_per_phone,
+            logins: self.logins.check(),
             allowed_calling_codes: self.allowed_calling_codes.0,
             refused_calling_codes: self.refused_calling_codes.0,
             returned_codes: self.returned_codes,

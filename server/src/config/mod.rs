@@ -6,6 +6,7 @@
 mod arguments;
 mod examined;
 mod limits;
+mod login_limits;
 #[cfg(feature = "sandbox")]
 mod sandboxed;
 mod telemetry;

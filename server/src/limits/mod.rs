@@ -14,6 +14,7 @@ mod pushes;
 mod remembered;
 mod returns;
 mod settings;
+mod started_logins;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,6 +25,7 @@ pub use network::network;
 pub use phones::{PhoneUse, Standing};
 pub use pushes::PushPlace;
 pub use settings::LimitSettings;
+pub use started_logins::LoginLimitSettings;
 
 use self::remembered::Remembered;
 use crate::{

@@ -2,6 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
+use super::LoginLimitSettings;
 use crate::model::{Growth, Rate};
 
 /// Past what is free, each wrong password costs a little more time, and never more than a minute: that is as long as a
@@ -62,6 +63,8 @@ pub struct LimitSettings {
     pub denials_per_phone_and_network: Rate,
     /// Pushes that one phone has denied to all networks, known devices aside.
     pub denials_per_phone: Rate,
+    /// Started logins and app hints.
+    pub logins: LoginLimitSettings,
     /// The calling codes of which people may sign up; empty: all.
     pub allowed_calling_codes: HashSet<String>,
     /// The calling codes of which nobody may.

@@ -57,8 +57,8 @@ pub enum BeginError {
     /// The provider cannot be asked just now.
     #[error("the provider cannot be asked")]
     Unavailable,
-    /// The provider asks for a pause.
-    #[error("the provider asks for a pause")]
+    /// The provider asks for a pause, or a limit on started logins is exhausted.
+    #[error("a pause is due")]
     RateLimited {
         /// How long.
         retry_after: Option<Duration>,
@@ -66,6 +66,15 @@ pub enum BeginError {
     /// Storage.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl From<LimitError> for BeginError {
+    fn from(error: LimitError) -> Self {
+        match error {
+            LimitError::UsedUp { retry_after } => Self::RateLimited { retry_after: Some(retry_after) },
+            LimitError::Store(error) => Self::Store(error),
+        }
+    }
 }
 
 /// A stored login whose phone has not been asked yet.
@@ -127,6 +136,10 @@ impl Whom<'_> {
 impl Logins {
     /// Begins a login and asks the phone. For a user, the password was right.
     pub async fn begin(&self, whom: Whom<'_>, origin: Origin) -> Result<Begun, BeginError> {
+        if let Whom::User(user, device) = whom {
+            let network = origin.address.map(limits::network);
+            self.limits.take_started_login(user.id, network.as_deref(), device).await?;
+        }
         let patience = self.patience();
         let provider_user_id = self.known_at_provider(whom, patience).await?;
         let mut draft = self.store_draft(whom, origin, provider_user_id).await?;

@@ -96,6 +96,19 @@ impl From<ProviderError> for CodeTrouble {
     }
 }
 
+/// Why a message was not sent, or not certainly.
+struct NotSent {
+    trouble: CodeTrouble,
+    /// Whether the provider may have sent it nevertheless.
+    may_have_been_sent: bool,
+}
+
+impl NotSent {
+    const fn certainly(trouble: CodeTrouble) -> Self {
+        Self { trouble, may_have_been_sent: false }
+    }
+}
+
 /// Whom a code is sent to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Recipient<'a> {
@@ -261,7 +274,7 @@ impl Logins {
         }
     }
 
-    /// Sends a code, unless another was sent a moment ago, or too many were. Budgets and pause are taken first, and given
+    /// Sends a code, unless another was sent a moment ago, or too many were. Limits and pause are taken first, and given
     /// back where certainly nothing was sent.
     pub(super) async fn send_code(
         &self,
@@ -269,13 +282,47 @@ impl Logins {
         sending: Sending,
         patience: Patience,
     ) -> Result<Result<(), CodeTrouble>, StoreError> {
+        // What the provider prefers is known only when it has answered, so both are reserved.
+        let hint = match sending {
+            Sending::Preferred => match self.limits.take_app_hint(to.login, to.phone).await {
+                Ok(hint) => Some(hint),
+                // Not postponed for all channels: a text message is still possible.
+                Err(LimitError::UsedUp { retry_after }) => {
+                    return Ok(Err(CodeTrouble::RateLimited { retry_after: Some(retry_after) }));
+                }
+                Err(LimitError::Store(error)) => return Err(error),
+            },
+            Sending::Sms | Sending::Voice => None,
+        };
+        let sent = self.send_message(to, sending, patience).await;
+        // A hint that was sent, or may have been, stays charged.
+        let is_charged = match &sent {
+            Ok(Ok(channel)) => *channel == CodeChannel::App,
+            Ok(Err(NotSent { may_have_been_sent, .. })) => *may_have_been_sent,
+            Err(_) => true,
+        };
+        if let Some(hint) = hint.filter(|_| !is_charged) {
+            self.limits.give_back(hint).await;
+        }
+        Ok(sent?.map(drop).map_err(|not_sent| not_sent.trouble))
+    }
+
+    /// [`Self::send_code`] for one message, without the limit on app hints. Returns how the code travels.
+    async fn send_message(
+        &self,
+        to: &Recipient<'_>,
+        sending: Sending,
+        patience: Patience,
+    ) -> Result<Result<CodeChannel, NotSent>, StoreError> {
         let grant = match self.limits.take_code(to.login, to.phone).await {
             Ok(grant) => grant,
             Err(LimitError::UsedUp { retry_after }) => {
                 // Whoever reads the login is told the same, and asking again before costs nothing.
                 let until = (self.clock.now() + delta(retry_after)).min(to.expires_at);
                 self.store.postpone_sending(to.login, until).await?;
-                return Ok(Err(CodeTrouble::RateLimited { retry_after: Some(retry_after) }));
+                return Ok(Err(NotSent::certainly(CodeTrouble::RateLimited {
+                    retry_after: Some(retry_after),
+                })));
             }
             Err(LimitError::Store(error)) => return Err(error),
         };
@@ -283,22 +330,24 @@ impl Logins {
         let next = now + delta(self.settings.resend_pause);
         if !self.store.take_sending(to.login, now, next).await? {
             self.limits.give_back(grant).await;
-            return Ok(Err(CodeTrouble::TooSoon { retry_after: self.settings.resend_pause }));
+            let trouble = CodeTrouble::TooSoon { retry_after: self.settings.resend_pause };
+            return Ok(Err(NotSent::certainly(trouble)));
         }
         match patience.with(self.provider.send_code(to.user, sending)).await {
             Ok(channel) => {
                 self.count_sending(to, channel, grant).await;
                 self.store.record_code_sent(to.login, channel, self.clock.now()).await?;
                 self.publish(to.login);
-                Ok(Ok(()))
+                Ok(Ok(channel))
             }
             Err(error) => {
                 tracing::warn!(login.id = %to.login, %error, "a code was not sent");
-                if !error.may_have_taken_effect() {
+                let may_have_been_sent = error.may_have_taken_effect();
+                if !may_have_been_sent {
                     self.limits.give_back(grant).await;
                     self.store.give_back_sending(to.login, now, next).await?;
                 }
-                Ok(Err(error.into()))
+                Ok(Err(NotSent { trouble: error.into(), may_have_been_sent }))
             }
         }
     }
