@@ -24,6 +24,7 @@ pub mod http;
 pub mod limits;
 pub mod logins;
 pub mod model;
+pub mod network;
 pub mod provider;
 pub mod random;
 #[cfg(feature = "sandbox")]

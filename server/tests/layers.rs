@@ -9,17 +9,18 @@ use std::{
 /// Who may import whom. `docs/ARCHITECTURE.md` shows the same as a picture.
 const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("network", &[]),
     ("random", &[]),
     ("clock", &[]),
     ("storage", &["model"]),
     ("provider", &["model", "telemetry"]),
     ("events", &["model", "storage", "clock", "random"]),
-    ("limits", &["model", "storage", "clock"]),
+    ("limits", &["model", "storage", "clock", "network"]),
     ("users", &["model", "storage", "limits", "clock", "random"]),
     ("sessions", &["model", "storage", "events", "clock"]),
     ("logins", &["model", "storage", "provider", "events", "limits", "clock", "random"]),
     ("graphql", &["model", "users", "sessions", "logins"]),
-    ("http", &["graphql", "telemetry"]),
+    ("http", &["graphql", "network", "telemetry"]),
     ("housekeeping", &["storage", "clock"]),
     ("sandbox", &[]),
     // Whoever hears of a trace or tells of one, says so to it: `http` and `provider`.

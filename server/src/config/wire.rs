@@ -23,10 +23,12 @@ pub(super) struct WireArguments {
     /// Connections that may be open at once, sockets included; further ones wait.
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections: u32,
-    /// How many of them one address may have open (of IPv6 a /64), trusted proxies aside.
+    /// How many of them one address may have open, trusted proxies aside. Of IPv6 a /64 counts as an address; a /56 may have
+    /// four times as many, and a /48 thirty-two times.
     #[arg(long, env = "CONNECTIONS_PER_ADDRESS", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     connections_per_address: u32,
-    /// How many WebSockets one address may have open, told by trusted proxies where there are any.
+    /// How many WebSockets one address may have open, told by trusted proxies where there are any. IPv6 counts as for
+    /// connections.
     #[arg(long, env = "SOCKETS_PER_ADDRESS", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     sockets_per_address: u32,
     /// Whether tools may ask for the schema [default: false; in `dev` true].

@@ -1,61 +1,60 @@
 //! How many of something each network address holds at once.
 //!
-//! The invariant: an address that holds nothing has no entry, so that addresses which come and go leave nothing behind.
+//! An IPv6 address counts in three tiers ([`Network::tiers`]), so that one home line cannot hold 256 times the limit.
+//! The invariant: a network that holds nothing has no entry, so that addresses which come and go leave nothing behind.
 
-use std::{
-    net::{IpAddr, Ipv6Addr},
-    sync::Arc,
-};
+use std::{net::IpAddr, sync::Arc};
 
 use dashmap::{DashMap, Entry};
 
-/// Counts what is held, by address.
+use crate::network::Network;
+
+/// Counts what is held, by network.
 pub struct PerAddress {
     limit: usize,
-    held: DashMap<IpAddr, usize>,
+    held: DashMap<Network, usize>,
 }
 
 impl PerAddress {
-    /// `limit`: how many one address may hold at once, one at the least.
+    /// `limit`: how many one address (IPv6 /64) may hold at once, one at the least.
     #[must_use]
     pub fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self { limit, held: DashMap::new() })
     }
 
-    /// One more for this address, until it is dropped; `None`: it holds as many as it may.
+    /// One more for this address, until it is dropped; `None`: a network of it holds as many as it may.
     pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Held> {
-        let network = network(address);
-        let mut held = self.held.entry(network).or_insert(0);
-        if *held >= self.limit {
-            return None;
+        // Dropped on the way out where a later tier is full: what the earlier ones counted is released.
+        let mut held = Held { counts: self.clone(), networks: Vec::with_capacity(3) };
+        for tier in Network::of_customer(address).tiers() {
+            let limit = self.limit.saturating_mul(usize::try_from(tier.factor).unwrap_or(usize::MAX));
+            let mut count = self.held.entry(tier.network).or_insert(0);
+            if *count >= limit {
+                return None;
+            }
+            *count += 1;
+            held.networks.push(tier.network);
         }
-        *held += 1;
-        Some(Held { counts: self.clone(), network })
+        Some(held)
     }
 }
 
 /// One of those that an address holds.
 pub(super) struct Held {
     counts: Arc<PerAddress>,
-    network: IpAddr,
+    networks: Vec<Network>,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut held) = self.counts.held.entry(self.network) {
-            *held.get_mut() -= 1;
-            if *held.get() == 0 {
-                held.remove();
+        for network in &self.networks {
+            if let Entry::Occupied(mut held) = self.counts.held.entry(*network) {
+                *held.get_mut() -= 1;
+                if *held.get() == 0 {
+                    held.remove();
+                }
             }
         }
-    }
-}
-
-/// What one customer of a provider has: an address of IPv4, 64 bits of IPv6 (RFC 6177).
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
-        address @ IpAddr::V4(_) => address,
     }
 }
 
@@ -82,6 +81,20 @@ mod tests {
         assert!(counts.take("2001:db8::ffff:2".parse().unwrap()).is_none());
         assert!(counts.take("2001:db8:0:1::1".parse().unwrap()).is_some());
         drop(held);
+    }
+
+    #[test]
+    fn a_home_line_holds_four_times_the_limit_and_a_site_thirty_two_times() {
+        let counts = PerAddress::new(2);
+        // Every /64 of a /48, in turn.
+        let address = |lan: usize| format!("2001:db8:1:{lan:x}::1").parse().unwrap();
+        let line: Vec<_> = (0..256).filter_map(|lan| counts.take(address(lan))).collect();
+        assert_eq!(line.len(), 8);
+        let site: Vec<_> = (256..65_536).filter_map(|lan| counts.take(address(lan))).collect();
+        assert_eq!(line.len() + site.len(), 64);
+        assert!(counts.take("2001:db8:2::1".parse().unwrap()).is_some());
+        drop((line, site));
+        assert!(counts.held.is_empty());
     }
 
     #[test]
