@@ -11,25 +11,31 @@ use crate::{limits::LimitSettings, model::Rate};
 /// The flags that say how often what may be done. `5/1h` is five at once, and as many again, evenly, in each hour.
 #[derive(Args, Debug)]
 pub(super) struct LimitArguments {
-    /// Wrong passwords for one email from one network (IPv4 /24, IPv6 /64); past that, growing pauses up to 60 s. A right one
-    /// counts as long as it is being compared.
+    /// Wrong passwords for one email from one network (IPv4 /24, IPv6 /64; a /56 four times, a /48 32 times as many); past that,
+    /// growing pauses up to 60 s. A right one counts as long as it is being compared.
     #[arg(long, env = "WRONG_PASSWORDS_PER_EMAIL_AND_NETWORK", default_value = "10/30m", value_parser = rate)]
     wrong_passwords_per_email_and_network: Rate,
-    /// Wrong passwords from one address (of IPv6 a /64), for whatever emails; past that, growing pauses up to 60 s [default:
-    /// 100/1h; in `dev` 10000/1h].
+    /// Wrong passwords from one address (of IPv6 a /56; a /64 a quarter, a /48 eight times as many), for whatever emails; past
+    /// that, growing pauses up to 60 s [default: 100/1h; in `dev` 10000/1h].
     #[arg(long, env = "WRONG_PASSWORDS_PER_ADDRESS", value_parser = rate)]
     wrong_passwords_per_address: Option<Rate>,
-    /// Wrong passwords for one email, from wherever; past that, growing pauses up to 60 s.
+    /// Wrong passwords for one email, from all networks that have guessed for it twice within a day; past that, growing pauses
+    /// up to 90 s.
     #[arg(long, env = "WRONG_PASSWORDS_PER_EMAIL", default_value = "20/1h", value_parser = rate)]
     wrong_passwords_per_email: Rate,
-    /// Wrong passwords from one known device, in place of the three above; past that, growing pauses up to 60 s.
+    /// Wrong passwords for one email, from all networks (IPv4 /24, IPv6 /48) that have not; past that, they share the limit of
+    /// the others.
+    #[arg(long, env = "WRONG_PASSWORDS_PER_EMAIL_FROM_NEW_NETWORKS", default_value = "640/2d", value_parser = rate)]
+    wrong_passwords_per_email_from_new_networks: Rate,
+    /// Wrong passwords from one known device, in place of the four above; past that, growing pauses up to 60 s.
     #[arg(long, env = "WRONG_PASSWORDS_PER_DEVICE", default_value = "10/30m", value_parser = rate)]
     wrong_passwords_per_device: Rate,
     /// Wrong codes for one phone over all its users' logins, and from each known device; past that, growing pauses up to 15
     /// minutes.
     #[arg(long, env = "WRONG_CODES_PER_PHONE", default_value = "10/5h", value_parser = rate)]
     wrong_codes_per_phone: Rate,
-    /// Wrong codes for one phone over all signups that name it; past that, growing pauses up to 15 minutes.
+    /// Wrong codes for one phone over all signups that name it from one network (IPv4 /24, IPv6 /48), three times as many from
+    /// all; past that, growing pauses up to 15 minutes.
     #[arg(long, env = "WRONG_CODES_PER_UNPROVEN_PHONE", default_value = "5/5h", value_parser = rate)]
     wrong_codes_per_unproven_phone: Rate,
     /// Codes sent for one login.
@@ -41,7 +47,8 @@ pub(super) struct LimitArguments {
     /// The same, over a longer time.
     #[arg(long, env = "CODES_PER_PHONE_DAILY", default_value = "30/1d", value_parser = rate)]
     codes_per_phone_daily: Rate,
-    /// Codes sent to one phone for all signups that name it.
+    /// Codes sent to one phone for all signups that name it from one network (IPv4 /24, IPv6 /48); three times as many for all
+    /// networks.
     #[arg(long, env = "CODES_PER_UNPROVEN_PHONE", default_value = "5/1h", value_parser = rate)]
     codes_per_unproven_phone: Rate,
     /// The same, over a longer time.
@@ -56,16 +63,20 @@ pub(super) struct LimitArguments {
     /// How much of these two phones may have that nobody has proven, in percent; the rest is kept for the others.
     #[arg(long, env = "UNPROVEN_SHARE", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
     unproven_share: u32,
-    /// Signups from one address (of IPv6 a /64) [default: 20/1h; in `dev` 10000/1h].
+    /// How much of that share one network (IPv4 /24, IPv6 /48) may have, in percent.
+    #[arg(long, env = "UNVERIFIED_NETWORK_SHARE", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100))]
+    unverified_network_share: u32,
+    /// Signups from one address (of IPv6 a /64; a /56 four times, a /48 32 times as many) [default: 20/1h; in `dev` 10000/1h].
     #[arg(long, env = "SIGNUPS_PER_ADDRESS", value_parser = rate)]
     signups_per_address: Option<Rate>,
-    /// Signups that name one phone.
-    #[arg(long, env = "SIGNUPS_PER_PHONE", default_value = "10/1h", value_parser = rate)]
-    signups_per_phone: Rate,
+    /// Signups that name one phone, from one network (IPv4 /24, IPv6 /64; a /56 four times, a /48 32 times as many).
+    #[arg(long, env = "SIGNUPS_PER_PHONE_AND_NETWORK", default_value = "10/1h", value_parser = rate)]
+    signups_per_phone_and_network: Rate,
     /// Pushes to one phone for its users' logins, and for each known device; past that, logins ask for a code.
     #[arg(long, env = "PUSHES_PER_PHONE", default_value = "20/1h", value_parser = rate)]
     pushes_per_phone: Rate,
-    /// Pushes to one phone for all signups that name it; past that, they ask for a code.
+    /// Pushes to one phone for all signups that name it from one network (IPv4 /24, IPv6 /48), three times as many for all
+    /// networks; past that, they ask for a code.
     #[arg(long, env = "PUSHES_PER_UNPROVEN_PHONE", default_value = "5/1h", value_parser = rate)]
     pushes_per_unproven_phone: Rate,
     /// Pushes that one phone may have open at once; a further login asks for a code. Of several, signups leave one to users.
@@ -91,7 +102,7 @@ pub(super) struct LimitArguments {
     #[arg(long, env = "REFUSED_CALLING_CODES", default_value = "870,878,881,882,883,888,979")]
     refused_calling_codes: CallingCodes,
     /// Of the codes sent within a day to unproven phones of a calling code, how many must come back, in percent; below that,
-    /// no more are sent to such phones.
+    /// such phones have a tenth of their share, except from networks whose own codes come back.
     #[arg(long, env = "RETURNED_CODES", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
     returned_codes: u32,
     /// How many must have been sent before that is asked [default: 100; in `dev` 100000].
@@ -140,6 +151,7 @@ impl LimitArguments {
                 .wrong_passwords_per_address
                 .unwrap_or_else(|| hourly(defaults.per_address)),
             wrong_passwords_per_email: self.wrong_passwords_per_email,
+            wrong_passwords_per_email_from_new_networks: self.wrong_passwords_per_email_from_new_networks,
             wrong_passwords_per_device: self.wrong_passwords_per_device,
             wrong_codes_per_phone: self.wrong_codes_per_phone,
             wrong_codes_per_unproven_phone: self.wrong_codes_per_unproven_phone,
@@ -153,8 +165,9 @@ impl LimitArguments {
                 .unwrap_or_else(|| hourly(defaults.per_calling_code)),
             codes_for_all: self.codes_for_all.unwrap_or_else(|| hourly(defaults.for_all)),
             unproven_share: self.unproven_share,
+            unverified_network_share: self.unverified_network_share,
             signups_per_address: self.signups_per_address.unwrap_or_else(|| hourly(defaults.signups)),
-            signups_per_phone: self.signups_per_phone,
+            signups_per_phone_and_network: self.signups_per_phone_and_network,
             pushes_per_phone: self.pushes_per_phone,
             pushes_per_unproven_phone: self.pushes_per_unproven_phone,
             open_pushes_per_phone: self.open_pushes_per_phone,

@@ -8,7 +8,8 @@ use crate::{limits::LoginLimitSettings, model::Rate};
 /// The flags that limit what a right password can start.
 #[derive(Args, Debug)]
 pub(super) struct LoginLimitArguments {
-    /// Logins of one user that one network starts, known devices aside.
+    /// Logins of one user that one network (IPv4 /24, IPv6 /64; a /56 four times, a /48 32 times as many) starts, known devices
+    /// aside.
     #[arg(long, env = "STARTED_LOGINS_PER_USER_AND_NETWORK", default_value = "30/1h", value_parser = rate)]
     started_logins_per_user_and_network: Rate,
     /// Logins that one known device starts, instead of the limit above.
@@ -20,7 +21,7 @@ pub(super) struct LoginLimitArguments {
     /// App hints to one phone for its users' logins, and for each known device.
     #[arg(long, env = "APP_HINTS_PER_PHONE", default_value = "20/1h", value_parser = rate)]
     app_hints_per_phone: Rate,
-    /// App hints to one phone for all signups that name it.
+    /// App hints to one phone for all signups that name it from one network; three times as many for all networks.
     #[arg(long, env = "APP_HINTS_PER_UNVERIFIED_PHONE", default_value = "5/1h", value_parser = rate)]
     app_hints_per_unverified_phone: Rate,
 }

@@ -48,8 +48,8 @@ pub struct Limits {
     store: Store,
     clock: Clock,
     settings: Arc<LimitSettings>,
-    /// The calling codes whose new phones are sent nothing, as far as this instance has noticed.
-    stopped: Arc<DashSet<String>>,
+    /// The calling codes with a low conversion, as far as this instance has noticed.
+    low_conversion: Arc<DashSet<String>>,
     remembered: Arc<Remembered>,
     /// When it was last said of which budget that it is used up.
     told: Arc<DashMap<&'static str, DateTime<Utc>>>,
@@ -95,7 +95,7 @@ impl Limits {
             store,
             clock,
             settings: Arc::new(settings),
-            stopped: Arc::default(),
+            low_conversion: Arc::default(),
             remembered: Arc::default(),
             told: Arc::default(),
         }

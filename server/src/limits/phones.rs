@@ -3,14 +3,17 @@
 use std::net::IpAddr;
 
 use super::{
-    Claim, Grant, LimitError, Limits,
-    network::{UNKNOWN, customer},
-    settings::AFTER_WRONG_CODES,
+    Claim, Grant, LimitError, Limits, network::outermost, returns::Conversion, settings::AFTER_WRONG_CODES,
 };
-use crate::model::{Budget, DeviceId, LoginId, LoginPurpose, Phone, Rate};
+use crate::{
+    model::{Budget, DeviceId, LoginId, LoginPurpose, Phone, Rate},
+    network::Network,
+};
 
-/// Of how many known devices the budgets can be used up at once.
-const DEVICES_AT_ONCE: u32 = 3;
+/// Of how many known devices, or networks that sign up, the rate limits of one phone can be exhausted at once.
+const OTHERS_AT_ONCE: u32 = 3;
+/// What part of the unverified share is left to a calling code whose codes do not come back, in percent.
+const SHARE_AT_LOW_CONVERSION: u32 = 10;
 
 /// A budget's name, that of its setting in lower case, and how much there is of it.
 #[derive(Clone, Copy, Debug)]
@@ -46,11 +49,14 @@ pub struct PhoneUse<'a> {
     pub phone: &'a Phone,
     /// Who.
     pub standing: Standing,
+    /// The network that they come from, as the login stores it.
+    pub network: Option<&'a str>,
 }
 
 impl PhoneUse<'_> {
-    /// Claims on what this phone has for such as them. Each known device has as much as all logins without one, and all of
-    /// them together as much as a few: whoever signs in again and again makes more and more of them known.
+    /// Claims on what this phone has for such as them. Each known device has as much as all logins without one, and each
+    /// network that signs up has a limit of its own: no network exhausts what is left for the phone's owner. All devices
+    /// together, and all networks, have as much as three: anybody can make more and more of them.
     pub(super) fn claims(
         &self,
         proven: Named,
@@ -58,15 +64,22 @@ impl PhoneUse<'_> {
         budget: impl Fn(Rate) -> Budget,
     ) -> Vec<Claim> {
         let Named(name, rate) = if self.is_proven() { proven } else { unproven };
-        let claim = |who: &str, rate| Claim::new(name, &[who, self.phone.e164()], budget(rate));
+        let (phone, all) = (self.phone.e164(), rate.times(OTHERS_AT_ONCE));
+        let claim = |whose: &[&str], rate| Claim::new(name, whose, budget(rate));
         match self.standing {
-            Standing::Unproven => vec![claim("unproven", rate)],
-            Standing::Proven => vec![claim("proven", rate)],
+            Standing::Unproven => {
+                let network = outermost(self.network());
+                vec![claim(&["unproven", phone, &network], rate), claim(&["unproven", phone], all)]
+            }
+            Standing::Proven => vec![claim(&["proven", phone], rate)],
             Standing::KnownDevice(id) => {
-                let all = Rate { count: rate.count.saturating_mul(DEVICES_AT_ONCE), ..rate };
-                vec![claim(&id.to_string(), rate), claim("devices", all)]
+                vec![claim(&[&id.to_string(), phone], rate), claim(&["devices", phone], all)]
             }
         }
+    }
+
+    pub(super) fn network(&self) -> Option<Network> {
+        self.network.and_then(|network| network.parse().ok())
     }
 
     pub(super) fn is_proven(&self) -> bool {
@@ -87,18 +100,25 @@ impl Limits {
         !refused.contains(code) && (allowed.is_empty() || allowed.contains(code))
     }
 
-    /// Takes one signup of this phone from this address.
+    /// Takes one signup of this phone from this address. There is no limit by phone alone: strangers would keep its owner from
+    /// signing up. Past what the phone gets in messages, a signup's login starts without one.
     pub async fn take_signup(&self, phone: &Phone, from: Option<IpAddr>) -> Result<Grant, LimitError> {
-        let customer = from.map_or_else(|| UNKNOWN.to_owned(), customer);
-        self.take(&[
-            Claim::new(
-                "signups_per_address",
-                &[&customer],
-                Budget::strict(self.settings.signups_per_address),
-            ),
-            Claim::new("signups_per_phone", &[phone.e164()], Budget::strict(self.settings.signups_per_phone)),
-        ])
-        .await
+        let settings = &self.settings;
+        let mut claims = Claim::in_tiers(
+            "signups_per_address",
+            &[],
+            from.map(Network::of_customer),
+            settings.signups_per_address,
+            Budget::strict,
+        );
+        claims.extend(Claim::in_tiers(
+            "signups_per_phone_and_network",
+            &[phone.e164()],
+            from.map(Network::of),
+            settings.signups_per_phone_and_network,
+            Budget::strict,
+        ));
+        self.take(&claims).await
     }
 
     /// Takes one code to be judged, whatever login it is typed for.
@@ -111,21 +131,13 @@ impl Limits {
         self.take(&claims).await
     }
 
-    /// Takes one message with a code. Of what all phones share, unproven ones may have no more than their part.
+    /// Takes one message with a code. Unverified phones may have no more than their share of what all phones have, and none
+    /// of their networks more than its share of that.
     pub async fn take_code(&self, login: LoginId, to: PhoneUse<'_>) -> Result<Grant, LimitError> {
-        let claims = self.claims_of_code(login, to);
+        let mut claims = self.claims_of_code(login, to);
         if !to.is_proven() {
-            let returns = self.check_returns(to.calling_code()).await;
-            if let Err(LimitError::UsedUp { retry_after: until_enough }) = returns {
-                let rest = self.check(&claims).await;
-                return Err(match rest {
-                    Err(LimitError::UsedUp { retry_after }) => {
-                        LimitError::UsedUp { retry_after: retry_after.max(until_enough) }
-                    }
-                    _ => LimitError::UsedUp { retry_after: until_enough },
-                });
-            }
-            returns?;
+            let conversion = self.conversion(to).await?;
+            claims.extend(self.shares(to, conversion));
         }
         self.take(&claims).await
     }
@@ -143,34 +155,34 @@ impl Limits {
             Budget::strict,
         ));
         let login = login.to_string();
-        claims.push(Claim::new("codes_per_login", &[&login], Budget::strict(settings.codes_per_login)));
-        for (name, whose, rate) in [
-            ("codes_per_calling_code", vec![to.calling_code()], settings.codes_per_calling_code),
-            ("codes_for_all", vec![], settings.codes_for_all),
-        ] {
-            claims.push(Claim::new(name, &whose, Budget::strict(rate)));
-            if !to.is_proven() {
-                let part = Rate { count: part(rate.count, settings.unproven_share), ..rate };
-                let whose = [&whose[..], &["unproven"]].concat();
-                claims.push(Claim::new(name, &whose, Budget::strict(part)));
-            }
-        }
+        let strict = |name, whose: &[&str], rate| Claim::new(name, whose, Budget::strict(rate));
+        claims.extend([
+            strict("codes_per_login", &[&login], settings.codes_per_login),
+            strict("codes_per_calling_code", &[to.calling_code()], settings.codes_per_calling_code),
+            strict("codes_for_all", &[], settings.codes_for_all),
+        ]);
         claims
     }
-}
 
-/// So many percent, and one at least.
-fn part(count: u32, percent: u32) -> u32 {
-    let part = u64::from(count) * u64::from(percent) / 100;
-    u32::try_from(part).unwrap_or(count).max(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::part;
-
-    #[test]
-    fn a_part_is_never_nothing() {
-        assert_eq!((part(10, 50), part(1, 50), part(u32::MAX, 100)), (5, 1, u32::MAX));
+    /// The shares that an unverified phone takes from.
+    fn shares(&self, of: PhoneUse<'_>, conversion: Conversion) -> Vec<Claim> {
+        let (settings, calling_code, network) = (&self.settings, of.calling_code(), outermost(of.network()));
+        let share = |name, whose: &[&str], all: Rate| {
+            let of_network = [whose, &["unproven", &network]].concat();
+            let of_all = &of_network[..of_network.len() - 1];
+            [
+                Claim::new(name, of_all, Budget::strict(all)),
+                Claim::new(name, &of_network, Budget::strict(all.percent(settings.unverified_network_share))),
+            ]
+        };
+        let in_calling_code = settings.codes_per_calling_code.percent(settings.unproven_share);
+        let in_all = settings.codes_for_all.percent(settings.unproven_share);
+        let mut claims = Vec::from(share("codes_per_calling_code", &[calling_code], in_calling_code));
+        claims.extend(share("codes_for_all", &[], in_all));
+        if conversion == Conversion::Low {
+            let left = in_calling_code.percent(SHARE_AT_LOW_CONVERSION);
+            claims.extend(share("returned_codes", &[calling_code], left));
+        }
+        claims
     }
 }

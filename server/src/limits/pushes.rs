@@ -5,8 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{
-    Claim, Grant, LimitError, Limits, PhoneUse, Standing, network::UNKNOWN, phones::Named,
-    settings::AFTER_DENIALS, takings,
+    Claim, Grant, LimitError, Limits, PhoneUse, Standing, phones::Named, settings::AFTER_DENIALS, takings,
 };
 use crate::{
     model::{Budget, BudgetKey},
@@ -24,19 +23,14 @@ pub struct PushPlace {
 }
 
 impl Limits {
-    /// Takes the right to push to this phone until then, for a login from this network.
-    pub async fn take_push(
-        &self,
-        to: PhoneUse<'_>,
-        network: Option<&str>,
-        until: DateTime<Utc>,
-    ) -> Result<PushPlace, LimitError> {
+    /// Takes the right to push to this phone until then.
+    pub async fn take_push(&self, to: PhoneUse<'_>, until: DateTime<Utc>) -> Result<PushPlace, LimitError> {
         let rate = to.claims(
             Named("pushes_per_phone", self.settings.pushes_per_phone),
             Named("pushes_per_unproven_phone", self.settings.pushes_per_unproven_phone),
             Budget::strict,
         );
-        let mut first = self.denials(to, network);
+        let mut first = self.denials(to);
         first.extend(rate.iter().cloned());
         self.check(&first).await?;
         // One instant for both: a place is given back by when its time would have ended.
@@ -59,26 +53,25 @@ impl Limits {
         }
     }
 
-    /// What it costs that the phone has denied a push of a login from this network: to be charged where that is settled.
+    /// What it costs that the phone has denied a push of a login: to be charged where that is settled.
     #[must_use]
-    pub fn cost_of_denial(&self, of: PhoneUse<'_>, network: Option<&str>) -> Vec<Taking> {
-        takings(&self.denials(of, network))
+    pub fn cost_of_denial(&self, of: PhoneUse<'_>) -> Vec<Taking> {
+        takings(&self.denials(of))
     }
 
-    fn denials(&self, of: PhoneUse<'_>, network: Option<&str>) -> Vec<Claim> {
+    fn denials(&self, of: PhoneUse<'_>) -> Vec<Claim> {
         let (settings, phone) = (&self.settings, of.phone.e164());
-        let claim =
-            |name, whose: &[&str], rate| Claim::new(name, whose, Budget::growing(rate, AFTER_DENIALS));
+        let growing = |rate| Budget::growing(rate, AFTER_DENIALS);
+        let claim = |name, whose: &[&str], rate| Claim::new(name, whose, growing(rate));
         let (per_network, name) = (settings.denials_per_phone_and_network, "denials_per_phone_and_network");
         let standing = match of.standing {
             Standing::KnownDevice(id) => return vec![claim(name, &[&id.to_string(), phone], per_network)],
             Standing::Proven => "proven",
             Standing::Unproven => "unproven",
         };
-        vec![
-            claim(name, &[standing, phone, network.unwrap_or(UNKNOWN)], per_network),
-            claim("denials_per_phone", &[standing, phone], settings.denials_per_phone),
-        ]
+        let mut claims = Claim::in_tiers(name, &[standing, phone], of.network(), per_network, growing);
+        claims.push(claim("denials_per_phone", &[standing, phone], settings.denials_per_phone));
+        claims
     }
 
     /// The places that somebody may have, the first choice first. A signup never gets the last one, which is for users;

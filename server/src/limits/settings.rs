@@ -9,6 +9,12 @@ use crate::model::{Growth, Rate};
 /// person can be kept waiting by others.
 pub(super) const AFTER_WRONG_PASSWORDS: Growth =
     Growth { step: Duration::from_secs(5), longest: Duration::from_mins(1) };
+/// The same where networks compete that have all guessed for one email: together with those that have not, at most 2,000 a day.
+pub(super) const AFTER_WRONG_PASSWORDS_FOR_EMAIL: Growth =
+    Growth { step: Duration::from_secs(5), longest: Duration::from_secs(90) };
+/// How often a network may guess for one email before it counts as one that guesses: a person may mistype once. One of them
+/// is back a day after the first.
+pub(super) const FIRST_TRIES: Rate = Rate { count: 2, per: Duration::from_hours(48) };
 /// A quarter of an hour between guesses leaves less than a hundred a day.
 pub(super) const AFTER_WRONG_CODES: Growth =
     Growth { step: Duration::from_mins(1), longest: Duration::from_mins(15) };
@@ -23,13 +29,15 @@ pub struct LimitSettings {
     pub wrong_passwords_per_email_and_network: Rate,
     /// Wrong passwords from one address, for whatever emails.
     pub wrong_passwords_per_address: Rate,
-    /// Wrong passwords for one email, from wherever.
+    /// Wrong passwords for one email, from all networks that have guessed for it within a day.
     pub wrong_passwords_per_email: Rate,
+    /// Wrong passwords for one email, from all networks that have not.
+    pub wrong_passwords_per_email_from_new_networks: Rate,
     /// Wrong passwords from one known device, in place of all the others.
     pub wrong_passwords_per_device: Rate,
     /// Wrong codes for one phone, over all its users' logins; as many from each known device.
     pub wrong_codes_per_phone: Rate,
-    /// Wrong codes for one phone over all signups that name it.
+    /// Wrong codes for one phone over all signups that name it from one network; three times as many from all networks.
     pub wrong_codes_per_unproven_phone: Rate,
     /// Codes sent for one login.
     pub codes_per_login: Rate,
@@ -37,7 +45,7 @@ pub struct LimitSettings {
     pub codes_per_phone: Rate,
     /// The same, over a longer time.
     pub codes_per_phone_daily: Rate,
-    /// Codes sent to one phone, for all signups that name it.
+    /// Codes sent to one phone, for all signups that name it from one network; three times as many for all networks.
     pub codes_per_unproven_phone: Rate,
     /// The same, over a longer time.
     pub codes_per_unproven_phone_daily: Rate,
@@ -47,13 +55,15 @@ pub struct LimitSettings {
     pub codes_for_all: Rate,
     /// How much of these two unproven phones may have, in percent; the rest is kept for proven ones.
     pub unproven_share: u32,
+    /// How much of that part one network may have, in percent.
+    pub unverified_network_share: u32,
     /// Signups from one address.
     pub signups_per_address: Rate,
-    /// Signups that name one phone.
-    pub signups_per_phone: Rate,
+    /// Signups that name one phone, from one network.
+    pub signups_per_phone_and_network: Rate,
     /// Pushes to one phone, for its users' logins; as many for each known device.
     pub pushes_per_phone: Rate,
-    /// Pushes to one phone, for all signups that name it.
+    /// Pushes to one phone, for all signups that name it from one network; three times as many for all networks.
     pub pushes_per_unproven_phone: Rate,
     /// Pushes that one phone may have open at once.
     pub open_pushes_per_phone: i32,

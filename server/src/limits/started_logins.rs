@@ -3,13 +3,13 @@
 //! A right password consumes no attempt, so without these limits one account could start logins without end, each with a
 //! row and a call to the provider. They are checked after the password: clients that do not know it see no difference.
 
-use super::{Claim, Grant, LimitError, Limits, PhoneUse, network::UNKNOWN, phones::Named};
+use super::{Claim, Grant, LimitError, Limits, PhoneUse, phones::Named};
 use crate::model::{Budget, DeviceId, LoginId, Rate, UserId};
 
 /// The rates of these limits.
 #[derive(Clone, Copy, Debug)]
 pub struct LoginLimitSettings {
-    /// Logins of one user that one network starts, known devices aside.
+    /// Logins of one user that one network starts, known devices aside; IPv6 in tiers.
     pub started_logins_per_user_and_network: Rate,
     /// Logins that one known device starts, instead of the limit above.
     pub started_logins_per_device: Rate,
@@ -17,7 +17,7 @@ pub struct LoginLimitSettings {
     pub app_hints_per_login: Rate,
     /// App hints to one phone, for its users' logins; as many for each known device.
     pub app_hints_per_phone: Rate,
-    /// App hints to one phone, for all signups that name it.
+    /// App hints to one phone, for all signups that name it from one network; three times as many for all networks.
     pub app_hints_per_unverified_phone: Rate,
 }
 
@@ -32,19 +32,21 @@ impl Limits {
         device: Option<DeviceId>,
     ) -> Result<(), LimitError> {
         let (settings, user) = (&self.settings.logins, user.to_string());
-        let claim = match device {
-            Some(device) => Claim::new(
+        let claims = match device {
+            Some(device) => vec![Claim::new(
                 "started_logins_per_device",
                 &[&device.to_string(), &user],
                 Budget::strict(settings.started_logins_per_device),
-            ),
-            None => Claim::new(
+            )],
+            None => Claim::in_tiers(
                 "started_logins_per_user_and_network",
-                &[&user, network.unwrap_or(UNKNOWN)],
-                Budget::strict(settings.started_logins_per_user_and_network),
+                &[&user],
+                network.and_then(|network| network.parse().ok()),
+                settings.started_logins_per_user_and_network,
+                Budget::strict,
             ),
         };
-        self.take(&[claim]).await.map(drop)
+        self.take(&claims).await.map(drop)
     }
 
     /// Reserves one app hint. The caller releases it if the provider sent something else or nothing.

@@ -120,9 +120,9 @@ impl Whom<'_> {
         }
     }
 
-    fn phone_use(&self) -> PhoneUse<'_> {
-        let standing = Standing::of(self.purpose(), self.device());
-        PhoneUse { phone: self.phone(), standing }
+    /// `network`: where the login comes from.
+    fn phone_use<'b>(&'b self, network: Option<&'b str>) -> PhoneUse<'b> {
+        PhoneUse { phone: self.phone(), standing: Standing::of(self.purpose(), self.device()), network }
     }
 
     pub(super) fn message(&self) -> String {
@@ -204,7 +204,7 @@ impl Logins {
         let created_at = self.clock.now();
         let expires_at = created_at + delta(self.settings.ttl);
         let network = origin.address.map(limits::network);
-        let place = self.limits.take_push(whom.phone_use(), network.as_deref(), expires_at).await;
+        let place = self.limits.take_push(whom.phone_use(network.as_deref()), expires_at).await;
         let place = match place {
             Ok(place) => Some(place),
             Err(LimitError::UsedUp { .. }) => None,
@@ -287,8 +287,7 @@ impl Logins {
         let to = Recipient {
             login: draft.id,
             user: &draft.provider_user_id,
-            phone: whom.phone_use(),
-            network: draft.network.as_deref(),
+            phone: whom.phone_use(draft.network.as_deref()),
             is_first: true,
             expires_at: draft.expires_at,
         };

@@ -118,8 +118,6 @@ pub(super) struct Recipient<'a> {
     pub(super) user: &'a ProviderUserId,
     /// Their phone, and what is known of them.
     pub(super) phone: PhoneUse<'a>,
-    /// The network that the login came from.
-    pub(super) network: Option<&'a str>,
     /// Whether none was sent for this login before.
     pub(super) is_first: bool,
     /// The login's deadline.
@@ -132,7 +130,6 @@ impl<'a> Recipient<'a> {
             login: login.id,
             user: &login.provider_user_id,
             phone: phone_use(login),
-            network: login.network.as_deref(),
             is_first: !was_sent_a_code(login),
             expires_at: login.expires_at,
         }
@@ -142,7 +139,7 @@ impl<'a> Recipient<'a> {
 /// Whose budgets a login takes from.
 pub(super) fn phone_use(login: &Login) -> PhoneUse<'_> {
     let standing = Standing::of(login.purpose, login.device_id);
-    PhoneUse { phone: &login.phone, standing }
+    PhoneUse { phone: &login.phone, standing, network: login.network.as_deref() }
 }
 
 /// Whether a code has travelled to the phone for this login.
@@ -358,7 +355,7 @@ impl Logins {
             // The app makes it: no message was sent.
             return self.limits.give_back(grant).await;
         }
-        if let Err(error) = self.limits.record_code_sent(to.phone, to.network, to.is_first).await {
+        if let Err(error) = self.limits.record_code_sent(to.phone, to.is_first).await {
             tracing::warn!(login.id = %to.login, %error, "a code that was sent was not counted");
         }
     }

@@ -68,7 +68,7 @@ impl Logins {
     /// Charged where the denial is settled: not before, and not without it.
     fn cost_of_denial(&self) -> CostOfDenial {
         let limits = self.limits.clone();
-        Box::new(move |login| limits.cost_of_denial(phone_use(login), login.network.as_deref()))
+        Box::new(move |login| limits.cost_of_denial(phone_use(login)))
     }
 
     /// What is learnt from a decision of the codes that come back. The login does not depend on it.
@@ -81,7 +81,7 @@ impl Logins {
         if decision == Decision::RightCode && is_proven && was_sent_a_code(login) {
             let of = phone_use(login);
             if of.standing == Standing::Unproven {
-                self.limits.record_code_returned(of, login.network.as_deref()).await?;
+                self.limits.record_code_returned(of).await?;
             }
         }
         Ok(())

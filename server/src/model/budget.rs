@@ -18,6 +18,21 @@ pub struct Rate {
     pub per: Duration,
 }
 
+impl Rate {
+    /// So many times as much in the same time.
+    #[must_use]
+    pub const fn times(self, factor: u32) -> Self {
+        Self { count: self.count.saturating_mul(factor), per: self.per }
+    }
+
+    /// So many percent of it in the same time, rounded down; one at least.
+    #[must_use]
+    pub fn percent(self, percent: u32) -> Self {
+        let part = u64::from(self.count) * u64::from(percent) / 100;
+        Self { count: u32::try_from(part).unwrap_or(self.count).max(1), per: self.per }
+    }
+}
+
 /// How pauses grow past what may be taken at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Growth {
@@ -134,6 +149,13 @@ mod tests {
 
     const fn rate(count: u32, seconds: u64) -> Rate {
         Rate { count, per: Duration::from_secs(seconds) }
+    }
+
+    #[test]
+    fn a_part_of_a_rate_is_one_at_least_and_a_multiple_does_not_overflow() {
+        let parts = [(10, 50), (1, 50), (u32::MAX, 100)].map(|(count, part)| rate(count, 60).percent(part));
+        assert_eq!(parts.map(|rate| rate.count), [5, 1, u32::MAX]);
+        assert_eq!((rate(10, 60).times(4), rate(u32::MAX, 60).times(32).count), (rate(40, 60), u32::MAX));
     }
 
     #[test]

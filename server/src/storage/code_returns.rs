@@ -1,10 +1,15 @@
-//! Codes sent to phones that nobody had proven, and how many of them came back, by calling code and hour.
+//! Codes sent to phones that nobody had proven, and how many of them came back, by calling code and hour, and by network too.
 
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Store, StoreError, change, columns::At, on, schema::code_returns};
+use super::{
+    Store, StoreError, change,
+    columns::At,
+    on,
+    schema::{code_returns, network_code_returns},
+};
 
 /// Of the codes that were sent in one hour, how many came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,10 +65,66 @@ impl Store {
         Ok(())
     }
 
+    /// What was sent from one network to unverified phones of a calling code from that hour on, the oldest hour first.
+    pub async fn network_code_returns_since(
+        &self,
+        calling_code: &str,
+        network: &str,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<CodeReturns>, StoreError> {
+        let query = network_code_returns::table
+            .filter(network_code_returns::calling_code.eq(calling_code))
+            .filter(network_code_returns::network.eq(network))
+            .filter(network_code_returns::hour.ge(At(hour(since))))
+            .order(network_code_returns::hour)
+            .select((
+                network_code_returns::hour,
+                network_code_returns::sent,
+                network_code_returns::confirmed,
+            ));
+        let found: Vec<(At, i32, i32)> = on!(self, |conn| query.load(conn).await?);
+        let returns =
+            found.into_iter().map(|(hour, sent, confirmed)| CodeReturns { hour: hour.0, sent, confirmed });
+        Ok(returns.collect())
+    }
+
+    /// Counts codes that were sent from one network, and such as came back.
+    pub async fn count_network_code_returns(
+        &self,
+        calling_code: &str,
+        network: &str,
+        (sent, confirmed): (i32, i32),
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let insert = diesel::insert_into(network_code_returns::table)
+            .values((
+                network_code_returns::calling_code.eq(calling_code),
+                network_code_returns::network.eq(network),
+                network_code_returns::hour.eq(At(hour(now))),
+                network_code_returns::sent.eq(sent),
+                network_code_returns::confirmed.eq(confirmed),
+            ))
+            .on_conflict((
+                network_code_returns::calling_code,
+                network_code_returns::network,
+                network_code_returns::hour,
+            ))
+            .do_update()
+            .set((
+                network_code_returns::sent.eq(network_code_returns::sent + sent),
+                network_code_returns::confirmed.eq(network_code_returns::confirmed + confirmed),
+            ));
+        change!(self, |conn| insert.execute(conn).await?);
+        Ok(())
+    }
+
     /// Removes the counts of hours before then. Returns how many.
     pub async fn remove_code_returns(&self, before: DateTime<Utc>) -> Result<usize, StoreError> {
-        let delete = diesel::delete(code_returns::table.filter(code_returns::hour.lt(At(before))));
-        Ok(change!(self, |conn| delete.execute(conn).await?))
+        let of_calling_codes = diesel::delete(code_returns::table.filter(code_returns::hour.lt(At(before))));
+        let of_networks =
+            diesel::delete(network_code_returns::table.filter(network_code_returns::hour.lt(At(before))));
+        let removed = change!(self, |conn| of_calling_codes.execute(conn).await?);
+        Ok(removed + change!(self, |conn| of_networks.execute(conn).await?))
     }
 }
 

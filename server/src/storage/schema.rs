@@ -119,6 +119,16 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    network_code_returns (calling_code, network, hour) {
+        calling_code -> Text,
+        network -> Text,
+        hour -> Timestamp,
+        sent -> Integer,
+        confirmed -> Integer,
+    }
+}
+
 diesel::joinable!(devices -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(sessions -> logins (login_id));
@@ -131,5 +141,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     turns,
     budgets,
     devices,
-    code_returns
+    code_returns,
+    network_code_returns
 );

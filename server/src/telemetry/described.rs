@@ -100,7 +100,7 @@ const BUDGET: Label = label(
         "codes_for_all",
         "returned_codes",
         "signups_per_address",
-        "signups_per_phone",
+        "signups_per_phone_and_network",
         "started_logins_per_user_and_network",
         "started_logins_per_device",
         "app_hints_per_login",
@@ -180,9 +180,9 @@ pub const METRICS: &[Metric] = &[
         "Signups confirmed after a code was sent, by calling code.",
     ),
     gauge(
-        "countersign_new_phones_stopped",
+        "countersign_sms_conversion_low",
         &[CALLING_CODE],
-        "1 where too few codes had come back when one was last asked for: none is sent to unproven phones of this calling code.",
+        "1 where too few codes had come back when one was last asked for: unproven phones of this calling code have a tenth of their share.",
     ),
     histogram(
         "countersign_provider_call_seconds",

@@ -4,6 +4,7 @@
 
 mod budgets;
 mod logins;
+mod networks;
 mod people;
 mod plans;
 mod shared_work;
@@ -27,7 +28,7 @@ use throwaway::{Cluster, require};
 
 const PROVIDER: &str = "authy";
 /// The folders of `migrations/`.
-const MIGRATION_COUNT: usize = 5;
+const MIGRATION_COUNT: usize = 6;
 /// The turn that keeps the pace of asking.
 const PACE: &str = "asking authy";
 

@@ -1,0 +1,1 @@
+drop table network_code_returns;
