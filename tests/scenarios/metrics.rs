@@ -335,7 +335,8 @@ async fn what_a_peer_makes_up_becomes_no_label(database: Database) {
 }
 
 async fn a_budget_that_is_used_up_is_counted_by_its_setting(database: Database) {
-    let builder = World::builder(database).set("WRONG_PASSWORDS_PER_EMAIL", "1/1h").with_metrics();
+    let builder =
+        World::builder(database).set("WRONG_PASSWORDS_PER_EMAIL_AND_NETWORK", "1/1h").with_metrics();
     let (world, person) = (builder.start().await, Person::new());
     world.plant(&person);
     let budgets = &["countersign_budgets_", "countersign_password_work_seconds"];
@@ -349,7 +350,7 @@ async fn a_budget_that_is_used_up_is_counted_by_its_setting(database: Database) 
     for _ in 0..3 {
         assert_eq!(login().await, LoginErrorCode::RateLimited);
     }
-    let budget = r#"countersign_budgets_used_up_total{budget="wrong_passwords_per_email"}"#;
+    let budget = r#"countersign_budgets_used_up_total{budget="wrong_passwords_per_email_and_network"}"#;
     ledger.shows([(budget.to_owned(), 3)]).await;
 }
 

@@ -10,8 +10,8 @@ use tokio::time::Instant;
 
 const GUESSES: u32 = 100_000;
 const ADDRESSES: u32 = 10_000;
-/// Without a pause, for one email: what `WRONG_PASSWORDS_PER_EMAIL` is unless somebody sets it.
-const FREE: u64 = 20;
+/// Without a pause, for one email: what `WRONG_PASSWORDS_PER_EMAIL` is unless somebody sets it, and `…_FROM_NEW_NETWORKS`.
+const FREE: u64 = 20 + 640;
 /// How many guesses are on their way at once.
 const AT_ONCE: usize = 64;
 
@@ -45,7 +45,8 @@ fn hashed(world: &World) -> u64 {
 }
 
 async fn of_a_hundred_thousand_guesses_few_are_hashed_and_the_owner_gets_in(database: Database) {
-    let world = usual(database).start().await;
+    // As many as a hash of the usual memory would take minutes for.
+    let world = usual(database).set("HASH_MEMORY_KIB", "64").start().await;
     let person = Person::new();
     let device = world.sign_up(&person).await.device_token;
     let (before, begun_at) = (hashed(&world), Instant::now());
@@ -62,18 +63,19 @@ async fn of_a_hundred_thousand_guesses_few_are_hashed_and_the_owner_gets_in(data
     let told = u64::try_from(answers.iter().filter(|(was_judged, _)| *was_judged).count()).unwrap();
     report(&format!("{GUESSES} guesses in {took:.1?}: {hashed} hashed"));
     assert_eq!(told, hashed);
-    // Past the free ones no two follow each other within five seconds.
-    assert!((FREE..=FREE + 1 + took.as_secs() / 5).contains(&hashed), "{hashed} in {took:?}");
+    // Past the free ones no two follow each other within five seconds, and one in 270 from a network that has not guessed.
+    let most = FREE + 2 + took.as_secs() / 5 + took.as_secs() / 270;
+    assert!((FREE..=most).contains(&hashed), "{hashed} in {took:?}");
     let longest = answers.iter().filter_map(|(_, wait)| *wait).max().unwrap();
-    assert!(longest <= 60, "somebody was told to wait for {longest} s");
-    // From a known device at once, and from a new one within a minute: at once too, where the next guess is free just now.
+    assert!(longest <= 90, "a client was asked to wait for {longest} s");
+    // From a known device at once, and from a new one within 90 s: at once too, where the next guess is free just now.
     let known = world.client.login(person.login_from(&device)).await.unwrap();
     assert!(known.login_token.is_some());
     let mut new = world.client.login(person.login()).await.unwrap();
     if new.login_token.is_none() {
         assert_eq!(new.errors[0].code, LoginErrorCode::RateLimited);
         let wait = new.errors[0].retry_after_seconds.unwrap();
-        assert!(wait <= 60);
+        assert!(wait <= 90);
         world.advance(Duration::from_secs(wait)).await;
         new = world.client.login(person.login()).await.unwrap();
     }

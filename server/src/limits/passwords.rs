@@ -1,10 +1,15 @@
 //! Wrong passwords: taken before the hash, given back where the password was right.
+//!
+//! Networks that have not guessed for an email within a day share a limit of their own, which those that have cannot exhaust:
+//! strangers who guess without end do not keep the owner out of a new browser. That a network has guessed is a rate limit
+//! itself, one row that ends.
 
 use std::net::IpAddr;
 
 use super::{
     Claim, Grant, LimitError, Limits,
-    settings::AFTER_WRONG_PASSWORDS,
+    network::outermost,
+    settings::{AFTER_WRONG_PASSWORDS, AFTER_WRONG_PASSWORDS_FOR_EMAIL, FIRST_TRIES},
 };
 use crate::{
     model::{Budget, DeviceId, Rate},
@@ -29,10 +34,19 @@ impl Limits {
             let (name, rate) = ("wrong_passwords_per_device", self.settings.wrong_passwords_per_device);
             return self.take(&[Claim::new(name, &[&device.to_string(), email], growing(rate))]).await;
         }
-        let mut claims = self.password_claims_by_network(email, from);
-        let of_all = growing(self.settings.wrong_passwords_per_email);
-        claims.push(Claim::new("wrong_passwords_per_email", &[email], of_all));
-        self.take(&claims).await
+        let by_network = self.password_claims_by_network(email, from);
+        let for_new = self.password_claims_of_new_network(email, from);
+        let claims = [&by_network[..], &for_new].concat();
+        match self.try_to_take(&claims, self.clock.now()).await? {
+            Ok(grant) => Ok(grant),
+            Err(exhausted) if for_new.iter().any(|claim| claim.taking.key == exhausted.key) => {
+                let rate = self.settings.wrong_passwords_per_email;
+                let limit = Budget::growing(rate, AFTER_WRONG_PASSWORDS_FOR_EMAIL);
+                let of_all = Claim::new("wrong_passwords_per_email", &[email], limit);
+                self.take(&[&by_network[..], &[of_all]].concat()).await
+            }
+            Err(exhausted) => Err(self.refuse(&claims, &exhausted)),
+        }
     }
 
     fn password_claims_by_network(&self, email: &str, from: Option<IpAddr>) -> Vec<Claim> {
@@ -52,6 +66,20 @@ impl Limits {
         let customer = from.map(Network::of_customer);
         claims.extend(Claim::in_tiers("wrong_passwords_per_address", &[], customer, per_customer, growing));
         claims
+    }
+
+    /// What a network takes of that has not guessed for this email: one of its first tries, and one of all such networks.
+    fn password_claims_of_new_network(&self, email: &str, from: Option<IpAddr>) -> [Claim; 2] {
+        let network = outermost(from.map(Network::of));
+        let of_all = self.settings.wrong_passwords_per_email_from_new_networks;
+        [
+            Claim::new(
+                "first_passwords_per_email_and_network",
+                &[email, &network],
+                Budget::strict(FIRST_TRIES),
+            ),
+            Claim::new("wrong_passwords_per_email_from_new_networks", &[email], Budget::strict(of_all)),
+        ]
     }
 }
 
