@@ -7,6 +7,7 @@ mod countries;
 mod frontend;
 mod layers;
 mod metrics;
+mod phones;
 mod schema;
 // Without it there are fewer settings than `.env.sample` names.
 #[cfg(feature = "sandbox")]

@@ -133,7 +133,8 @@ async fn what_is_no_code_takes_no_try_and_reaches_nobody(database: Database) {
         "../sms",
         "0000000?x",
         &long,
-        "１２３４５６７",
+        "①②③④⑤⑥⑦",
+        "1234567 or 7654321",
         "",
         "12345",
         "123456789",
@@ -143,6 +144,7 @@ async fn what_is_no_code_takes_no_try_and_reaches_nobody(database: Database) {
     ] {
         let reply = world.client.verify_token(&begun.login_token, text).await.unwrap();
         assert_eq!(refused(&reply), (VerifyTokenErrorCode::InvalidCode, Some(5)), "{text}");
+        assert!(reply.errors[0].message.contains("6 to 8 digits"), "{text}: {}", reply.errors[0].message);
     }
     assert_eq!(world.phone.calls().await.unwrap().counts.values().sum::<u64>(), 0);
 }

@@ -22,7 +22,7 @@ use crate::{
 pub struct VerifyTokenInput {
     /// The login's secret handle, as `signup` or `login` gave it.
     login_token: String,
-    /// Six to eight digits; blanks and hyphens between them are allowed. Send it as it was typed.
+    /// Six to eight digits, or the message that they came in. Send it as it was typed or pasted.
     code: String,
 }
 
@@ -114,6 +114,9 @@ impl VerifyTokenPayload {
             }
             VerifyError::LoginOver(_) => (Code::LoginOver, "This login is over. Please begin again."),
             VerifyError::InvalidCode(_) => (Code::InvalidCode, "This is not the code."),
+            VerifyError::UnreadableCode(_) => {
+                (Code::InvalidCode, "This cannot be read as a code. Please type its 6 to 8 digits.")
+            }
             VerifyError::CodeAlreadyUsed(_) => {
                 (Code::CodeAlreadyUsed, "This code has been used already. Please wait for the next one.")
             }
@@ -147,6 +150,7 @@ impl VerifyError {
             Self::LoginNotFound | Self::Store(_) => (None, None),
             Self::LoginOver(status)
             | Self::InvalidCode(status)
+            | Self::UnreadableCode(status)
             | Self::CodeAlreadyUsed(status)
             | Self::Unavailable(status) => (Some(*status), None),
             Self::AllTriesTaken(status, retry_after) => (Some(*status), Some(retry_after)),

@@ -120,7 +120,7 @@ pub enum LoginErrorCode {
 /// What can go wrong with `verifyToken`.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 pub enum VerifyTokenErrorCode {
-    /// It is not the code, and it took a try: `triesLeft` counts them. What is not six to eight digits takes none.
+    /// It is not the code, and it took a try: `triesLeft` counts them. Text without six to eight digits takes none.
     InvalidCode,
     /// The code was right, but has been used already. It took a try. Wait until the app shows the next one, or ask for
     /// another.

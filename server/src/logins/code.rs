@@ -47,9 +47,12 @@ pub enum VerifyError {
     /// It is over.
     #[error("the login is over")]
     LoginOver(Box<LoginStatus>),
-    /// It is not the code, or no code at all.
+    /// It is not the code.
     #[error("the code is wrong")]
     InvalidCode(Box<LoginStatus>),
+    /// The text holds no code, or several. It takes no try.
+    #[error("the text holds no code")]
+    UnreadableCode(Box<LoginStatus>),
     /// It was right, but has been spent already.
     #[error("the code has been used")]
     CodeAlreadyUsed(Box<LoginStatus>),
@@ -164,7 +167,7 @@ impl Logins {
             return Err(VerifyError::LoginOver(Box::new(status)));
         }
         let Ok(code) = Code::parse(code) else {
-            return Err(VerifyError::InvalidCode(Box::new(status)));
+            return Err(VerifyError::UnreadableCode(Box::new(status)));
         };
         let id = status.login.id;
         let grant = self.take_tries(token, &status).await?;

@@ -4,10 +4,12 @@
 
 use std::fmt;
 
-use phonenumber::{
-    country::Id,
-    metadata::{DATABASE, Metadata},
-};
+use phonenumber::metadata::{DATABASE, Metadata};
+
+use super::text::plain;
+
+/// Three digits, a plus and the unseen characters that come along when it is pasted.
+const MAX_INPUT_BYTES: usize = 40;
 
 /// A country's calling code: `1`, `44`. One to three digits that some numbering plan has.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -19,9 +21,13 @@ pub struct CountryCode(String);
 pub struct InvalidCountryCode;
 
 impl CountryCode {
-    /// Reads a calling code as a person typed it; a leading `+` and blanks around it are dropped.
+    /// Reads a calling code as a person typed or pasted it ([`plain`]); a leading `+` and blanks around it are dropped.
     pub fn parse(text: &str) -> Result<Self, InvalidCountryCode> {
-        let text = text.trim();
+        if text.len() > MAX_INPUT_BYTES {
+            return Err(InvalidCountryCode);
+        }
+        let cleaned: String = plain(text).collect();
+        let text = cleaned.trim();
         let digits = text.strip_prefix('+').unwrap_or(text);
         if !(1..=3).contains(&digits.len()) || digits.starts_with('0') {
             return Err(InvalidCountryCode);
@@ -44,16 +50,11 @@ impl CountryCode {
         &self.0
     }
 
-    /// The numbering plans that share this code: two dozen for `1`.
+    /// The numbering plans that share this code: two dozen for `1`. The first is the main one, whose trunk and exit
+    /// prefixes hold for all of them.
     pub(super) fn plans(&self) -> Vec<&'static Metadata> {
         let number = self.0.parse::<u16>().ok();
         number.and_then(|number| DATABASE.by_code(&number)).unwrap_or_default()
-    }
-
-    /// The region whose trunk and exit prefixes hold for what is typed; none for codes of no country, such as `883`.
-    pub(super) fn main_region(&self) -> Option<Id> {
-        let number = self.0.parse::<u16>().ok()?;
-        DATABASE.region(&number)?.first()?.parse().ok()
     }
 }
 
@@ -69,7 +70,9 @@ mod tests {
 
     #[test]
     fn a_calling_code_loses_its_plus_and_blanks() {
-        for text in ["44", "+44", " +44 "] {
+        for text in
+            ["44", "+44", " +44 ", "\u{200e}+44", "\u{a0}44", "\u{ff0b}\u{ff14}\u{ff14}", "\u{664}\u{664}"]
+        {
             assert_eq!(CountryCode::parse(text).unwrap().digits(), "44");
         }
     }
@@ -77,7 +80,7 @@ mod tests {
     #[test]
     fn calling_codes_that_nobody_has_are_refused() {
         for text in
-            ["", "+", "0", "00", "044", "999", "1234", "1x", "++1", "+ 1", "-1", "\u{ff11}", "US", "1\u{0}"]
+            ["", "+", "0", "00", "044", "999", "1234", "1x", "++1", "+ 1", "-1", "\u{2460}", "US", "1\u{0}"]
         {
             assert_eq!(CountryCode::parse(text), Err(InvalidCountryCode), "{text:?}");
         }

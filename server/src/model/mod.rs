@@ -11,6 +11,7 @@ mod email;
 mod full_name;
 mod id;
 mod login;
+mod numbering;
 mod password;
 mod phone;
 mod session;

@@ -1,17 +1,20 @@
 //! A phone number with its country's calling code, in E.164.
 //!
 //! Not a promise that the number is in service: whether it can be reached is for the provider to say. The invariant: it
-//! begins with its calling code and has a length and a beginning that the numbering plan of that code knows.
+//! begins with its calling code, and has a length that numbers of that code have.
 
-use std::fmt;
+use std::{cmp::Reverse, fmt};
 
-use phonenumber::metadata::{Descriptor, Metadata};
+use super::{
+    country_code::CountryCode,
+    numbering::{Fit, NumberingPlans, Readings},
+    text::plain,
+};
 
-use super::country_code::CountryCode;
-
-/// No number is longer than 15 digits (E.164 §6); the rest is what people put between them.
-const MAX_INPUT_BYTES: usize = 40;
-const MAX_DIGITS: usize = 15;
+/// A number, its punctuation and the unseen characters that come along when it is pasted.
+const MAX_INPUT_BYTES: usize = 160;
+/// 15 digits (E.164 §6) behind an exit code, a carrier's and a trunk prefix.
+const MAX_TYPED_DIGITS: usize = 24;
 
 /// A phone number that can be asked for a second factor.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -36,27 +39,24 @@ pub enum InvalidPhone {
 }
 
 impl Phone {
-    /// Reads a number as a person typed it beside its calling code, with or without the trunk prefix, or in the
-    /// international form, which must then agree with the code.
+    /// Reads a number as a person typed or pasted it beside its calling code, with or without the trunk prefix, or in
+    /// the international form, which must then agree with the code.
     ///
-    /// Numbers that are plausible but not in use are accepted, among them the ones set aside for fiction (`555-01xx`).
+    /// Where the digits can be read in several ways, the one that the numbering plan has in use wins, a mobile phone's
+    /// first. Where it has none in use, one that is possible is accepted, among them the numbers set aside for fiction
+    /// (`555-01xx`) and those of ranges that the plan does not know yet.
     pub fn parse(country_code: &CountryCode, text: &str) -> Result<Self, InvalidPhone> {
         let typed = bare(text)?;
-        let plans = country_code.plans();
-        let national = match typed.strip_prefix('+') {
-            Some(international) => {
-                // Calling codes are prefix-free, so no other code begins like this one.
-                let rest =
-                    international.strip_prefix(country_code.digits()).ok_or(InvalidPhone::OtherCountry)?;
-                if is_plausible(&plans, rest) { rest.to_owned() } else { significant(country_code, &typed)? }
-            }
-            None if is_plausible(&plans, &typed) => typed,
-            None => significant(country_code, &typed)?,
+        let plans = NumberingPlans::of(country_code);
+        let readings = if let Some(international) = typed.strip_prefix('+') {
+            // Calling codes are prefix-free, so no other code begins like this one.
+            let rest = international.strip_prefix(country_code.digits()).ok_or(InvalidPhone::OtherCountry)?;
+            Readings { national: plans.national_readings(rest), is_foreign: false }
+        } else {
+            plans.readings(&typed)
         };
-        if !is_plausible(&plans, &national) || country_code.digits().len() + national.len() > MAX_DIGITS {
-            return Err(InvalidPhone::Malformed);
-        }
-        if charges_callers(&plans, &national) {
+        let national = best(&plans, readings)?;
+        if plans.charges_callers(&national) {
             return Err(InvalidPhone::ChargesCallers);
         }
         Ok(Self { country_code: country_code.clone(), e164: format!("+{}{national}", country_code.digits()) })
@@ -114,74 +114,61 @@ impl fmt::Debug for Phone {
     }
 }
 
-/// The digits and a leading plus; the library that reads the rest would also take letters, extensions and digits of
-/// other scripts, which two people need not read alike.
+/// Returns the digits and a leading plus. Letters and extensions are rejected: two people need not read them alike.
 fn bare(text: &str) -> Result<String, InvalidPhone> {
     if text.len() > MAX_INPUT_BYTES {
         return Err(InvalidPhone::Malformed);
     }
-    let mut bare = String::with_capacity(text.len());
-    for character in text.trim().chars() {
+    let cleaned: String = plain(text).collect();
+    let cleaned = cleaned.trim();
+    let number = match cleaned.split_at_checked("tel:".len()) {
+        Some((scheme, number)) if scheme.eq_ignore_ascii_case("tel:") => number,
+        _ => cleaned,
+    };
+    let mut bare = String::with_capacity(number.len());
+    for character in number.chars() {
         match character {
             '0'..='9' => bare.push(character),
             '+' if bare.is_empty() => bare.push('+'),
-            '-' | '.' | '(' | ')' | '/' | '\u{2010}'..='\u{2013}' => {}
-            blank if blank.is_whitespace() && !blank.is_control() => {}
+            ' ' | '-' | '.' | '(' | ')' | '[' | ']' | '/' => {}
             _ => return Err(InvalidPhone::Malformed),
         }
     }
-    if bare.len() > usize::from(bare.starts_with('+')) { Ok(bare) } else { Err(InvalidPhone::Malformed) }
+    let digits = bare.len() - usize::from(bare.starts_with('+'));
+    if (1..=MAX_TYPED_DIGITS).contains(&digits) { Ok(bare) } else { Err(InvalidPhone::Malformed) }
 }
 
-/// The national number without trunk, exit or calling code, found by the plan's own prefixes.
-fn significant(country_code: &CountryCode, typed: &str) -> Result<String, InvalidPhone> {
-    let region = if typed.starts_with('+') { None } else { country_code.main_region() };
-    let number = phonenumber::parse(region, typed).map_err(|_| InvalidPhone::Malformed)?;
-    if number.code().value().to_string() == country_code.digits() {
-        Ok(number.national().to_string())
-    } else {
-        Err(InvalidPhone::OtherCountry)
+/// Returns the reading that the plans know best; of several, the first.
+fn best(plans: &NumberingPlans<'_>, readings: Readings) -> Result<String, InvalidPhone> {
+    let Readings { national: readings, is_foreign } = readings;
+    let fitting = |reading: String| (plans.fit(&reading), reading);
+    let zeroes: Vec<String> = readings
+        .iter()
+        .filter_map(|reading| plans.without_foreign_zero(reading))
+        .map(ToOwned::to_owned)
+        .collect();
+    let (fit, national) = readings
+        .into_iter()
+        .map(fitting)
+        .min_by_key(|(fit, _)| Reverse(*fit))
+        .unwrap_or((Fit::Impossible, String::new()));
+    if fit >= Fit::Valid {
+        return Ok(national);
     }
-}
-
-/// Whether any of the plans has numbers of this length and with such a beginning.
-fn is_plausible(plans: &[&Metadata], national: &str) -> bool {
-    plans.iter().any(|plan| {
-        let descriptors = plan.descriptors();
-        let kinds = [
-            descriptors.mobile(),
-            descriptors.fixed_line(),
-            descriptors.voip(),
-            descriptors.personal_number(),
-            descriptors.pager(),
-            descriptors.uan(),
-            descriptors.toll_free(),
-        ];
-        descriptors.general().is_match(national)
-            && kinds.into_iter().flatten().any(|kind| fits(kind, national))
-    })
-}
-
-/// Whether a plan has it among its premium-rate or shared-cost numbers, and none among those that people have.
-fn charges_callers(plans: &[&Metadata], national: &str) -> bool {
-    let is_among = |kind: Option<&Descriptor>| kind.is_some_and(|kind| kind.is_match(national));
-    let is_peoples = |plan: &&Metadata| {
-        let kinds = plan.descriptors();
-        [kinds.mobile(), kinds.fixed_line(), kinds.voip(), kinds.personal_number()].into_iter().any(is_among)
-    };
-    let charges = |plan: &&Metadata| {
-        let kinds = plan.descriptors();
-        is_among(kinds.premium_rate()) || is_among(kinds.shared_cost())
-    };
-    plans.iter().any(charges) && !plans.iter().any(is_peoples)
-}
-
-fn fits(kind: &Descriptor, national: &str) -> bool {
-    kind.possible_length().iter().any(|length| usize::from(*length) == national.len())
+    if let Some((_, national)) = zeroes.into_iter().map(fitting).find(|(fit, _)| *fit >= Fit::Valid) {
+        return Ok(national);
+    }
+    match fit {
+        _ if is_foreign => Err(InvalidPhone::OtherCountry),
+        Fit::Impossible => Err(InvalidPhone::Malformed),
+        _ => Ok(national),
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use phonenumber::metadata::Descriptor;
+
     use super::*;
 
     fn code(text: &str) -> CountryCode {
@@ -205,6 +192,20 @@ mod tests {
             "+1 (202) 555\u{2011}0123",
             "202\u{a0}555\u{a0}0123",
             "011 1 202 555 0123",
+            "00 1 202 555 0123",
+            "tel:+1-202-555-0123",
+            "TEL: 202 555 0123",
+            "\u{200e}+1 202 555 0123\u{200f}",
+            "\u{202a}+12025550123\u{202c}",
+            "\u{feff}202\u{200b}555\u{2060}0123",
+            "2025550123\u{202e}",
+            "\u{ff0b}\u{ff11}\u{ff08}\u{ff12}\u{ff10}\u{ff12}\u{ff09}\u{ff15}\u{ff15}\u{ff15}\u{3000}\u{ff10}\u{ff11}\u{ff12}\u{ff13}",
+            "\u{662}\u{660}\u{662} \u{665}\u{665}\u{665} \u{660}\u{661}\u{662}\u{663}",
+            "202\u{2013}555\u{2014}0123",
+            "202\u{2212}555\u{30fc}0123",
+            "202\u{ad}5550123",
+            "\t202\t555\t0123\r\n",
+            "[202] 555/0123",
         ] {
             assert_eq!(e164("1", text).as_deref(), Ok("+12025550123"), "{text}");
         }
@@ -276,12 +277,12 @@ mod tests {
             ("1", "1-800-FLOWERS"),
             ("1", "202 555 0123 x4"),
             ("1", "2025550123;ext=4"),
-            ("1", "tel:+12025550123"),
+            ("1", "tel:+12025550123;ext=4"),
+            ("1", "sms:2025550123"),
             ("1", "202+5550123"),
             ("1", "++12025550123"),
-            ("1", "\u{ff12}025550123"),
+            ("1", "\u{2461}025550123"),
             ("1", "2025550123\n2025550124"),
-            ("1", "2025550123\u{202e}"),
             ("44", "12345"),
             ("44", "+44 00000000000"),
         ] {
@@ -352,8 +353,85 @@ mod tests {
     }
 
     #[test]
+    fn a_number_in_use_wins_over_one_of_the_right_length() {
+        for (country, text, expected) in [
+            ("91", "91 98765 43210", "+919876543210"),
+            ("375", "8 029 123 45 67", "+375291234567"),
+            ("55", "0055 11 91234-5678", "+5511912345678"),
+            ("49", "49 151 23456789", "+4915123456789"),
+            ("34", "+34 (0)612 345 678", "+34612345678"),
+            ("56", "09 6123 4567", "+56961234567"),
+        ] {
+            assert_eq!(e164(country, text).as_deref(), Ok(expected), "+{country} {text}");
+        }
+    }
+
+    #[test]
+    fn a_number_that_begins_like_its_calling_code_is_not_cut() {
+        for (country, text, expected) in [
+            ("91", "91987 65432", "+919198765432"),
+            ("39", "393 123 4567", "+393931234567"),
+            ("39", "0331 123456", "+390331123456"),
+            ("55", "55 91234-5678", "+5555912345678"),
+            ("47", "47 12 34 56", "+4747123456"),
+            ("45", "45 12 34 56", "+4545123456"),
+            ("7", "771 234 56 78", "+77712345678"),
+            ("65", "6581 2345", "+6565812345"),
+            ("49", "0491 5123456", "+494915123456"),
+        ] {
+            assert_eq!(e164(country, text).as_deref(), Ok(expected), "+{country} {text}");
+        }
+    }
+
+    #[test]
+    fn mexico_has_lost_its_prefixes() {
+        for text in [
+            "55 1234 5678",
+            "1 55 1234 5678",
+            "01 55 1234 5678",
+            "044 55 1234 5678",
+            "045 55 1234 5678",
+            "52 1 55 1234 5678",
+            "+52 1 55 1234 5678",
+            "+52 044 55 1234 5678",
+            "00 52 55 1234 5678",
+        ] {
+            assert_eq!(e164("52", text).as_deref(), Ok("+525512345678"), "{text}");
+        }
+    }
+
+    #[test]
+    fn argentina_writes_nine_for_what_is_typed_with_nine_or_fifteen() {
+        for text in [
+            "11 15 2345-6789",
+            "011 15 2345-6789",
+            "9 11 2345-6789",
+            "0 9 11 2345-6789",
+            "+54 9 11 2345-6789",
+            "+54 11 15 2345-6789",
+            "+54 9 11 15 2345-6789",
+            "+54 9 011 2345-6789",
+            "54 9 11 2345-6789",
+        ] {
+            assert_eq!(e164("54", text).as_deref(), Ok("+5491123456789"), "{text}");
+        }
+        assert_eq!(e164("54", "011 2345-6789").as_deref(), Ok("+541123456789"));
+    }
+
+    #[test]
+    fn a_range_that_the_plan_does_not_know_is_accepted() {
+        for (country, text, expected) in
+            [("254", "0812 345678", "+254812345678"), ("44", "07700 900123", "+447700900123")]
+        {
+            assert_eq!(e164(country, text).as_deref(), Ok(expected), "+{country} {text}");
+        }
+    }
+
+    #[test]
     fn long_input_is_refused_unread() {
-        assert_eq!(e164("1", &format!("2025550123{}", " ".repeat(31))), Err(InvalidPhone::Malformed));
+        let blanks = |count| format!("2025550123{}", " ".repeat(count));
+        assert!(e164("1", &blanks(150)).is_ok());
+        assert_eq!(e164("1", &blanks(151)), Err(InvalidPhone::Malformed));
         assert_eq!(e164("1", &"2".repeat(1 << 20)), Err(InvalidPhone::Malformed));
     }
 

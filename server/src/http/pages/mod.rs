@@ -160,6 +160,20 @@ mod tests {
     }
 
     #[test]
+    fn no_field_cuts_or_judges_what_is_pasted() {
+        let field = |id: &str| {
+            let start = INDEX.find(&format!("id=\"{id}\"")).expect(id);
+            INDEX[start..].split('>').next().expect(id)
+        };
+        for id in ["signup-phone", "verify-code"] {
+            for attribute in ["maxlength", "pattern", "type=\"number\""] {
+                assert!(!field(id).contains(attribute), "{id}: {attribute}");
+            }
+        }
+        assert_eq!(INDEX.matches("<form").count(), INDEX.matches("novalidate>").count());
+    }
+
+    #[test]
     fn nothing_is_written_where_the_policy_forbids_it() {
         for forbidden in ["<script>", "<style", " style=", " onclick=", "javascript:", "http://", "https://"]
         {
