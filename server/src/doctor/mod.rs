@@ -5,6 +5,7 @@
 
 mod clock;
 mod database;
+mod emails;
 mod file;
 mod listening;
 mod provider;

@@ -24,7 +24,7 @@ pub struct User {
     id: ID,
     /// What the person calls themselves.
     full_name: String,
-    /// The email address they log in with, in lower case.
+    /// The email address they log in with, in lower case, its domain in the letters of its script (`ada@bücher.example`).
     email: String,
     /// The calling code of their phone, digits only: `1`, `44`.
     country_code: String,
@@ -39,7 +39,7 @@ impl From<&model::User> for User {
         Self {
             id: user.id.to_string().into(),
             full_name: user.full_name.as_str().to_owned(),
-            email: user.email.as_str().to_owned(),
+            email: user.email.to_unicode(),
             country_code: user.phone.country_code().digits().to_owned(),
             masked_phone: user.phone.masked(),
             created_at: user.created_at,

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 use super::{
     Store, StoreError, change,
     columns::{At, read},
-    find,
+    find, on,
     schema::users,
 };
 use crate::model::{Claimed, Credentials, Email, FullName, PasswordHash, Phone, User, UserId};
@@ -51,6 +51,18 @@ impl Store {
         } else {
             Claimed::ByNobody(Some(password_hash))
         })
+    }
+
+    /// Returns a page of users' ids and emails, in the order of emails: up to `count` of those behind `after`, which is empty
+    /// for the first page.
+    pub async fn emails_after(&self, after: &str, count: i64) -> Result<Vec<(UserId, Email)>, StoreError> {
+        let page = users::table.filter(users::email.gt(after)).order(users::email).limit(count);
+        let query = page.select((users::id, users::email));
+        let found: Vec<(String, String)> = on!(self, |conn| query.load(conn).await?);
+        let read = |(id, email): (String, String)| {
+            Ok((read(UserId::parse(&id), "users", "id")?, Email::from_stored(email)))
+        };
+        found.into_iter().map(read).collect()
     }
 
     /// Replaces a password hash, unless it has changed meanwhile. Returns whether it did.

@@ -29,6 +29,28 @@ async fn a_password_hash_is_replaced_unless_it_has_changed(database: &Database) 
     assert_eq!(found.password_hash.as_str(), "$argon2id$new");
 }
 
+async fn emails_are_read_page_by_page(database: &Database) {
+    let stored = ["ada@bücher.example", "ada@example.com", "zoe@xn--bcher-kva.example"];
+    for (number, email) in stored.iter().enumerate() {
+        let signup = signup("somebody@example.com", &format!("201555012{number}"));
+        let signup = PendingSignup { email: Email::from_stored((*email).to_owned()), ..signup };
+        let begun = database.begin(&signup, "42").await.unwrap();
+        database.settle(begun.id, Decision::RightCode).await;
+    }
+    let (mut read, mut last) = (Vec::new(), String::new());
+    loop {
+        let page = database.store.emails_after(&last, 2).await.unwrap();
+        let Some((_, email)) = page.last() else { break };
+        email.as_str().clone_into(&mut last);
+        read.extend(page);
+    }
+    let mut emails: Vec<&str> = read.iter().map(|(_, email)| email.as_str()).collect();
+    emails.sort_unstable();
+    assert_eq!(emails, stored);
+    let outdated = read.iter().filter(|(_, email)| !email.is_in_todays_form()).count();
+    assert_eq!(outdated, 1);
+}
+
 async fn an_email_that_nobody_has_comes_with_the_hash_of_somebody_else(database: &Database) {
     let nobodys = async |email: &str| match database
         .store
@@ -119,6 +141,7 @@ on_both_databases! {
     afterwards every_query_used_an_index:
     a_revoked_session_takes_its_login_token_with_it,
     a_password_hash_is_replaced_unless_it_has_changed,
+    emails_are_read_page_by_page,
     an_email_that_nobody_has_comes_with_the_hash_of_somebody_else,
     a_device_is_known_to_its_user_by_its_token_until_its_time_ends,
     of_a_user_twenty_devices_are_known,

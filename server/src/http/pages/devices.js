@@ -11,10 +11,20 @@ function all() {
   }
 }
 
+// One spelling of an address whatever its case; a URL gives its domain in ASCII, as the service compares it.
+function canonical(email) {
+  const [, local, domain] = email.trim().toLowerCase().match(/^(.*)@([^@/]+)$/) ?? [];
+  try {
+    return `${local}@${new URL(`https://${domain}`).hostname}`;
+  } catch {
+    return email;
+  }
+}
+
 // What to present when somebody logs in with this email; undefined where nobody has.
 export function deviceToken(email) {
-  const wanted = email.trim().toLowerCase();
-  return Object.values(all()).find((device) => device.email === wanted)?.token;
+  const wanted = canonical(email);
+  return Object.values(all()).find((device) => canonical(device.email) === wanted)?.token;
 }
 
 // Remembers the token of a user, in place of an older one.
