@@ -60,10 +60,12 @@ async fn each_field_has_its_own_error(database: Database) {
         let input = SignupInput { password: password.to_owned(), ..good.clone() };
         (input, SignupErrorCode::InvalidPassword, "input.password")
     }))
-    .chain(["password", "12345678", "Iloveyou"].into_iter().map(|password| {
-        let input = SignupInput { password: password.to_owned(), ..good.clone() };
-        (input, SignupErrorCode::CommonPassword, "input.password")
-    }))
+    .chain(["password", "Password1!", "Summer2026!", &good.email, &good.full_name].into_iter().map(
+        |password| {
+            let input = SignupInput { password: password.to_owned(), ..good.clone() };
+            (input, SignupErrorCode::CommonPassword, "input.password")
+        },
+    ))
     .collect();
     for (input, code, field) in cases {
         let typed = [&input.email, &input.country_code, &input.phone, &input.full_name, &input.password]

@@ -194,6 +194,9 @@ pub(super) struct PasswordArguments {
     /// Passes of one password hash (argon2id).
     #[arg(long, env = "HASH_PASSES", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
     hash_passes: u32,
+    /// What people call this service: no new password may be made of it.
+    #[arg(long, env = "SERVICE_NAME", default_value = "Countersign")]
+    service_name: String,
 }
 
 impl DatabaseArguments {
@@ -246,6 +249,7 @@ impl PasswordArguments {
             queue: usize::try_from(self.hash_queue).unwrap_or(usize::MAX),
             memory_kib: self.hash_memory_kib,
             passes: self.hash_passes,
+            service_name: self.service_name.clone(),
         }
     }
 }

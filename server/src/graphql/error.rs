@@ -87,7 +87,7 @@ pub enum SignupErrorCode {
     InvalidPhone,
     /// The password has fewer than 8 or more than 128 characters, or holds a NUL character: `message` says which.
     InvalidPassword,
-    /// The password is one of those that are guessed first. Ask for another.
+    /// The password is easy to guess: common, made of common words, or of the name, the email or the service. Ask for another.
     CommonPassword,
     /// This phone cannot be used, and trying again does not help: the provider of pushes and codes will not serve it, or
     /// (with `input.countryCode` as the field) this service does not serve its country.

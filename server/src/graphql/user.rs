@@ -59,7 +59,7 @@ pub struct SignupInput {
     /// Their phone as one writes it in that country, or with its calling code; blanks, dots and hyphens are allowed.
     /// Pushes and codes go there.
     phone: String,
-    /// The password that they choose: 8 to 128 characters of any kind, and not one of the common ones.
+    /// The password that they choose: 8 to 128 characters of any kind, and not easy to guess.
     password: String,
 }
 
@@ -212,7 +212,7 @@ impl From<FieldFault> for SignupError {
             FieldFault::Password(InvalidPassword::Common) => (
                 Code::CommonPassword,
                 "password",
-                "Too many people use this password. Please choose another.",
+                "This password is easy to guess. Please use a longer one, such as four words.",
             ),
         };
         Self::of_field(code, field, message)

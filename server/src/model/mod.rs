@@ -9,6 +9,7 @@ mod code;
 mod country_code;
 mod email;
 mod full_name;
+mod guessing;
 mod id;
 mod login;
 mod numbering;
@@ -24,6 +25,7 @@ pub use code::{Code, InvalidCode};
 pub use country_code::{CountryCode, InvalidCountryCode};
 pub use email::{Email, InvalidEmail};
 pub use full_name::{FullName, InvalidFullName};
+pub use guessing::FamiliarWords;
 pub use id::{DeviceId, LoginId, SessionId, UserId};
 pub use login::{
     CodeChannel, Decision, Effect, Login, LoginFailure, LoginPurpose, LoginState, LoginStep, Settler, Verdict,

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use self::counts::{Counts, Work};
 use crate::{
-    model::{Claimed, InvalidPassword, Password, PasswordHash},
+    model::{Claimed, FamiliarWords, InvalidPassword, Password, PasswordHash},
     random,
 };
 
@@ -27,7 +27,7 @@ const HASH_TIME: Duration = Duration::from_millis(50);
 const NICE: i32 = 19;
 
 /// How passwords are hashed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct PasswordSettings {
     /// Threads that hash.
     pub threads: usize,
@@ -37,6 +37,8 @@ pub struct PasswordSettings {
     pub memory_kib: u32,
     /// Passes over it (argon2's t).
     pub passes: u32,
+    /// What people call the service, and no password is made of.
+    pub service_name: String,
 }
 
 /// Why a password was not hashed.
@@ -66,6 +68,7 @@ pub struct Passwords {
     /// What a password is compared with where there is no user at all.
     nobody: PasswordHash,
     counts: Counts,
+    service_name: Arc<str>,
 }
 
 impl Passwords {
@@ -91,13 +94,20 @@ impl Passwords {
             retry_after: HASH_TIME.saturating_mul(rounds).max(Duration::from_secs(1)),
             nobody,
             counts: Counts::of(settings.threads),
+            service_name: settings.service_name.into(),
         })
     }
 
-    /// Reads a password for a new account. Whether it is a common one takes milliseconds to say, so that is said here.
-    pub async fn parse(&self, text: &str) -> Result<Result<Password, InvalidPassword>, PasswordError> {
+    /// Reads a password for a new account. Whether it is soon guessed takes milliseconds to judge, so that is done here.
+    /// `familiar` is what others know of its owner; the service's name is added.
+    pub async fn parse(
+        &self,
+        text: &str,
+        mut familiar: FamiliarWords,
+    ) -> Result<Result<Password, InvalidPassword>, PasswordError> {
         let text = Zeroizing::new(text.to_owned());
-        self.run(Work::Judge, move || Password::parse(&text)).await
+        familiar.add(&self.service_name);
+        self.run(Work::Judge, move || Password::parse(&text, &familiar)).await
     }
 
     /// Hashes a password with a fresh salt.
@@ -188,8 +198,12 @@ mod tests {
     use super::*;
     use crate::model::{Credentials, Email, FullName, Phone, User, UserId};
 
+    fn settings(threads: usize, queue: usize, memory_kib: u32, passes: u32) -> PasswordSettings {
+        PasswordSettings { threads, queue, memory_kib, passes, service_name: "Acme".to_owned() }
+    }
+
     fn passwords(threads: usize, queue: usize, passes: u32) -> Passwords {
-        Passwords::new(PasswordSettings { threads, queue, memory_kib: 64, passes }).unwrap()
+        Passwords::new(settings(threads, queue, 64, passes)).unwrap()
     }
 
     fn password(text: &str) -> Password {
@@ -224,9 +238,7 @@ mod tests {
 
     #[tokio::test]
     async fn only_the_threads_that_hash_keep_memory_and_no_more_than_today_takes() {
-        let memory = |memory_kib| {
-            Passwords::new(PasswordSettings { threads: 1, queue: 1, memory_kib, passes: 2 }).unwrap()
-        };
+        let memory = |memory_kib| Passwords::new(settings(1, 1, memory_kib, 2)).unwrap();
         let (old, new) = (memory(256), memory(64));
         assert_eq!(hashing::kept_blocks(), 0);
         let hash = old.hash(password("correct horse")).await.unwrap();

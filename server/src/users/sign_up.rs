@@ -5,7 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use super::{PasswordError, Users};
 use crate::{
     limits::{Grant, LimitError},
-    model::{CountryCode, Email, FullName, InvalidPassword, PendingSignup, Phone},
+    model::{CountryCode, Email, FamiliarWords, FullName, InvalidPassword, PendingSignup, Phone},
     storage::StoreError,
 };
 
@@ -89,7 +89,8 @@ impl Users {
         let phone = form.phone().and_then(|phone| {
             if self.limits.serves(&phone) { Ok(phone) } else { Err(FieldFault::CountryNotServed) }
         });
-        let password = self.passwords.parse(form.password).await?.map_err(FieldFault::Password);
+        let familiar = FamiliarWords::of([form.email, form.full_name]);
+        let password = self.passwords.parse(form.password, familiar).await?.map_err(FieldFault::Password);
         match (full_name, email, phone, password) {
             (Ok(full_name), Ok(email), Ok(phone), Ok(password)) => {
                 let grant = self.limits.take_signup(&phone, form.from).await?;
