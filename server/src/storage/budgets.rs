@@ -10,14 +10,14 @@ use chrono::{DateTime, Utc};
 use diesel::{dsl::case_when, prelude::*, result::Error as DieselError, sql_types::BigInt};
 use diesel_async::RunQueryDsl;
 
-use super::{Store, StoreError, on, schema::budgets, transact_lightly};
+use super::{Store, StoreError, change, on, schema::budgets, transact_lightly};
 use crate::model::{Budget, BudgetKey};
 
 /// `free_at` where there is no pause. Not the time of the last taking: clocks differ, and whoever's is behind would wait.
 pub(super) const AT_ONCE: i64 = 0;
 
-/// Whoever is to wait for longer than ever makes sense was told so by a clock that was wrong, and may go on. Clocks that
-/// differ by no more than this are right.
+/// How far the clocks of two instances may differ, in microseconds. A `free_at` that lies further ahead than this and one longest
+/// pause comes from a clock that was wrong.
 const CLOCKS_DIFFER: i64 = 60 * 1_000_000;
 
 /// How many rows one transaction removes: whoever wants one of them waits for it.
@@ -84,8 +84,6 @@ pub(super) struct Change {
     pub(super) first_pause: i64,
     /// From here on the pause is the longest.
     pub(super) longest_pause: i64,
-    /// No clock that is right makes anybody wait for longer.
-    pub(super) absurd: i64,
 }
 
 impl Change {
@@ -101,13 +99,13 @@ impl Change {
             ceiling: (now + terms.ceiling.max(terms.cost), now + terms.longest),
             first_pause,
             longest_pause: first_pause.saturating_add(terms.longest.saturating_mul(terms.divisor)),
-            absurd: absurd(budget, now),
         }
     }
 }
 
-/// The guarded update of a row that is there. `$bar` is the latest `free_at` at which something may be taken.
-macro_rules! update_row {
+/// Takes, and gives what `free_at` is now; nothing where it is used up. `$bar` is the latest `free_at` at which something may
+/// be taken. One statement: whoever else takes at the same moment comes before it or after it.
+macro_rules! take {
     ($conn:expr, $key:expr, $change:expr, $bar:expr) => {{
         let crate::storage::budgets::Change {
             now,
@@ -117,7 +115,6 @@ macro_rules! update_row {
             ceiling,
             first_pause,
             longest_pause,
-            absurd,
         } = $change;
         let number = |number: i64| diesel::IntoSql::into_sql::<diesel::sql_types::BigInt>(number);
         let full_at = diesel::dsl::case_when(budgets::full_at.le(now), number(fresh.0))
@@ -127,34 +124,15 @@ macro_rules! update_row {
             .when(budgets::full_at.le(first_pause), number(crate::storage::budgets::AT_ONCE))
             .when(budgets::full_at.ge(longest_pause), number(ceiling.1))
             .otherwise((budgets::full_at - first_pause) / divisor + now);
-        let is_free = budgets::free_at.le($bar).or(budgets::free_at.gt(absurd));
-        diesel::update(budgets::table.find($key.as_str()).filter(is_free))
-            .set((budgets::full_at.eq(full_at), budgets::free_at.eq(free_at)))
-            .returning(budgets::free_at)
-            .get_result::<i64>($conn)
-            .await
-            .optional()?
-    }};
-}
-
-/// Takes, and gives what `free_at` is now; nothing where it is used up.
-macro_rules! take {
-    ($conn:expr, $key:expr, $change:expr, $bar:expr) => {{
-        let mut taken: Option<i64> = update_row!($conn, $key, $change, $bar);
-        if taken.is_none() {
-            let row = (
-                budgets::key.eq($key.as_str()),
-                budgets::full_at.eq($change.fresh.0),
-                budgets::free_at.eq($change.fresh.1),
-            );
-            let insert = diesel::insert_into(budgets::table).values(row).on_conflict_do_nothing();
-            taken = insert.returning(budgets::free_at).get_result($conn).await.optional()?;
-        }
-        if taken.is_none() {
-            // Somebody else may have made the row between the two.
-            taken = update_row!($conn, $key, $change, $bar);
-        }
-        taken
+        let row =
+            (budgets::key.eq($key.as_str()), budgets::full_at.eq(fresh.0), budgets::free_at.eq(fresh.1));
+        let upsert = diesel::insert_into(budgets::table)
+            .values(row)
+            .on_conflict(budgets::key)
+            .do_update()
+            .set((budgets::full_at.eq(full_at), budgets::free_at.eq(free_at)));
+        let guarded = diesel::query_dsl::methods::FilterDsl::filter(upsert, budgets::free_at.le($bar));
+        guarded.returning(budgets::free_at).get_result::<i64>($conn).await.optional()?
     }};
 }
 
@@ -180,10 +158,13 @@ macro_rules! end_hold {
     }};
 }
 
-pub(super) use {charge, end_hold, take, update_row};
+pub(super) use {charge, end_hold, take};
 
 impl Store {
-    /// Whether something can be taken of all of these; otherwise the one that is used up for longest. Changes nothing.
+    /// Whether something can be taken of all of these; otherwise the one that is used up for longest.
+    ///
+    /// Changes nothing but what a clock that was wrong has left: a `free_at` beyond the longest pause becomes one longest pause
+    /// from now. To ignore it would give an instance whose clock is behind as much as it likes.
     pub async fn find_used_up(
         &self,
         takings: &[Taking],
@@ -196,12 +177,30 @@ impl Store {
             .filter(budgets::free_at.gt(at))
             .select((budgets::key, budgets::free_at));
         let found: Vec<(String, i64)> = on!(self, |conn| query.load(conn).await?);
-        let used_up = takings.iter().filter_map(|taking| {
-            let (_, free_at) = found.iter().find(|(key, _)| taking.key.as_str() == key)?;
-            (*free_at <= absurd(&taking.budget, at)).then_some((*free_at, taking))
-        });
-        let longest = used_up.max_by_key(|(free_at, _)| *free_at);
+        let mut longest: Option<(i64, &Taking)> = None;
+        for taking in takings {
+            let Some((_, free_at)) = found.iter().find(|(key, _)| taking.key.as_str() == key) else {
+                continue;
+            };
+            let free_at = self.clamp(taking, *free_at, at).await?;
+            if longest.is_none_or(|(latest, _)| free_at > latest) {
+                longest = Some((free_at, taking));
+            }
+        }
         Ok(longest.map(|(free_at, taking)| UsedUp { key: taking.key.clone(), until: instant(free_at) }))
+    }
+
+    /// Cuts a `free_at` that no clock which is right has written to one longest pause. Returns what it is.
+    async fn clamp(&self, taking: &Taking, free_at: i64, now: i64) -> Result<i64, StoreError> {
+        let longest = now + taking.budget.terms().longest;
+        if free_at <= longest + CLOCKS_DIFFER {
+            return Ok(free_at);
+        }
+        // Not where somebody else has cut it since. What is used up stays used up.
+        let row = budgets::table.find(taking.key.as_str()).filter(budgets::free_at.eq(free_at));
+        let cut = diesel::update(row).set(budgets::free_at.eq(longest));
+        change!(self, |conn| cut.execute(conn).await?);
+        Ok(longest)
     }
 
     /// Takes of all of these, or of none where one is used up.
@@ -281,11 +280,6 @@ impl Store {
         }
         Ok(keys.len())
     }
-}
-
-/// After this, no clock that is right says that something is free.
-fn absurd(budget: &Budget, now: i64) -> i64 {
-    now + budget.terms().longest + CLOCKS_DIFFER
 }
 
 /// In the order of their keys: of two who take of the same rows, one waits and none is stuck.

@@ -31,7 +31,7 @@ pub(super) fn denial() -> Taking {
     taking("denials", growing())
 }
 
-fn taking(name: &str, budget: Budget) -> Taking {
+pub(super) fn taking(name: &str, budget: Budget) -> Taking {
     Taking { key: key(name), budget }
 }
 
@@ -156,21 +156,28 @@ async fn a_clock_that_is_behind_does_not_make_anybody_wait(database: &Database) 
     }
 }
 
-async fn a_clock_that_was_far_ahead_locks_nobody_out(database: &Database) {
-    let (strict, growing) = (taking("codes", strict()), taking("passwords", growing()));
+/// Neither free at once, or a clock that is behind could be used to guess without end, nor for as long as it says.
+async fn a_free_at_beyond_the_longest_pause_becomes_one_longest_pause(database: &Database) {
     let place = taking(PLACE, Budget::hold(Duration::from_mins(10)));
-    let all = [strict, growing, place];
+    let all = [
+        (taking("codes", strict()), TimeDelta::minutes(2)),
+        (taking("passwords", growing()), TimeDelta::minutes(1)),
+        (place, TimeDelta::minutes(10)),
+    ];
     let ahead = database.now + TimeDelta::days(1);
-    for _ in 0..AT_ONCE {
-        for one in &all {
-            take(database, one, ahead).await;
+    for (one, longest) in &all {
+        while take(database, one, ahead).await.is_none() {}
+        let until = database.now + *longest;
+        for seconds in [0, 20, 40] {
+            let now = database.now + TimeDelta::seconds(seconds);
+            assert_eq!(take(database, one, now).await, Some(until), "{longest}");
+            let found = database.store.find_used_up(std::slice::from_ref(one), now).await.unwrap();
+            assert_eq!(found.map(|found| found.until), Some(until), "{longest}");
         }
+        assert_eq!(take(database, one, until).await, None, "{longest}");
+        // What is used up was not forgiven.
+        assert!(take(database, one, until).await.is_some(), "{longest}");
     }
-    assert!(database.store.take_budgets(&all, ahead).await.unwrap().is_err());
-    assert_eq!(database.store.find_used_up(&all, database.now).await.unwrap(), None);
-    assert!(database.store.take_budgets(&all, database.now).await.unwrap().is_ok());
-    // From then on it is as it was for everybody.
-    assert!(database.store.take_budgets(&all, database.now).await.unwrap().is_err());
 }
 
 async fn a_place_is_held_until_the_deadline_or_until_the_phone_has_answered(database: &Database) {
@@ -268,7 +275,7 @@ on_both_databases! {
     what_is_given_back_can_be_taken_again,
     each_denial_counts_once_although_its_budget_is_used_up,
     a_clock_that_is_behind_does_not_make_anybody_wait,
-    a_clock_that_was_far_ahead_locks_nobody_out,
+    a_free_at_beyond_the_longest_pause_becomes_one_longest_pause,
     a_place_is_held_until_the_deadline_or_until_the_phone_has_answered,
     the_place_of_a_push_that_is_gone_is_free,
     rows_that_say_nothing_are_removed_and_no_others,

@@ -17,7 +17,7 @@ use crate::{
     },
     storage::{
         Store, StoreError,
-        budgets::{Taking, charge, end_hold, take, update_row},
+        budgets::{Taking, charge, end_hold, take},
         columns::{At, read_optional},
         devices::{forget_devices_of, know_device},
         schema::{budgets, devices, enrollments, logins, pending_signups, sessions, users},
