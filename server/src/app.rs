@@ -1,7 +1,11 @@
 //! The service, joined from its parts.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
+use anyhow::Context as _;
 use async_trait::async_trait;
 use tokio::{net::TcpListener, task::JoinSet, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -13,8 +17,9 @@ use crate::{
     graphql::{self, Api, ValidationMode},
     housekeeping::Housekeeping,
     http::{
-        Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, Documents, HttpParts,
-        HttpSettings, InputTypes, Listener, PerAddress, Readiness, Unavailable, Validating, router,
+        Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, Documents, Health, HttpParts,
+        HttpSettings, InputTypes, Listener, PerAddress, Readiness, ReadinessProbe, Unavailable, Validating,
+        router,
     },
     limits::Limits,
     logins::{Foundations, Hearing, IncomingCallback, Logins},
@@ -25,6 +30,7 @@ use crate::{
     random,
     sessions::Sessions,
     storage::Store,
+    timekeeping::TimeKeeping,
     users::{Passwords, Users},
 };
 
@@ -33,6 +39,8 @@ pub struct App {
     api: Api,
     carrier: Carrier,
     housekeeping: Housekeeping,
+    time_keeping: TimeKeeping,
+    readiness: ReadinessProbe,
     tasks: TaskTracker,
     http: HttpSettings,
 }
@@ -63,6 +71,10 @@ impl App {
         let users = Users::new(store.clone(), passwords, limits.clone(), clock.clone(), tasks.clone());
         let sessions = Sessions::new(store.clone(), clock.clone(), events.clone());
         let housekeeping = Housekeeping::new(store.clone(), clock.clone(), settings.retention);
+        let time_keeping = TimeKeeping::new(store.clone(), clock.clone());
+        let can_serve =
+            CanServe { store: store.clone(), clock: clock.clone(), has_failed: AtomicBool::new(false) };
+        let readiness = ReadinessProbe::new(Arc::new(can_serve), tasks.clone());
         let provider = Arc::new(Measured(authy));
         let foundations = Foundations { store, provider, clock, events, limits };
         let logins = Arc::new(Logins::new(foundations, settings.logins));
@@ -70,18 +82,39 @@ impl App {
         http.listener.drain_timeout = settings.shutdown_timeout;
         http.graphql.costly_fields = graphql::COSTLY_FIELDS;
         http.graphql.root_fields = graphql::ROOT_FIELDS;
-        Ok(Self { api: Api { users, sessions, logins }, carrier, housekeeping, tasks, http })
+        Ok(Self {
+            api: Api { users, sessions, logins },
+            carrier,
+            housekeeping,
+            time_keeping,
+            readiness,
+            tasks,
+            http,
+        })
+    }
+
+    /// The health of the service until that ending, for the operator's listener.
+    #[must_use]
+    pub fn health(&self, ending: &Ending) -> Health {
+        let (leaving, shutdown) = (ending.announced.clone(), ending.begun.clone());
+        Health { probe: self.readiness.clone(), leaving, shutdown }
     }
 
     /// Serves until its ending has begun, and until what runs then has ended, or its time is up.
     pub async fn serve(self, socket: TcpListener, ending: Ending) -> anyhow::Result<()> {
-        let Self { api, carrier, housekeeping, tasks, http } = self;
+        let Self { api, carrier, housekeeping, mut time_keeping, readiness, tasks, http } = self;
+        // Deadlines and limits of all instances go by the database's time: without it nothing may begin.
+        time_keeping
+            .measure()
+            .await
+            .context("the time of the database of DATABASE_URL cannot be measured")?;
         let drain_timeout = http.listener.drain_timeout;
         let listener = Listener::over(socket, &http)?;
         let Ending { announced, begun } = ending;
         api.logins.start(&tasks, &begun);
         api.sessions.start(&tasks, &begun);
         housekeeping.start(&tasks, &begun);
+        time_keeping.start(&tasks, &begun);
         let schema = |validation| graphql::schema(api.clone(), http.graphql.introspection, validation);
         let schema =
             Validating { strictly: schema(ValidationMode::Strict), fast: schema(ValidationMode::Fast) };
@@ -90,7 +123,7 @@ impl App {
             schema: Arc::new(schema),
             authenticator: Arc::new(api.sessions),
             callbacks: api.logins.clone(),
-            readiness: api.logins,
+            readiness,
             sockets: PerAddress::new(http.websocket.max_per_address),
             documents: Documents::new(http.graphql.document, inputs),
             settings: http,
@@ -140,9 +173,30 @@ impl Callbacks for Logins {
     }
 }
 
+/// What a login needs of the service: that it knows the time, and that the database takes what is written.
+struct CanServe {
+    store: Store,
+    clock: Clock,
+    /// Whether the last probe failed, so that a change is logged once.
+    has_failed: AtomicBool,
+}
+
 #[async_trait]
-impl Readiness for Logins {
+impl Readiness for CanServe {
     async fn is_ready(&self) -> bool {
-        Self::is_ready(self).await
+        if self.store.is_shared() && !self.clock.is_following() {
+            return false;
+        }
+        let probed = self.store.probe_write().await;
+        let had_failed = self.has_failed.swap(probed.is_err(), Ordering::Relaxed);
+        match &probed {
+            Err(error) if !had_failed => {
+                let cause = std::error::Error::source(error).map(ToString::to_string);
+                tracing::warn!(%error, cause, "not ready: the database takes no writes");
+            }
+            Ok(()) if had_failed => tracing::info!("ready again: the database takes writes"),
+            _ => {}
+        }
+        probed.is_ok()
     }
 }

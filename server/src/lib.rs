@@ -32,6 +32,7 @@ pub mod sandbox;
 pub mod sessions;
 pub mod storage;
 pub mod telemetry;
+pub mod timekeeping;
 pub mod users;
 
 /// The program: reads the settings, runs the command, tells how it went.

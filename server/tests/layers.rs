@@ -22,6 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("graphql", &["model", "users", "sessions", "logins"]),
     ("http", &["graphql", "network", "telemetry"]),
     ("housekeeping", &["storage", "clock"]),
+    ("timekeeping", &["storage", "clock"]),
     ("sandbox", &[]),
     // Whoever hears of a trace or tells of one, says so to it: `http` and `provider`.
     ("telemetry", &["random"]),

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{bind, print};
 use crate::{
-    http::{HttpSettings, Listener, metrics_router},
+    http::{Health, HttpSettings, Listener, health_routes, metrics_router},
     telemetry::Metrics,
 };
 
@@ -26,11 +26,16 @@ pub(super) fn announce(listening: Option<&(Listener, Metrics)>) -> anyhow::Resul
     }
 }
 
-/// Serves the counts until the end.
-pub(super) async fn serve(listening: Option<(Listener, Metrics)>, shutdown: CancellationToken) {
+/// Serves the counts, and the service's health beside them, until the end.
+pub(super) async fn serve(
+    listening: Option<(Listener, Metrics)>,
+    health: Health,
+    shutdown: CancellationToken,
+) {
     if let Some((listener, metrics)) = listening {
         let counts = metrics.clone();
-        let serving = listener.serve(metrics_router(move || counts.render()), shutdown);
+        let router = metrics_router(move || counts.render()).merge(health_routes(health));
+        let serving = listener.serve(router, shutdown);
         tokio::select! {
             () = serving => {}
             () = metrics.keep_adding_up() => {}

@@ -88,7 +88,7 @@ async fn serve(settings: Settings, ending: Ending) -> anyhow::Result<()> {
     let app = App::build(settings, store, Clock::system()).context("the service cannot be built")?;
     print(&format!("service http://{}\n", listener.local_addr()?))?;
     metrics::announce(metrics.as_ref())?;
-    let counts = metrics::serve(metrics, ending.begun.clone());
+    let counts = metrics::serve(metrics, app.health(&ending), ending.begun.clone());
     tokio::join!(app.serve(listener, ending), counts).0
 }
 

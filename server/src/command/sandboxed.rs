@@ -54,7 +54,7 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
     let app = App::build(settings, store, clock).context("the service cannot be built")?;
     print(&format!("service http://{service}\nsandbox http://{phones}\n"))?;
     metrics::announce(metrics.as_ref())?;
-    let counts = metrics::serve(metrics, ending.begun.clone());
+    let counts = metrics::serve(metrics, app.health(&ending), ending.begun.clone());
     let served = sandbox.serve(sandbox_listener, ending.begun.clone());
     let (service, sandbox, ()) = tokio::join!(app.serve(listener, ending), served, counts);
     service.and(sandbox.context("the sandbox failed"))

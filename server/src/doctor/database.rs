@@ -6,7 +6,13 @@ use chrono::{DateTime, Utc};
 use tokio::runtime::Handle;
 use tokio_util::task::TaskTracker;
 
-use super::{Finding, Status, clock::Told, emails, file, reason::whole, within};
+use super::{
+    Finding, Status,
+    clock::{DATABASE, Told},
+    emails, file,
+    reason::whole,
+    within,
+};
 use crate::{
     clock::Clock,
     config::{DatabaseUrl, Examined},
@@ -106,7 +112,7 @@ async fn look(url: &DatabaseUrl, settings: &StoreSettings, clock: &Clock) -> Fou
 }
 
 fn told(now: DateTime<Utc>, here: (DateTime<Utc>, DateTime<Utc>)) -> Told {
-    Told { by: "the database", there: (now, now), here }
+    Told { by: DATABASE, there: (now, now), here }
 }
 
 fn away(url: &DatabaseUrl, error: &StoreError) -> Finding {

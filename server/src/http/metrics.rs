@@ -11,7 +11,7 @@ use axum::{
 /// The text format of Prometheus, version 0.0.4.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The one route of that listener, `/metrics`; `render` gives the text.
+/// `/metrics`, a route of the operator's listener; `render` gives the text.
 pub fn metrics_router(render: impl Fn() -> String + Send + Sync + 'static) -> Router {
     let render = Arc::new(render);
     let read = async move || {

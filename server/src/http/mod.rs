@@ -38,7 +38,7 @@ pub use callback::{Callback, CallbackAnswer, Callbacks};
 pub use client_address::ClientAddress;
 pub use document::{Documents, InputTypes};
 pub use execution::{ExecutableSchema, Transport, Validating, Validity};
-pub use health::Readiness;
+pub use health::{Health, Readiness, ReadinessProbe, health_routes};
 pub use listener::Listener;
 pub use metrics::metrics_router;
 pub use per_address::PerAddress;

@@ -12,13 +12,20 @@ use axum::{
 
 use super::{
     accept::AnswerMedia,
-    answer, callback, graphiql, graphql, health, origin, pages, request_id,
+    answer, callback, graphiql, graphql,
+    health::{self, Health},
+    origin, pages, request_id,
     state::{HttpParts, HttpState},
     websocket,
 };
 
 /// The routes of the service.
 pub fn router(parts: HttpParts) -> Router {
+    let health = Health {
+        probe: parts.readiness.clone(),
+        leaving: parts.leaving.clone(),
+        shutdown: parts.shutdown.clone(),
+    };
     let state = HttpState::from(parts);
     let identified = middleware::from_fn_with_state(state.clone(), request_id::identify);
     // Pages of other origins may be allowed to talk to this, and to nothing else.
@@ -32,10 +39,9 @@ pub fn router(parts: HttpParts) -> Router {
     Router::new()
         .merge(pages)
         .merge(explorer)
+        .merge(health::health_routes(health))
         .route("/graphql/ws", get(websocket::get))
         .route("/authy/callback", get(callback::hear).post(callback::hear))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
         .fallback(any(not_found))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(identified)

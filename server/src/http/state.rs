@@ -8,7 +8,7 @@ use std::{ops::Deref, sync::Arc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    callback::Callbacks, document::Documents, execution::ExecutableSchema, health::Readiness,
+    callback::Callbacks, document::Documents, execution::ExecutableSchema, health::ReadinessProbe,
     per_address::PerAddress, requester::Authenticator, settings::HttpSettings,
 };
 
@@ -25,7 +25,7 @@ pub struct HttpParts {
     /// Who hears the provider's callbacks.
     pub callbacks: Arc<dyn Callbacks>,
     /// Whether the service can serve.
-    pub readiness: Arc<dyn Readiness>,
+    pub readiness: ReadinessProbe,
     /// GraphQL documents that were parsed before.
     pub documents: Documents,
     /// Limits and timeouts.

@@ -120,11 +120,6 @@ impl Logins {
         });
     }
 
-    /// Whether the database answers.
-    pub async fn is_ready(&self) -> bool {
-        self.store.is_reachable().await
-    }
-
     /// The patience of one mutation with the provider, over all the calls that it makes.
     fn patience(&self) -> Patience {
         Patience { until: Instant::now() + self.settings.provider_timeout * 2 }

@@ -46,7 +46,8 @@ const REFUSED_BY_POSTGRES: &str = "
         ('turns', array['select', 'insert', 'update']),
         ('budgets', array['select', 'insert', 'update', 'delete']),
         ('devices', array['select', 'insert', 'update', 'delete']),
-        ('code_returns', array['select', 'insert', 'update', 'delete'])
+        ('code_returns', array['select', 'insert', 'update', 'delete']),
+        ('write_probes', array['select', 'insert', 'update'])
     ) as needed (name, rights), unnest(rights) as right_name
     where not case right_name
         when 'delete' then has_table_privilege(to_regclass(name), right_name)

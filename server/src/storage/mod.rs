@@ -15,7 +15,9 @@ mod logins;
 mod migrations;
 mod notifications;
 mod postgres;
+mod probe;
 mod schema;
+mod server_time;
 mod sessions;
 mod span;
 mod sqlite;
@@ -24,10 +26,7 @@ mod users;
 
 use std::time::Duration;
 
-use diesel::{
-    IntoSql,
-    result::{DatabaseErrorKind, Error as DieselError},
-};
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel_async::pooled_connection::{self, deadpool::PoolError};
 
 pub use budgets::{Taken, Taking, UsedUp};
@@ -38,6 +37,7 @@ pub use logins::{
     Settlement,
 };
 pub use notifications::Notifications;
+pub use server_time::ServerTime;
 pub use sqlite::Durability;
 
 use self::{counts::count_error, postgres::Address};
@@ -130,9 +130,6 @@ macro_rules! transact_as {
 
 pub(in crate::storage) use {change, find, on, run, transact, transact_as, transact_lightly};
 
-/// A database that takes longer to answer is as good as away.
-const REACHABLE_WITHIN: Duration = Duration::from_secs(2);
-
 /// How to use a database.
 #[derive(Clone, Copy, Debug)]
 pub struct StoreSettings {
@@ -219,6 +216,9 @@ pub enum StoreError {
         /// Where in it.
         column: &'static str,
     },
+    /// The disk that the file lies on is full, or nearly.
+    #[error("there is no room left on the disk of the database")]
+    NoRoom,
     /// Nobody sends messages through this database.
     #[error("SQLite carries no messages between processes")]
     NoNotifications,
@@ -274,23 +274,5 @@ impl Store {
             Some(path) => sqlite::Sqlite::open(path, settings).map(Self::Sqlite),
             None => postgres::Postgres::open(url, settings).map(Self::Postgres),
         }
-    }
-
-    /// Whether a query gets through, and soon.
-    pub async fn is_reachable(&self) -> bool {
-        tokio::time::timeout(REACHABLE_WITHIN, self.answers()).await.is_ok_and(|answer| answer.is_ok())
-    }
-
-    async fn answers(&self) -> Result<(), StoreError> {
-        let query = diesel::select(1_i32.into_sql::<diesel::sql_types::Integer>());
-        let _: i32 = match self {
-            Self::Sqlite(sqlite) => {
-                diesel_async::RunQueryDsl::get_result(query, &mut *sqlite.get().await?).await?
-            }
-            Self::Postgres(postgres) => {
-                diesel_async::RunQueryDsl::get_result(query, &mut *postgres.get_to_probe().await?).await?
-            }
-        };
-        Ok(())
     }
 }

@@ -129,6 +129,13 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    write_probes (slot) {
+        slot -> Integer,
+        count -> BigInt,
+    }
+}
+
 diesel::joinable!(devices -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(sessions -> logins (login_id));
@@ -142,5 +149,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     budgets,
     devices,
     code_returns,
-    network_code_returns
+    network_code_returns,
+    write_probes
 );

@@ -7,7 +7,10 @@
 
 mod connection;
 
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use deadpool::managed::QueueMode;
 use diesel::{ConnectionError, QueryResult, result::Error as DieselError};
@@ -19,6 +22,7 @@ use diesel_async::{
     },
 };
 use futures_util::FutureExt as _;
+use rustix::fs::statvfs;
 use tokio::time::Instant;
 
 pub(super) use self::connection::Commit;
@@ -41,6 +45,10 @@ const PATIENCE_OF_A_LOOK: Duration = Duration::from_millis(1_500);
 /// those that wait for it anyway; the others leave it to these, unless there are none for long.
 const CHECKPOINT: (u32, u32) = (1_000, 4_000);
 
+/// What the log of changes may grow by before it is written back. A write that needs no further page goes on on a full disk, so that
+/// writing alone does not tell.
+const ROOM: u64 = 4 * 1_024 * 1_024;
+
 /// Between two attempts at what SQLite refuses instead of waiting for.
 const BETWEEN_SWITCHES: Duration = Duration::from_millis(10);
 
@@ -53,6 +61,8 @@ pub struct Sqlite {
     durability: Durability,
     /// How long a lock of another process is waited for.
     patience: Duration,
+    /// Where the file lies, and what is being written.
+    folder: PathBuf,
 }
 
 /// What survives a power cut.
@@ -81,6 +91,7 @@ impl Sqlite {
             writing: pool(path, set_up(settings.durability, ""), 1, settings)?,
             durability: settings.durability,
             patience: PATIENCE,
+            folder: folder_of(path),
         })
     }
 
@@ -91,7 +102,13 @@ impl Sqlite {
             writing: pool(uri, to_look(), 1, settings)?,
             durability: settings.durability,
             patience: PATIENCE_OF_A_LOOK,
+            folder: PathBuf::new(),
         })
+    }
+
+    /// Fails where the disk has less room than what is being written may soon need.
+    pub(super) fn check_room(&self) -> Result<(), StoreError> {
+        if has_room(&self.folder, ROOM) { Ok(()) } else { Err(StoreError::NoRoom) }
     }
 
     /// A connection that reads, and is refused anything else.
@@ -155,6 +172,18 @@ impl Sqlite {
             })
         })
     }
+}
+
+fn folder_of(path: &str) -> PathBuf {
+    match Path::new(path).parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+/// Whether the disk of a folder has so many bytes left; true where nobody can tell.
+fn has_room(folder: &Path, bytes: u64) -> bool {
+    statvfs(folder).map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= bytes)
 }
 
 fn set_up<P: Purpose>(durability: Durability, access: &'static str) -> ManagerConfig<Connection<P>> {

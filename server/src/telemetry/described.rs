@@ -260,6 +260,11 @@ pub const METRICS: &[Metric] = &[
         &[KIND_OF_TROUBLE],
         "What the database did not do, by the kind of trouble.",
     ),
+    gauge(
+        "countersign_clock_skew_seconds",
+        &[],
+        "Seconds by which this machine's clock is ahead of the database's, negative where it is behind; the database's time is used.",
+    ),
     counter(
         "countersign_spans_dropped_total",
         &[REASON],

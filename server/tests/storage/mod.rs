@@ -3,13 +3,15 @@
 //! Each test is told a database and runs on both: see `on_both_databases!`.
 
 mod budgets;
+mod clocks;
 mod logins;
 mod networks;
 mod people;
 mod plans;
+mod readiness;
 mod shared_work;
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, path::Path, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign::{
@@ -27,10 +29,14 @@ use tempfile::TempDir;
 use throwaway::{Cluster, require};
 
 const PROVIDER: &str = "authy";
-/// The folders of `migrations/`.
-const MIGRATION_COUNT: usize = 6;
 /// The turn that keeps the pace of asking.
 const PACE: &str = "asking authy";
+
+/// The folders of `migrations/`.
+fn migration_count() -> usize {
+    let folders = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations")).unwrap();
+    folders.filter(|entry| entry.as_ref().unwrap().path().is_dir()).count()
+}
 
 /// Waits until nobody else is connected to the database: by then, PostgreSQL has counted what they read.
 const ALONE: &str = "do $$ begin
@@ -94,7 +100,7 @@ impl Database {
 
     async fn open(url: &str, home: Home) -> Self {
         let store = Store::open(url, &settings()).unwrap();
-        assert_eq!(store.migrate().await.unwrap().len(), MIGRATION_COUNT);
+        assert_eq!(store.migrate().await.unwrap().len(), migration_count());
         // A fraction that ends in zeros: text must sort as time does.
         let now = DateTime::parse_from_rfc3339("2026-11-22T10:00:00.120Z").unwrap().to_utc();
         Self { store, now, url: url.to_owned(), home }
@@ -122,8 +128,12 @@ impl Database {
 
     /// Migrations read whole tables, and may.
     async fn nothing_is_checked(self) {
-        assert!(self.store.is_reachable().await);
+        assert!(self.store.probe_write().await.is_ok());
     }
+
+    /// Who refuses to write is asked nothing more.
+    #[expect(clippy::unused_async, reason = "as the others")]
+    async fn nothing_is_counted(self) {}
 
     async fn begin(&self, signup: &PendingSignup, match_number: &str) -> Option<Begun> {
         let (id, token) = (LoginId::new(random::id(self.now)), LoginToken::from_bytes(random::bytes()));
@@ -242,7 +252,7 @@ async fn migrations_run_once_and_are_known(database: &Database) {
     assert!(database.store.migrate().await.unwrap().is_empty());
     assert!(database.store.pending_migrations().await.unwrap().is_empty());
     assert!(database.store.unknown_migrations().await.unwrap().is_empty());
-    assert!(database.store.is_reachable().await);
+    assert!(database.store.probe_write().await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
@@ -256,7 +266,7 @@ async fn of_those_who_open_a_new_file_at_once_none_is_refused() {
             tokio::spawn(async move { store.pending_migrations().await.map(|pending| pending.len()) })
         });
         for opened in futures_util::future::join_all(opening).await {
-            assert_eq!(opened.unwrap().unwrap(), MIGRATION_COUNT);
+            assert_eq!(opened.unwrap().unwrap(), migration_count());
         }
     }
 }
@@ -267,7 +277,7 @@ async fn of_those_who_migrate_postgresql_at_once_each_waits_for_the_others() {
     revert_all(&database.store).await;
     // As on the first day: nothing is there, not even the list of what has run.
     database.home.execute("drop table __diesel_schema_migrations").await.unwrap();
-    assert_eq!(database.store.pending_migrations().await.unwrap().len(), MIGRATION_COUNT);
+    assert_eq!(database.store.pending_migrations().await.unwrap().len(), migration_count());
     let listed = database.home.execute("select 1 from __diesel_schema_migrations").await;
     assert!(listed.is_err(), "asking what is pending has made a table");
     let migrating = (0..4).map(|_| {
@@ -278,23 +288,23 @@ async fn of_those_who_migrate_postgresql_at_once_each_waits_for_the_others() {
     let ran: Vec<String> =
         futures_util::future::join_all(migrating).await.into_iter().flat_map(Result::unwrap).collect();
     let different: HashSet<_> = ran.iter().collect();
-    assert_eq!((ran.len(), different.len()), (MIGRATION_COUNT, MIGRATION_COUNT), "{ran:?}");
+    assert_eq!((ran.len(), different.len()), (migration_count(), migration_count()), "{ran:?}");
 }
 
-async fn a_database_whose_connections_are_all_in_use_is_reachable(database: &Database) {
+async fn a_database_whose_connections_are_all_in_use_is_ready(database: &Database) {
     let mut held = Vec::new();
     if let Store::Postgres(pool) = &database.store {
         for _ in 0..settings().pool_size {
             held.push(pool.get().await.unwrap());
         }
     }
-    assert!(database.store.is_reachable().await);
+    assert!(database.store.probe_write().await.is_ok());
 }
 
 async fn migrations_run_up_down_and_up_again(database: &Database) {
     revert_all(&database.store).await;
-    assert_eq!(database.store.pending_migrations().await.unwrap().len(), MIGRATION_COUNT);
-    assert_eq!(database.store.migrate().await.unwrap().len(), MIGRATION_COUNT);
+    assert_eq!(database.store.pending_migrations().await.unwrap().len(), migration_count());
+    assert_eq!(database.store.migrate().await.unwrap().len(), migration_count());
 }
 
 async fn revert_all(store: &Store) {
@@ -309,7 +319,7 @@ async fn revert_all(store: &Store) {
             harness.revert_all_migrations(MIGRATIONS).unwrap().len()
         }
     };
-    assert_eq!(reverted, MIGRATION_COUNT);
+    assert_eq!(reverted, migration_count());
 }
 
 async fn a_transaction_that_is_cancelled_leaves_nothing_behind(database: &Database) {
@@ -330,7 +340,7 @@ async fn a_transaction_that_is_cancelled_leaves_nothing_behind(database: &Databa
 on_both_databases! {
     afterwards nothing_is_checked:
     migrations_run_once_and_are_known,
-    a_database_whose_connections_are_all_in_use_is_reachable,
+    a_database_whose_connections_are_all_in_use_is_ready,
     migrations_run_up_down_and_up_again,
     a_transaction_that_is_cancelled_leaves_nothing_behind,
 }

@@ -16,7 +16,9 @@ use tokio_tungstenite::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::schema::{Parts, Probes, Provider, Sessions, toy};
-use crate::http::{Documents, HttpParts, HttpSettings, InputTypes, Listener, PerAddress, router};
+use crate::http::{
+    Documents, HttpParts, HttpSettings, InputTypes, Listener, PerAddress, ReadinessProbe, router,
+};
 
 /// Turns a hang into a failure; no test depends on how long anything takes.
 pub(super) async fn in_time<T>(event: impl Future<Output = T>) -> T {
@@ -51,7 +53,7 @@ impl Server {
             schema: Arc::new(schema),
             authenticator: Arc::new(Sessions(probes.clone())),
             callbacks: Arc::new(Provider),
-            readiness: Arc::new(Parts(probes.clone())),
+            readiness: ReadinessProbe::new(Arc::new(Parts(probes.clone())), tasks.clone()),
             sockets: PerAddress::new(settings.websocket.max_per_address),
             settings,
             tasks: tasks.clone(),
