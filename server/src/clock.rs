@@ -147,6 +147,7 @@ impl Clock {
     }
 
     /// Takes over a measured time: the first one at once, and later ones without a step, unless this machine was suspended.
+    #[must_use]
     pub fn follow(&self, measurement: &Measurement) -> Followed {
         let now = Instant::now();
         let since_read = TimeDelta::from_std(now.saturating_duration_since(measurement.read_at));

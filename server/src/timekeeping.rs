@@ -58,7 +58,7 @@ impl TimeKeeping {
     /// Measures the database's time and has the clock follow it. With SQLite there is nothing to do.
     pub async fn measure(&mut self) -> Result<(), StoreError> {
         let reading = tokio::time::timeout(WITHIN, self.store.read_server_time());
-        let Some(server) = reading.await.map_err(|_| StoreError::ConnectTimeout)?? else { return Ok(()) };
+        let Some(server) = reading.await.map_err(|_| StoreError::timed_out(WITHIN))?? else { return Ok(()) };
         let (at, read_at, uncertainty) = (server.at, server.read_at, server.uncertainty);
         let skew = self.clock.system_time() - (at + delta(read_at.elapsed()));
         metrics::gauge!("countersign_clock_skew_seconds").set(seconds(skew));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use client_example::{
-    LoginState,
+    ClientError, LoginState,
     phone::{ApiFault, ApiFaultKind, Faults},
 };
 use futures_util::{StreamExt, future::join_all};
@@ -126,4 +126,17 @@ async fn a_right_code_is_not_lost_with_the_database() {
     line.set(Line::Whole);
     let status = in_time(watch.next()).await.unwrap().unwrap();
     assert_eq!((status.state, status.session.is_some()), (LoginState::Approved, true));
+}
+
+#[tokio::test]
+async fn whoever_logs_in_while_the_database_is_away_is_told_to_try_again() {
+    let Some(database) = Database::postgres().await else { return };
+    let line = database.line().await;
+    let world = World::builder(database).split().set("DATABASE_URL", line.url()).start().await;
+    let person = Person::new();
+    world.sign_up(&person).await;
+    line.set(Line::Cut);
+    let refused = in_time(world.client.login(person.login())).await.unwrap_err();
+    let ClientError::Graphql(errors) = refused else { panic!("{refused}") };
+    assert!(errors.iter().all(|error| error.has_code("UNAVAILABLE")), "{errors:?}");
 }

@@ -41,7 +41,7 @@ fn a_database_whose_clock_jumps_is_followed_without_a_step() {
     for jump in [HOUR, -HOUR] {
         let clock = Clock::system();
         let truth = clock.now();
-        clock.follow(&measurement(truth));
+        assert_eq!(clock.follow(&measurement(truth)), Followed::AtOnce);
         let Followed::Slowly(error) = clock.follow(&measurement(truth + jump)) else { panic!("{jump}") };
         assert!((error - jump).abs() < AGREES_WITHIN, "{error}");
         assert!((clock.now() - truth).abs() < AGREES_WITHIN, "{jump}");

@@ -16,7 +16,7 @@ use crate::{
     config::{DatabaseUrl, DoctorSettings, Settings, Task},
     doctor::{self, Diagnosis},
     graphql,
-    storage::{Store, StoreError, StoreSettings, is_open_to_eavesdroppers},
+    storage::{Store, StoreError, StoreSettings, is_open_to_eavesdroppers, process_using},
 };
 
 const UNREADABLE: &str = "the database of DATABASE_URL cannot be read";
@@ -80,7 +80,9 @@ async fn serve(settings: Settings, ending: Ending) -> anyhow::Result<()> {
             "DATABASE_URL asks for no TLS (sslmode): others on the way can read and change what is said"
         );
     }
+    warn_of_another_process(&settings.database_url);
     let store = open(&settings.database_url, &settings.store)?;
+    store.check_encoding().await.map_err(readable)?;
     refuse_another_schema(&store).await?;
     let listener = bind(settings.listen).await?;
     open_files::allow(settings.http.listener.max_connections);
@@ -128,11 +130,27 @@ async fn migrate(url: &DatabaseUrl) -> anyhow::Result<()> {
 
 /// Brings the schema up to this binary, and names the migrations that ran.
 async fn migrated(store: &Store) -> anyhow::Result<Vec<String>> {
-    store.migrate().await.map_err(|error| match error {
-        StoreError::Newer(_) => error.into(),
-        StoreError::Migration(_) => anyhow::Error::new(error).context("the migrations failed"),
+    store.migrate().await.map_err(readable)
+}
+
+/// Says that the database cannot be read, where the error does not say enough.
+fn readable(error: StoreError) -> anyhow::Error {
+    match error {
+        StoreError::Newer(_) | StoreError::Encoding(_) | StoreError::Migration(_) => error.into(),
         other => anyhow::Error::new(other).context(UNREADABLE),
-    })
+    }
+}
+
+/// SQLite takes writes of two processes, and each loses what only the other hears of: hints, open sockets, what is remembered.
+fn warn_of_another_process(url: &DatabaseUrl) {
+    let other = url.sqlite_path().and_then(|path| process_using(Path::new(path)));
+    if let Some(process) = other {
+        tracing::warn!(
+            process,
+            "another process has the file of DATABASE_URL open; if it is a service, end one of the two: for several instances, \
+             take PostgreSQL"
+        );
+    }
 }
 
 fn open(url: &DatabaseUrl, settings: &StoreSettings) -> anyhow::Result<Store> {

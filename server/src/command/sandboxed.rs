@@ -5,7 +5,9 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{App, Clock, Context, Ending, Settings, bind, metrics, migrated, open, print};
+use super::{
+    App, Clock, Context, Ending, Settings, bind, metrics, migrated, open, print, warn_of_another_process,
+};
 use crate::{
     config::{AuthySettings, DatabaseUrl, DevSettings, SandboxSettings},
     http::HttpSettings,
@@ -16,6 +18,7 @@ use crate::{
 
 pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> {
     let clock = Clock::system();
+    warn_of_another_process(&dev.database_url);
     let store = open(&dev.database_url, &dev.store)?;
     migrated(&store).await?;
     let (listener, sandbox_listener) = (bind(dev.listen).await?, bind(dev.sandbox_listen).await?);

@@ -1,6 +1,6 @@
 //! The values that settings can have, read from text.
 
-use std::{collections::HashSet, fmt, str::FromStr, time::Duration};
+use std::{borrow::Cow, collections::HashSet, fmt, str::FromStr, time::Duration};
 
 use url::{Host, Url};
 
@@ -46,7 +46,7 @@ impl DatabaseUrl {
 }
 
 impl FromStr for DatabaseUrl {
-    type Err = &'static str;
+    type Err = Cow<'static, str>;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         check_url(text).map(|()| Self(text.to_owned()))

@@ -93,7 +93,7 @@ async fn look(url: &DatabaseUrl, settings: &StoreSettings, clock: &Clock) -> Fou
     let examination = match within(ANSWERS_WITHIN, store.examine()).await {
         Some(Ok(examination)) => examination,
         Some(Err(error)) => return Found::without_schema(away(url, &error)),
-        None => return Found::without_schema(away(url, &StoreError::ConnectTimeout)),
+        None => return Found::without_schema(away(url, &StoreError::timed_out(ANSWERS_WITHIN))),
     };
     let here = (asked, clock.now());
     let answers = format!("answers in {:.1} ms", examination.answered_in.as_secs_f64() * 1_000.0);
@@ -105,7 +105,12 @@ async fn look(url: &DatabaseUrl, settings: &StoreSettings, clock: &Clock) -> Fou
         }
         ExaminedKind::Postgres(server) => {
             let summary = format!("PostgreSQL {}, {answers}", examination.version);
-            (of_server(url, settings.pool_size, &server, &summary), Some(told(server.now(), here)))
+            let mut findings = of_server(url, settings.pool_size, &server, &summary);
+            if let Some(pooler) = pooler(&store).await {
+                findings.retain(|finding| finding.status != Status::Ok);
+                findings.push(pooler);
+            }
+            (findings, Some(told(server.now(), here)))
         }
     };
     Found { database, schema: schema(&store).await, time }
@@ -122,7 +127,7 @@ fn away(url: &DatabaseUrl, error: &StoreError) -> Finding {
             "see that DATABASE_URL names the file of this service, and that this user may write it"
         }
         (None, StoreError::Url(_)) => "see how DATABASE_URL is written",
-        (None, StoreError::ConnectTimeout) => {
+        (None, StoreError::TimedOut(_)) => {
             "something takes the connection and says nothing: see that host and port are those of PostgreSQL, and that \
              nothing drops what is sent there"
         }
@@ -141,6 +146,10 @@ fn of_server(url: &DatabaseUrl, pool_size: usize, server: &ExaminedServer, summa
     } else if server.is_read_only {
         let advice = "see default_transaction_read_only, of the server, the database and the role";
         findings.push(Finding::failure(CHECK, "it refuses to write", advice));
+    }
+    if server.encoding != "UTF8" {
+        let advice = "make one with: createdb --encoding=UTF8 --template=template0 …";
+        findings.push(Finding::failure(CHECK, format!("its encoding is {}", server.encoding), advice));
     }
     if is_open_to_eavesdroppers(url.as_str()) {
         let message =
@@ -161,6 +170,17 @@ fn of_server(url: &DatabaseUrl, pool_size: usize, server: &ExaminedServer, summa
         findings.push(Finding::ok(CHECK, format!("{summary}, {tls}, {wanted} of {for_us} connections")));
     }
     findings
+}
+
+/// What there is to say of a pooler that shares connections by the transaction.
+async fn pooler(store: &Store) -> Option<Finding> {
+    let is_shared = within(ANSWERS_WITHIN, store.is_shared_by_transaction()).await;
+    is_shared.is_some_and(Result::unwrap_or_default).then(|| {
+        let message = "a pooler in transaction mode stands before it: NOTIFY does not get through";
+        let advice = "set EVENTS_URL to NATS, and run `countersign migrate` past the pooler (docs/OPERATIONS.md, A pooler); \
+                      or let it pool by session";
+        Finding::warning(CHECK, message, advice)
+    })
 }
 
 async fn schema(store: &Store) -> Vec<Finding> {

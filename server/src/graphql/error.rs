@@ -1,13 +1,15 @@
 //! The one mapping from what went wrong to what a client is told.
 //!
 //! Outcomes that somebody can act on become payload errors: a code, a message for a person, the field, the seconds to
-//! wait. Everything else becomes `INTERNAL` with the request's id, and is logged once, here.
+//! wait. Everything else becomes `INTERNAL`, or `UNAVAILABLE` where something does not answer just now, with the request's id, and
+//! is logged once, here.
 
 use std::time::Duration;
 
 use async_graphql::{Context, Enum, Error, ErrorExtensions, SimpleObject};
 
 use super::RequestId;
+use crate::model::Unavailable;
 
 /// An error with a code that a client can act on.
 #[must_use]
@@ -15,7 +17,7 @@ pub fn coded(code: &'static str, message: &str) -> Error {
     Error::new(message).extend_with(|_, extensions| extensions.set("code", code))
 }
 
-/// A fault of ours. The client is told the request's id and nothing else.
+/// A fault of ours, or of something that we need. The client is told the request's id and nothing else.
 pub(super) fn internal(context: &Context<'_>, error: &(dyn std::error::Error + 'static)) -> Error {
     internal_in(context.data_opt(), error)
 }
@@ -27,9 +29,16 @@ pub(super) fn internal_in(
 ) -> Error {
     let request_id = request_id.map_or("", RequestId::as_str);
     let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
-    tracing::error!(request.id = request_id, %error, causes = ?causes.collect::<Vec<_>>(), "internal error");
-    Error::new("Something went wrong on our side. Please try again.").extend_with(|_, extensions| {
-        extensions.set("code", "INTERNAL");
+    let causes: Vec<_> = causes.collect();
+    let (code, message) = if Unavailable::is_cause_of(error) {
+        tracing::error!(request.id = request_id, %error, ?causes, "unavailable");
+        ("UNAVAILABLE", "This cannot be done just now. Please try again in a moment.")
+    } else {
+        tracing::error!(request.id = request_id, %error, ?causes, "internal error");
+        ("INTERNAL", "Something went wrong on our side. Please try again.")
+    };
+    Error::new(message).extend_with(|_, extensions| {
+        extensions.set("code", code);
         extensions.set("requestId", request_id);
     })
 }
@@ -177,6 +186,18 @@ mod tests {
         let answer = serde_json::to_string(&schema.execute(request).await).unwrap();
         assert!(answer.contains(r#""code":"INTERNAL","requestId":"request-7""#), "{answer}");
         assert!(!answer.contains("planted"), "{answer}");
+    }
+
+    #[test]
+    fn what_does_not_answer_just_now_is_told_apart_from_a_fault() {
+        let code = |error: &(dyn std::error::Error + 'static)| {
+            let error = internal_in(None, error);
+            error.extensions.unwrap().get("code").unwrap().to_string()
+        };
+        let fault = std::io::Error::other("planted detail");
+        assert_eq!(code(&fault), "\"INTERNAL\"");
+        let away = Unavailable::new("planted detail");
+        assert_eq!(code(&away), "\"UNAVAILABLE\"");
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod phone;
 mod session;
 mod text;
 mod token;
+mod unavailable;
 mod user;
 
 pub use budget::{Budget, BudgetKey, Growth, Rate, Terms};
@@ -34,4 +35,5 @@ pub use password::{InvalidPassword, Password};
 pub use phone::{InvalidPhone, Phone};
 pub use session::Session;
 pub use token::{DeviceToken, LoginToken, NotAToken, SessionSalt, SessionToken, TokenHash};
+pub use unavailable::Unavailable;
 pub use user::{ApprovalRequestId, Claimed, Credentials, PasswordHash, PendingSignup, ProviderUserId, User};

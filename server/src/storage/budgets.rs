@@ -59,7 +59,7 @@ pub struct UsedUp {
 }
 
 /// Why a transaction took nothing.
-enum Failure {
+pub(super) enum Failure {
     UsedUp(BudgetKey),
     Database(DieselError),
 }

@@ -28,6 +28,7 @@ const OF_POSTGRES: &str = "
            current_setting('max_connections')::int as most_connections,
            current_setting('superuser_reserved_connections')::int as reserved_connections,
            current_setting('transaction_read_only')::bool as is_read_only,
+           current_setting('server_encoding') as encoding,
            pg_is_in_recovery() as is_replica,
            (clock_timestamp() at time zone 'utc') as now,
            (select version from pg_stat_ssl where pid = pg_backend_pid()) as tls";
@@ -102,6 +103,9 @@ pub struct Server {
     /// Whether it refuses to write.
     #[diesel(sql_type = Bool)]
     pub is_read_only: bool,
+    /// In which encoding it keeps text.
+    #[diesel(sql_type = Text)]
+    pub encoding: String,
     /// Whether it only follows another server.
     #[diesel(sql_type = Bool)]
     pub is_replica: bool,
@@ -135,7 +139,15 @@ impl Store {
         check_url(url).map_err(StoreError::Url)?;
         match url.strip_prefix("sqlite:") {
             Some(path) => only_looked_at(path, settings).map(Self::Sqlite),
-            None => postgres::Postgres::open(url, settings).map(Self::Postgres),
+            None => postgres::Postgres::open_to_look(url, settings).map(Self::Postgres),
+        }
+    }
+
+    /// Whether a pooler that shares connections by the transaction stands before the database. Never before a file.
+    pub async fn is_shared_by_transaction(&self) -> Result<bool, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(false),
+            Self::Postgres(postgres) => postgres.is_shared_by_transaction().await,
         }
     }
 
@@ -176,7 +188,7 @@ fn only_looked_at(path: &str, settings: &StoreSettings) -> Result<Sqlite, StoreE
     let path = Path::new(path);
     // SQLite follows links, and keeps what is being written beside the file that they lead to.
     let absolute = path.canonicalize().or_else(|_| std::path::absolute(path));
-    let absolute = absolute.map_err(|_| StoreError::Url("names no path"))?;
+    let absolute = absolute.map_err(|_| StoreError::Url("names no path".into()))?;
     // What a service writes or has left behind stays where it is: whoever may write moves it into the file when they leave.
     // Where there is nothing of the kind, only who may write removes what SQLite makes beside the file to read it.
     let mut unmoved = absolute.clone().into_os_string();

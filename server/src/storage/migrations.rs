@@ -8,10 +8,12 @@ use diesel::{
     sql_types::{Bool, Text},
     sqlite::Sqlite,
 };
-use diesel_async::{AsyncMigrationHarness, SimpleAsyncConnection};
+use diesel_async::{
+    AnsiTransactionManager, AsyncMigrationHarness, SimpleAsyncConnection, TransactionManager,
+};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::{Store, StoreError, on};
+use super::{Store, StoreError, on, postgres, sqlite};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
 
@@ -69,15 +71,25 @@ fn unknown(applied: impl Iterator<Item = String>) -> Result<Vec<String>, StoreEr
 }
 
 impl Store {
-    /// Runs the migrations that are pending, and returns their names in the order in which they ran. Of two at once on
-    /// PostgreSQL, one waits for the other; on SQLite, which one process has for itself, one fails and changes nothing.
+    /// Runs the migrations that are pending, and returns their names in the order in which they ran. Of two at once, one waits
+    /// for the other. On SQLite all of them run, or none.
     ///
     /// Needs a multi-thread runtime.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
         let mut ran = Vec::new();
         match self {
             Self::Sqlite(sqlite) => {
-                run(&mut AsyncMigrationHarness::new(sqlite.get_to_write().await?), &mut ran)?;
+                let mut connection = sqlite.get_to_write().await?;
+                // Before what ran is read: whoever migrates at the same moment has done so by then, or waits.
+                sqlite::begin(&mut connection).await?;
+                let mut harness = AsyncMigrationHarness::new(connection);
+                let migrated = run(&mut harness, &mut ran);
+                let mut connection = harness.into_inner();
+                if let Err(error) = migrated {
+                    AnsiTransactionManager::rollback_transaction(&mut *connection).await?;
+                    return Err(error);
+                }
+                AnsiTransactionManager::commit_transaction(&mut *connection).await?;
             }
             Self::Postgres(postgres) => {
                 let mut connection = postgres.connect().await?;
@@ -87,12 +99,21 @@ impl Store {
                     "set statement_timeout = 0; set idle_in_transaction_session_timeout = 0; set lock_timeout = 0;
                      select pg_advisory_lock({LOCK}); reset lock_timeout"
                 );
+                postgres::Postgres::check_encoding(&mut connection).await?;
                 connection.batch_execute(&prepare).await?;
                 // The connection ends here, and with it the lock.
                 run(&mut AsyncMigrationHarness::new(connection), &mut ran)?;
             }
         }
         Ok(ran)
+    }
+
+    /// Fails where the database would keep text in another encoding than UTF-8.
+    pub async fn check_encoding(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(postgres) => postgres::Postgres::check_encoding(&mut *postgres.get().await?).await,
+        }
     }
 
     /// The versions of the migrations that have not run.

@@ -7,6 +7,7 @@
 mod budgets;
 mod code_returns;
 mod columns;
+mod conflicts;
 mod counts;
 mod devices;
 mod enrollments;
@@ -24,7 +25,7 @@ mod sqlite;
 mod turns;
 mod users;
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel_async::pooled_connection::{self, deadpool::PoolError};
@@ -38,9 +39,10 @@ pub use logins::{
 };
 pub use notifications::Notifications;
 pub use server_time::ServerTime;
-pub use sqlite::Durability;
+pub use sqlite::{Durability, process_using};
 
 use self::{counts::count_error, postgres::Address};
+use crate::model::Unavailable;
 
 /// Runs one query that reads, on whichever database the store holds. The body is compiled once for each.
 macro_rules! on {
@@ -92,7 +94,7 @@ macro_rules! run {
 }
 
 /// Runs one transaction. SQLite takes its write lock at `begin`; PostgreSQL takes the row's with the first statement,
-/// which must therefore write.
+/// which must therefore write. One that PostgreSQL could not put in order with others is run again: what it did was taken back.
 macro_rules! transact {
     ($store:expr, $work:expr) => {
         crate::storage::transact_as!($store, crate::storage::sqlite::Commit::Durable, $work)
@@ -118,7 +120,14 @@ macro_rules! transact_as {
             }
             crate::storage::Store::Postgres(postgres) => {
                 let connection = &mut *crate::storage::counts::waited(postgres.get_to_write()).await?;
-                diesel_async::AsyncConnection::transaction(connection, $work).await
+                let mut attempts = crate::storage::conflicts::ATTEMPTS;
+                loop {
+                    attempts -= 1;
+                    let done = diesel_async::AsyncConnection::transaction(&mut *connection, $work).await;
+                    if attempts == 0 || !crate::storage::conflicts::is_conflict(&done) {
+                        break done;
+                    }
+                }
             }
         };
         if done.is_ok() {
@@ -158,17 +167,13 @@ impl Default for StoreSettings {
 }
 
 /// Whether a URL names a database, without opening it. The error says what is wrong with it, and shows nothing of it.
-pub fn check_url(url: &str) -> Result<(), &'static str> {
+pub fn check_url(url: &str) -> Result<(), Cow<'static, str>> {
     match url.strip_prefix("sqlite:") {
-        Some("") => Err("must name a file after `sqlite:`"),
-        Some(":memory:") => {
-            Err("must name a file: each connection would have a database in memory of its own")
-        }
-        Some(_) => Ok(()),
+        Some(path) => sqlite::check_path(path).map_err(Cow::Borrowed),
         None if url.starts_with("postgres://") || url.starts_with("postgresql://") => {
             Address::read(url).map(|_| ())
         }
-        None => Err("must be `sqlite:PATH` or `postgres://…`"),
+        None => Err("must be `sqlite:PATH` or `postgres://…`".into()),
     }
 }
 
@@ -192,19 +197,27 @@ pub enum Store {
 pub enum StoreError {
     /// `DATABASE_URL` cannot be used; what is wrong with it.
     #[error("DATABASE_URL {0}")]
-    Url(&'static str),
+    Url(Cow<'static, str>),
     /// The pool could not be made.
     #[error("the pool of connections cannot be made")]
     Build(#[from] diesel_async::pooled_connection::deadpool::BuildError),
     /// No connection could be had: all are in use, or making one takes too long.
     #[error("no connection to the database")]
-    Pool(#[source] PoolError),
+    Pool(#[source] Unavailable),
     /// No connection could be made: the database is away, or will not have us.
     #[error("no connection to the database")]
-    Connect(#[source] diesel::ConnectionError),
-    /// Nor was there an answer.
+    Connect(#[source] Unavailable),
+    /// Nor was there an answer in time.
     #[error("the database does not answer")]
-    ConnectTimeout,
+    TimedOut(#[source] Unavailable),
+    /// The database was there, and is not any more, or only follows another server now, or has too much to do.
+    #[error("the database went away: {0}")]
+    WentAway(&'static str, #[source] Unavailable),
+    /// The database would keep text in another form than it is given.
+    #[error(
+        "DATABASE_URL names a database with the encoding {0}; make one with UTF8: createdb --encoding=UTF8 --template=template0 …"
+    )]
+    Encoding(String),
     /// The database did not take the query.
     #[error("the database failed: {0}")]
     Query(&'static str, #[source] DieselError),
@@ -238,11 +251,11 @@ impl From<PoolError> for StoreError {
         match error {
             PoolError::Backend(pooled_connection::PoolError::ConnectionError(error)) => {
                 count_error("no_connection");
-                Self::Connect(error)
+                Self::Connect(Unavailable::new(error))
             }
             other => {
                 count_error("none_free");
-                Self::Pool(other)
+                Self::Pool(Unavailable::new(other))
             }
         }
     }
@@ -250,12 +263,16 @@ impl From<PoolError> for StoreError {
 
 impl From<DieselError> for StoreError {
     fn from(error: DieselError) -> Self {
+        if let Some((kind, what)) = gone(&error) {
+            count_error(kind);
+            if kind == READ_ONLY {
+                postgres::give_up_connections();
+            }
+            return Self::WentAway(what, Unavailable::new(error));
+        }
         let (kind, what) = match &error {
             DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _) => {
                 ("taken", "a value is taken")
-            }
-            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, _) => {
-                ("connection_lost", "the connection is gone")
             }
             DieselError::DatabaseError(..) => ("refused", "a statement was refused"),
             DieselError::NotFound => ("missing", "a row is missing"),
@@ -263,6 +280,43 @@ impl From<DieselError> for StoreError {
         };
         count_error(kind);
         Self::Query(what, error)
+    }
+}
+
+impl StoreError {
+    /// There was no answer within this time.
+    #[must_use]
+    pub fn timed_out(within: Duration) -> Self {
+        Self::TimedOut(Unavailable::new(format!("no answer within {within:?}")))
+    }
+}
+
+/// How it is counted that a server refuses to write.
+const READ_ONLY: &str = "read_only";
+
+/// How it is counted and called where the database went away in the middle of something.
+fn gone(error: &DieselError) -> Option<(&'static str, &'static str)> {
+    const LOST: (&str, &str) = ("connection_lost", "the connection is gone");
+    match error {
+        DieselError::DatabaseError(
+            DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand,
+            _,
+        )
+        | DieselError::BrokenTransactionManager => Some(LOST),
+        DieselError::DatabaseError(DatabaseErrorKind::ReadOnlyTransaction, _) => {
+            Some((READ_ONLY, "it only reads"))
+        }
+        DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => {
+            Some(("conflict", "too many do the same at once"))
+        }
+        // diesel keeps no code of these: a server that ends its connections, and a statement that took too long.
+        DieselError::DatabaseError(DatabaseErrorKind::Unknown, told) => {
+            let message = told.message();
+            let is = |beginning: &str| message.starts_with(beginning);
+            (is("terminating connection") || is("canceling statement due to")).then_some(LOST)
+        }
+        DieselError::RollbackErrorOnCommit { commit_error, .. } => gone(commit_error),
+        _ => None,
     }
 }
 

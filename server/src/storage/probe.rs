@@ -19,7 +19,7 @@ const SLOTS: u32 = 16;
 impl Store {
     /// Writes and commits a row. The error says why that is impossible.
     pub async fn probe_write(&self) -> Result<(), StoreError> {
-        tokio::time::timeout(WITHIN, self.write_probe()).await.map_err(|_| StoreError::ConnectTimeout)?
+        tokio::time::timeout(WITHIN, self.write_probe()).await.map_err(|_| StoreError::timed_out(WITHIN))?
     }
 
     async fn write_probe(&self) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@
 //! and back.
 
 mod connection;
+mod file;
 
 use std::{
     path::{Path, PathBuf},
@@ -22,11 +23,14 @@ use diesel_async::{
     },
 };
 use futures_util::FutureExt as _;
-use rustix::fs::statvfs;
 use tokio::time::Instant;
 
-pub(super) use self::connection::Commit;
-use self::connection::{Connection, Purpose, Reading, Writing, WritingToMemory};
+pub use self::file::process_using;
+pub(super) use self::{connection::Commit, file::check_path};
+use self::{
+    connection::{Connection, Purpose, Reading, Writing, WritingToMemory},
+    file::{folder_of, has_room, make_private},
+};
 use super::{StoreError, StoreSettings};
 
 /// How many read at once.
@@ -174,18 +178,6 @@ impl Sqlite {
     }
 }
 
-fn folder_of(path: &str) -> PathBuf {
-    match Path::new(path).parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    }
-}
-
-/// Whether the disk of a folder has so many bytes left; true where nobody can tell.
-fn has_room(folder: &Path, bytes: u64) -> bool {
-    statvfs(folder).map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= bytes)
-}
-
 fn set_up<P: Purpose>(durability: Durability, access: &'static str) -> ManagerConfig<Connection<P>> {
     let mut config = ManagerConfig::default();
     config.custom_setup = Box::new(move |path| connect(path.to_owned(), durability, access).boxed());
@@ -226,6 +218,7 @@ async fn connect<P: Purpose>(
     durability: Durability,
     access: &str,
 ) -> Result<Connection<P>, ConnectionError> {
+    make_private(Path::new(&path));
     let mut connection = establish(path, PATIENCE).await?;
     let failed = ConnectionError::CouldntSetupConfiguration;
     switch_to_wal(&mut connection).await.map_err(failed)?;
@@ -255,7 +248,7 @@ fn is_locked(error: &DieselError) -> bool {
 }
 
 /// Takes the lock that others wait for, and not the one of readers that has to be raised later.
-async fn begin(connection: &mut Connection<Writing>) -> QueryResult<()> {
+pub(super) async fn begin(connection: &mut Connection<Writing>) -> QueryResult<()> {
     AnsiTransactionManager::begin_transaction_sql(connection, BEGIN).await
 }
 

@@ -142,7 +142,17 @@ const TRANSPORT: Label = label("transport", &["post", "get", "socket"]);
 const OUTCOME_OF_OPERATION: Label = label("outcome", &["ok", "refused", "error", "stopped"]);
 const KIND_OF_TROUBLE: Label = label(
     "kind",
-    &["no_connection", "none_free", "connection_lost", "taken", "refused", "missing", "not_run"],
+    &[
+        "no_connection",
+        "none_free",
+        "connection_lost",
+        "read_only",
+        "conflict",
+        "taken",
+        "refused",
+        "missing",
+        "not_run",
+    ],
 );
 const REASON: Label = label("reason", &["queue_full", "not_sent"]);
 const VERSION: Label = label("version", &[]);

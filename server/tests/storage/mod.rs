@@ -4,10 +4,13 @@
 
 mod budgets;
 mod clocks;
+mod failover;
+mod file;
 mod logins;
 mod networks;
 mod people;
 mod plans;
+mod pooler;
 mod readiness;
 mod shared_work;
 

@@ -1,5 +1,7 @@
 //! A database is ready where it takes what is written.
 
+use countersign::model::Unavailable;
+
 use super::*;
 
 async fn a_database_that_refuses_to_write_is_not_ready(database: &Database) {
@@ -24,7 +26,9 @@ async fn a_database_that_refuses_to_write_is_not_ready(database: &Database) {
             cluster.execute(&read_only).await.unwrap();
         }
     }
-    assert!(database.store.probe_write().await.is_err());
+    let error = database.store.probe_write().await.unwrap_err();
+    // A server that went away is told apart from what is wrong with us.
+    assert_eq!(Unavailable::is_cause_of(&error), database.store.is_shared(), "{error}");
 }
 
 on_both_databases! {

@@ -143,7 +143,8 @@ impl Store {
             .filter(logins::ask_at.is_not_null())
             .filter(logins::verdict.is_null());
         let update = diesel::update(waiting).set(logins::ask_at.eq(next.map(At)));
-        transact_lightly!(self, async |conn| update.execute(conn).await.map(|_| ())).map_err(StoreError::from)
+        transact_lightly!(self, async |conn| update.clone().execute(conn).await.map(|_| ()))
+            .map_err(StoreError::from)
     }
 
     /// Has open pushes asked about now, those that would be soonest first: after a restart, any of them may have been

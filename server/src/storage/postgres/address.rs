@@ -2,7 +2,7 @@
 //!
 //! Nothing here says what it has read: a URL holds a password.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{borrow::Cow, path::PathBuf, sync::Arc};
 
 use percent_encoding::percent_decode_str;
 use rustls::{
@@ -23,6 +23,8 @@ use crate::storage::StoreError;
 pub(in crate::storage) struct Address {
     pub(super) config: Config,
     pub(super) tls: Tls,
+    /// Whether the URL says itself what servers it wants (`target_session_attrs`).
+    pub(super) names_session_attrs: bool,
 }
 
 /// Whether to speak TLS, and whom to trust then.
@@ -40,12 +42,13 @@ impl Address {
     ///
     /// `sslmode` is `disable` (the default), `require`, `verify-ca` or `verify-full`. Stricter than libpq, the last three are
     /// the same: encryption without knowing to whom protects from nobody who can be in between.
-    pub(in crate::storage) fn read(url: &str) -> Result<Self, &'static str> {
+    pub(in crate::storage) fn read(url: &str) -> Result<Self, Cow<'static, str>> {
         // As tokio-postgres reads it: a password may hold a question mark.
         let host = url.find('@').map_or(0, |at| at + 1);
         let query = url[host..].find('?').map_or(url.len(), |question_mark| host + question_mark);
         let (base, query) = (&url[..query], url[query..].trim_start_matches('?'));
         let (mut mode, mut authorities, mut others) = (None, None, Vec::new());
+        let mut names_session_attrs = false;
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
             let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let key = percent_decode_str(key).decode_utf8().map_err(|_| "has a parameter that is no text")?;
@@ -56,39 +59,30 @@ impl Address {
                         percent_decode_str(value).decode_utf8().map_err(|_| "has a path that is no text")?;
                     authorities = Some(PathBuf::from(path.as_ref()));
                 }
-                _ => others.push(parameter),
+                key => {
+                    names_session_attrs |= key == "target_session_attrs";
+                    others.push(parameter);
+                }
             }
         }
         // Where both readers of a URL see another place than whoever wrote it, TLS would be asked for in vain.
         if mode.is_none() && percent_decode_str(url).decode_utf8_lossy().contains("sslmode") {
-            return Err("has an sslmode in the wrong place: encode what is special before it");
+            return Err("has an sslmode in the wrong place: encode what is special before it".into());
         }
-        let tls = match (mode, authorities) {
-            (None | Some("disable"), None) => Tls::No,
-            (None | Some("disable"), Some(_)) => {
-                return Err("has an sslrootcert, but no sslmode that uses it");
-            }
-            (Some("require" | "verify-ca" | "verify-full"), None) => Tls::Platform,
-            (Some("require" | "verify-ca" | "verify-full"), Some(path)) => Tls::Authorities(path),
-            (Some("prefer" | "allow"), _) => {
-                return Err(
-                    "must not say sslmode=prefer or allow, which promise nothing: take disable or verify-full",
-                );
-            }
-            (Some(_), _) => return Err("has an unknown sslmode: take disable or verify-full"),
-        };
+        let tls = Tls::read(mode, authorities)?;
         let plain = if others.is_empty() { base.to_owned() } else { format!("{base}?{}", others.join("&")) };
-        let mut config: Config = plain.parse().map_err(|_| "is no URL of PostgreSQL")?;
+        let mut config: Config = plain.parse().map_err(|_| whats_wrong(query, &others))?;
         if config.get_hosts().is_empty() {
-            return Err("must name a host");
+            return Err("must name a host".into());
         }
         if config.get_ssl_mode() != Config::new().get_ssl_mode() {
             return Err(
-                "has an sslmode in a place where it is easily overlooked: encode what is special in it",
+                "has an sslmode in a place where it is easily overlooked: encode what is special in it"
+                    .into(),
             );
         }
         config.ssl_mode(if tls == Tls::No { SslMode::Disable } else { SslMode::Require });
-        Ok(Self { config, tls })
+        Ok(Self { config, tls, names_session_attrs })
     }
 
     /// Whether what is said can be read on the way: without TLS, beyond this machine.
@@ -109,22 +103,53 @@ impl Address {
     }
 }
 
+/// Names the parameter that is to blame, where there is one. Not where a part of the password may be taken for a parameter, as where
+/// the password holds a question mark and is not encoded: that has an `@` after it.
+fn whats_wrong(query: &str, parameters: &[&str]) -> Cow<'static, str> {
+    let is_wrong = |parameter: &&&str| format!("postgres://host/?{parameter}").parse::<Config>().is_err();
+    let wrong = parameters.iter().find(is_wrong).map(|wrong| wrong.split('=').next().unwrap_or_default());
+    let is_name = |name: &&str| {
+        (1..=40).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && !query.contains('@')
+    };
+    match wrong.filter(is_name) {
+        Some(name) => format!("has the parameter {name}, which is unknown here or has a wrong value").into(),
+        None => "is no URL of PostgreSQL".into(),
+    }
+}
+
 impl Tls {
+    /// What the URL asks for.
+    fn read(mode: Option<&str>, authorities: Option<PathBuf>) -> Result<Self, &'static str> {
+        match (mode, authorities) {
+            (None | Some("disable"), None) => Ok(Self::No),
+            (None | Some("disable"), Some(_)) => Err("has an sslrootcert, but no sslmode that uses it"),
+            (Some("require" | "verify-ca" | "verify-full"), None) => Ok(Self::Platform),
+            (Some("require" | "verify-ca" | "verify-full"), Some(path)) => Ok(Self::Authorities(path)),
+            (Some("prefer" | "allow"), _) => Err(
+                "must not say sslmode=prefer or allow, which promise nothing: take disable or verify-full",
+            ),
+            (Some(_), _) => Err("has an unknown sslmode: take disable or verify-full"),
+        }
+    }
+
     /// What shakes hands; `None` without TLS. Reads the authorities' file.
     pub(super) fn connector(&self) -> Result<Option<MakeRustlsConnect>, StoreError> {
         let config = match self {
             Self::No => return Ok(None),
             Self::Platform => ClientConfig::with_platform_verifier()
-                .map_err(|_| StoreError::Url("asks for TLS, but this machine trusts nobody"))?,
+                .map_err(|_| StoreError::Url("asks for TLS, but this machine trusts nobody".into()))?,
             Self::Authorities(path) => {
-                let unreadable = |_| StoreError::Url("has an sslrootcert that cannot be read as PEM");
+                let unreadable = |_| StoreError::Url("has an sslrootcert that cannot be read as PEM".into());
                 let mut roots = RootCertStore::empty();
                 for certificate in CertificateDer::pem_file_iter(path).map_err(unreadable)? {
                     let added = roots.add(certificate.map_err(unreadable)?);
-                    added.map_err(|_| StoreError::Url("has an sslrootcert that holds no authority"))?;
+                    added
+                        .map_err(|_| StoreError::Url("has an sslrootcert that holds no authority".into()))?;
                 }
                 if roots.is_empty() {
-                    return Err(StoreError::Url("has an sslrootcert that holds no certificate"));
+                    return Err(StoreError::Url("has an sslrootcert that holds no certificate".into()));
                 }
                 ClientConfig::builder().with_root_certificates(Arc::new(roots)).with_no_client_auth()
             }
@@ -137,7 +162,7 @@ impl Tls {
 mod tests {
     use super::*;
 
-    fn tls(url: &str) -> Result<Tls, &'static str> {
+    fn tls(url: &str) -> Result<Tls, Cow<'static, str>> {
         Address::read(url).map(|address| address.tls)
     }
 
@@ -214,7 +239,32 @@ mod tests {
         super::super::prepare(&mut address.config, &crate::storage::StoreSettings::default());
         let options = address.config.get_options().unwrap();
         assert!(options.starts_with("-c statement_timeout=5000 "), "{options}");
-        assert!(options.ends_with(" -c statement_timeout=1"), "{options}");
+        assert!(options.contains(" -c statement_timeout=1 "), "{options}");
+    }
+
+    #[test]
+    fn the_isolation_level_of_a_url_does_not_win_over_ours() {
+        let url = "postgres://a@b/c?options=-c%20default_transaction_isolation%3Dserializable";
+        let mut address = Address::read(url).unwrap();
+        super::super::prepare(&mut address.config, &crate::storage::StoreSettings::default());
+        let options = address.config.get_options().unwrap();
+        assert!(options.ends_with(r" -c default_transaction_isolation=read\ committed"), "{options}");
+    }
+
+    #[test]
+    fn a_parameter_that_is_wrong_is_named_and_no_part_of_a_password() {
+        let wrong = |url: &str| Address::read(url).unwrap_err();
+        for (url, name) in [
+            ("postgres://a@b/c?pgbouncer=true", "pgbouncer"),
+            ("postgres://a@b/c?connect_timeout=3&schema=public", "schema"),
+            ("postgres://a@b/c?connect_timeout=soon", "connect_timeout"),
+            ("postgres://a@b/c?sslcert=a.pem&sslmode=require", "sslcert"),
+        ] {
+            assert!(wrong(url).contains(&format!("parameter {name},")), "{}", wrong(url));
+        }
+        for url in ["postgres://me:pa@ss?word@b/c", "postgres://me:p@x?s&ecret@b/c", "postgres://a@b:x/c"] {
+            assert_eq!(wrong(url), "is no URL of PostgreSQL", "{url}");
+        }
     }
 
     #[test]

@@ -4,24 +4,29 @@
 //! server's certificate checked.
 
 mod address;
+mod pooler;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
-use deadpool::managed::QueueMode;
+use deadpool::managed::{Hook, HookError, QueueMode};
 use diesel::ConnectionError;
 use diesel_async::{
-    AsyncPgConnection,
+    AsyncPgConnection, RunQueryDsl as _,
     pooled_connection::{
         AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
         deadpool::{Object, Pool, PoolError},
     },
 };
 use futures_util::FutureExt;
-use tokio_postgres::{Config, NoTls};
+use tokio_postgres::{Config, NoTls, config::TargetSessionAttrs};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 pub(super) use self::address::Address;
 use super::{StoreError, StoreSettings};
+use crate::model::Unavailable;
 
 /// How long a returned connection may take to be ready for the next one.
 const RECYCLE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -40,6 +45,17 @@ pub struct Postgres {
     connector: Arc<Connector>,
 }
 
+/// When a statement was last refused because its server only reads. Every connection that is older may be of that server.
+///
+/// One for the process, which has one database: an error becomes known where nobody knows any more which connection it came from.
+static READ_ONLY_SINCE: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Has no connection used again that was made before now: after a failover, all of them only read.
+pub(super) fn give_up_connections() {
+    *READ_ONLY_SINCE.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    tracing::warn!("the database only reads; its connections are given up and made anew");
+}
+
 /// Makes connections.
 struct Connector {
     config: Config,
@@ -48,9 +64,27 @@ struct Connector {
 }
 
 impl Postgres {
-    /// Nothing is connected to yet.
+    /// Nothing is connected to yet. Connections are made with servers that take writes alone, unless the URL says otherwise.
     pub(super) fn open(url: &str, settings: &StoreSettings) -> Result<Self, StoreError> {
-        let Address { mut config, tls } = Address::read(url).map_err(StoreError::Url)?;
+        let mut address = Address::read(url).map_err(StoreError::Url)?;
+        if !address.names_session_attrs {
+            address.config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        Self::of(address, settings)
+    }
+
+    /// The same, with a server that may only be read, unless there are others to choose from.
+    pub(super) fn open_to_look(url: &str, settings: &StoreSettings) -> Result<Self, StoreError> {
+        let address = Address::read(url).map_err(StoreError::Url)?;
+        if address.config.get_hosts().len() > 1 {
+            Self::open(url, settings)
+        } else {
+            Self::of(address, settings)
+        }
+    }
+
+    fn of(address: Address, settings: &StoreSettings) -> Result<Self, StoreError> {
+        let Address { mut config, tls, .. } = address;
         prepare(&mut config, settings);
         // Each host has its time: one that is silent does not take that of the next.
         let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1);
@@ -65,6 +99,13 @@ impl Postgres {
                 async move { connector.connect().await }.boxed()
             });
             Pool::builder(AsyncDieselConnectionManager::new_with_config("postgres", manager))
+                .pre_recycle(Hook::sync_fn(move |_, metrics| {
+                    let since = *READ_ONLY_SINCE.lock().unwrap_or_else(PoisonError::into_inner);
+                    if since.is_some_and(|since| metrics.created <= since) {
+                        return Err(HookError::message("it only reads"));
+                    }
+                    Ok(())
+                }))
                 .max_size(size)
                 // What was just used is still in the processors' caches, here and at the server.
                 .queue_mode(QueueMode::Lifo)
@@ -97,8 +138,15 @@ impl Postgres {
         let connecting = self.connector.connect();
         tokio::time::timeout(self.connector.timeout, connecting)
             .await
-            .map_err(|_| StoreError::ConnectTimeout)?
-            .map_err(StoreError::Connect)
+            .map_err(|_| StoreError::timed_out(self.connector.timeout))?
+            .map_err(|error| StoreError::Connect(Unavailable::new(error)))
+    }
+
+    /// Fails where the database would keep text in another encoding than UTF-8.
+    pub(super) async fn check_encoding(connection: &mut AsyncPgConnection) -> Result<(), StoreError> {
+        let encoding = diesel::dsl::sql::<diesel::sql_types::Text>("current_setting('server_encoding')");
+        let encoding: String = diesel::select(encoding).get_result(connection).await?;
+        if encoding == "UTF8" { Ok(()) } else { Err(StoreError::Encoding(encoding)) }
     }
 }
 
@@ -120,7 +168,8 @@ impl Connector {
     }
 }
 
-/// What every connection has, unless the URL says otherwise.
+/// What every connection has, unless the URL says otherwise. The isolation level is not its business: guarded updates are written for
+/// this one, and a role or a database may have another by default.
 fn prepare(config: &mut Config, settings: &StoreSettings) {
     let statement = settings.statement_timeout.as_millis();
     let idle = IDLE_IN_TRANSACTION_TIMEOUT.as_millis();
@@ -128,9 +177,9 @@ fn prepare(config: &mut Config, settings: &StoreSettings) {
     let own = config.get_options().unwrap_or_default();
     let options = format!(
         "-c statement_timeout={statement} -c lock_timeout={statement} \
-         -c idle_in_transaction_session_timeout={idle} {own}"
+         -c idle_in_transaction_session_timeout={idle} {own} -c default_transaction_isolation=read\\ committed"
     );
-    config.options(options.trim_end());
+    config.options(options);
     if config.get_application_name().is_none() {
         config.application_name("countersign");
     }
