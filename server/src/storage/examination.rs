@@ -48,6 +48,7 @@ const REFUSED_BY_POSTGRES: &str = "
         ('budgets', array['select', 'insert', 'update', 'delete']),
         ('devices', array['select', 'insert', 'update', 'delete']),
         ('code_returns', array['select', 'insert', 'update', 'delete']),
+        ('network_code_returns', array['select', 'insert', 'update', 'delete']),
         ('write_probes', array['select', 'insert', 'update'])
     ) as needed (name, rights), unnest(rights) as right_name
     where not case right_name
