@@ -56,6 +56,10 @@ pub(super) struct LimitArguments {
     /// How much of these two phones may have that nobody has proven, in percent; the rest is kept for the others.
     #[arg(long, env = "UNPROVEN_SHARE", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100))]
     unproven_share: u32,
+    /// Well-formed attempts to sign up from one address (of IPv6 a /64), whatever becomes of them [default: 60/1h; in `dev`
+    /// 100000/1h].
+    #[arg(long, env = "SIGNUP_ATTEMPTS_PER_ADDRESS", value_parser = rate)]
+    signup_attempts_per_address: Option<Rate>,
     /// Signups from one address (of IPv6 a /64) [default: 20/1h; in `dev` 10000/1h].
     #[arg(long, env = "SIGNUPS_PER_ADDRESS", value_parser = rate)]
     signups_per_address: Option<Rate>,
@@ -102,6 +106,7 @@ pub(super) struct LimitArguments {
 /// What is another in `dev`, where everybody comes from one address and messages cost nothing.
 struct Defaults {
     per_address: u32,
+    signup_attempts: u32,
     signups: u32,
     per_calling_code: u32,
     for_all: u32,
@@ -113,6 +118,7 @@ impl LimitArguments {
     pub(super) fn check_public(self) -> LimitSettings {
         self.check(&Defaults {
             per_address: 100,
+            signup_attempts: 60,
             signups: 20,
             per_calling_code: 500,
             for_all: 2_000,
@@ -125,6 +131,7 @@ impl LimitArguments {
     pub(super) fn check_local(self) -> LimitSettings {
         self.check(&Defaults {
             per_address: 10_000,
+            signup_attempts: 100_000,
             signups: 10_000,
             per_calling_code: 100_000,
             for_all: 100_000,
@@ -153,6 +160,9 @@ impl LimitArguments {
                 .unwrap_or_else(|| hourly(defaults.per_calling_code)),
             codes_for_all: self.codes_for_all.unwrap_or_else(|| hourly(defaults.for_all)),
             unproven_share: self.unproven_share,
+            signup_attempts_per_address: self
+                .signup_attempts_per_address
+                .unwrap_or_else(|| hourly(defaults.signup_attempts)),
             signups_per_address: self.signups_per_address.unwrap_or_else(|| hourly(defaults.signups)),
             signups_per_phone: self.signups_per_phone,
             pushes_per_phone: self.pushes_per_phone,

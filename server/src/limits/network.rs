@@ -8,6 +8,9 @@ use ipnet::IpNet;
 pub(super) const UNKNOWN: &str = "unknown";
 /// Bits of IPv6 that one customer of a provider has at least (RFC 6177): within them, an address costs nothing.
 const CUSTOMER_OF_IPV6: u8 = 64;
+/// Bits of IPv6 that a home line has, and that one customer of a provider can have for the asking.
+const HOME_LINE_OF_IPV6: u8 = 56;
+const LARGEST_CUSTOMER_OF_IPV6: u8 = 48;
 /// Bits of IPv4 that are handed out together.
 const NETWORK_OF_IPV4: u8 = 24;
 
@@ -22,9 +25,28 @@ pub(super) fn customer(address: IpAddr) -> String {
     within(address, 32)
 }
 
+/// Who takes turns with whom in a queue: networks (IPv4 /24, IPv6 /48), and within one its customers (an address of IPv4, a /56
+/// of IPv6). Clients without a known address are one customer.
+#[must_use]
+pub fn queue_path(from: Option<IpAddr>) -> [String; 2] {
+    from.map_or_else(
+        || [UNKNOWN; 2].map(str::to_owned),
+        |from| {
+            [
+                within_bits(from, NETWORK_OF_IPV4, LARGEST_CUSTOMER_OF_IPV6),
+                within_bits(from, 32, HOME_LINE_OF_IPV6),
+            ]
+        },
+    )
+}
+
 fn within(address: IpAddr, bits_of_ipv4: u8) -> String {
+    within_bits(address, bits_of_ipv4, CUSTOMER_OF_IPV6)
+}
+
+fn within_bits(address: IpAddr, bits_of_ipv4: u8, bits_of_ipv6: u8) -> String {
     let address = address.to_canonical();
-    let bits = if address.is_ipv4() { bits_of_ipv4 } else { CUSTOMER_OF_IPV6 };
+    let bits = if address.is_ipv4() { bits_of_ipv4 } else { bits_of_ipv6 };
     IpNet::new(address, bits).map_or_else(|_| address.to_string(), |network| network.trunc().to_string())
 }
 

@@ -87,6 +87,13 @@ impl Limits {
         !refused.contains(code) && (allowed.is_empty() || allowed.contains(code))
     }
 
+    /// Charges one attempt to sign up to an address, whatever becomes of it: for what a form costs that begins no login.
+    pub async fn take_signup_attempt(&self, from: Option<IpAddr>) -> Result<(), LimitError> {
+        let customer = from.map_or_else(|| UNKNOWN.to_owned(), customer);
+        let budget = Budget::strict(self.settings.signup_attempts_per_address);
+        self.take(&[Claim::new("signup_attempts_per_address", &[&customer], budget)]).await.map(drop)
+    }
+
     /// Takes one signup of this phone from this address.
     pub async fn take_signup(&self, phone: &Phone, from: Option<IpAddr>) -> Result<Grant, LimitError> {
         let customer = from.map_or_else(|| UNKNOWN.to_owned(), customer);

@@ -47,6 +47,8 @@ pub struct LimitSettings {
     pub codes_for_all: Rate,
     /// How much of these two unproven phones may have, in percent; the rest is kept for proven ones.
     pub unproven_share: u32,
+    /// Forms of a valid shape that one address sends to sign up, whatever becomes of them.
+    pub signup_attempts_per_address: Rate,
     /// Signups from one address.
     pub signups_per_address: Rate,
     /// Signups that name one phone.
