@@ -66,6 +66,10 @@ pub(super) struct LimitArguments {
     /// How much of that share one network (IPv4 /24, IPv6 /48) may have, in percent.
     #[arg(long, env = "UNVERIFIED_NETWORK_SHARE", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=100))]
     unverified_network_share: u32,
+    /// Well-formed attempts to sign up from one address (of IPv6 a /64; a /56 four times, a /48 32 times as many), whatever becomes
+    /// of them [default: 60/1h; in `dev` 100000/1h].
+    #[arg(long, env = "SIGNUP_ATTEMPTS_PER_ADDRESS", value_parser = rate)]
+    signup_attempts_per_address: Option<Rate>,
     /// Signups from one address (of IPv6 a /64; a /56 four times, a /48 32 times as many) [default: 20/1h; in `dev` 10000/1h].
     #[arg(long, env = "SIGNUPS_PER_ADDRESS", value_parser = rate)]
     signups_per_address: Option<Rate>,
@@ -113,6 +117,7 @@ pub(super) struct LimitArguments {
 /// What is another in `dev`, where everybody comes from one address and messages cost nothing.
 struct Defaults {
     per_address: u32,
+    signup_attempts: u32,
     signups: u32,
     per_calling_code: u32,
     for_all: u32,
@@ -124,6 +129,7 @@ impl LimitArguments {
     pub(super) fn check_public(self) -> LimitSettings {
         self.check(&Defaults {
             per_address: 100,
+            signup_attempts: 60,
             signups: 20,
             per_calling_code: 500,
             for_all: 2_000,
@@ -136,6 +142,7 @@ impl LimitArguments {
     pub(super) fn check_local(self) -> LimitSettings {
         self.check(&Defaults {
             per_address: 10_000,
+            signup_attempts: 100_000,
             signups: 10_000,
             per_calling_code: 100_000,
             for_all: 100_000,
@@ -166,6 +173,9 @@ impl LimitArguments {
             codes_for_all: self.codes_for_all.unwrap_or_else(|| hourly(defaults.for_all)),
             unproven_share: self.unproven_share,
             unverified_network_share: self.unverified_network_share,
+            signup_attempts_per_address: self
+                .signup_attempts_per_address
+                .unwrap_or_else(|| hourly(defaults.signup_attempts)),
             signups_per_address: self.signups_per_address.unwrap_or_else(|| hourly(defaults.signups)),
             signups_per_phone_and_network: self.signups_per_phone_and_network,
             pushes_per_phone: self.pushes_per_phone,

@@ -72,7 +72,7 @@ pub struct SignupPayload {
     login_token: Option<String>,
     /// How that login stands. Null where none was begun.
     status: Option<LoginStatus>,
-    /// What is wrong, with all fields at once. Empty where the phone has a push or a code.
+    /// What is wrong, with all fields at once; `COMMON_PASSWORD` once the rest is right. Empty where the phone has a push or a code.
     errors: Vec<SignupError>,
 }
 

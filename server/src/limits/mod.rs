@@ -21,7 +21,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use dashmap::{DashMap, DashSet};
 
-pub use network::network;
+pub use network::{network, queue_path};
 pub use phones::{PhoneUse, Standing};
 pub use pushes::PushPlace;
 pub use settings::LimitSettings;

@@ -100,6 +100,14 @@ impl Limits {
         !refused.contains(code) && (allowed.is_empty() || allowed.contains(code))
     }
 
+    /// Charges one attempt to sign up to an address, whatever becomes of it: for what a form costs that begins no login.
+    pub async fn take_signup_attempt(&self, from: Option<IpAddr>) -> Result<(), LimitError> {
+        let rate = self.settings.signup_attempts_per_address;
+        let customer = from.map(Network::of_customer);
+        let claims = Claim::in_tiers("signup_attempts_per_address", &[], customer, rate, Budget::strict);
+        self.take(&claims).await.map(drop)
+    }
+
     /// Takes one signup of this phone from this address. There is no limit by phone alone: strangers would keep its owner from
     /// signing up. Past what the phone gets in messages, a signup's login starts without one.
     pub async fn take_signup(&self, phone: &Phone, from: Option<IpAddr>) -> Result<Grant, LimitError> {

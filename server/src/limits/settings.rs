@@ -57,6 +57,8 @@ pub struct LimitSettings {
     pub unproven_share: u32,
     /// How much of that part one network may have, in percent.
     pub unverified_network_share: u32,
+    /// Forms of a valid shape that one address sends to sign up, whatever becomes of them.
+    pub signup_attempts_per_address: Rate,
     /// Signups from one address.
     pub signups_per_address: Rate,
     /// Signups that name one phone, from one network.

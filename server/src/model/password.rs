@@ -41,6 +41,19 @@ impl Password {
     /// Reads a password for a new account, which must satisfy the policy. `familiar` is what others know of its owner.
     /// Takes milliseconds of computing.
     pub fn parse(text: &str, familiar: &FamiliarWords) -> Result<Self, InvalidPassword> {
+        let password = Self::of_valid_form(text)?;
+        if is_soon_guessed(&password.0, familiar) {
+            return Err(InvalidPassword::Common);
+        }
+        Ok(password)
+    }
+
+    /// Checks everything about a password for a new account but how soon it is guessed: the work of microseconds.
+    pub fn check_form(text: &str) -> Result<(), InvalidPassword> {
+        Self::of_valid_form(text).map(drop)
+    }
+
+    fn of_valid_form(text: &str) -> Result<Self, InvalidPassword> {
         let password = Self::offered(text).ok_or(InvalidPassword::TooLong)?;
         let code_points = password.0.chars().count();
         if code_points > MAX_CODE_POINTS {
@@ -51,9 +64,6 @@ impl Password {
         }
         if code_points < MIN_CODE_POINTS {
             return Err(InvalidPassword::TooShort);
-        }
-        if is_soon_guessed(&password.0, familiar) {
-            return Err(InvalidPassword::Common);
         }
         Ok(password)
     }
@@ -99,6 +109,14 @@ mod tests {
             assert_eq!(refusal(text), Some(InvalidPassword::Common), "{text}");
         }
         assert_eq!(refusal("correct horse battery staple"), None);
+    }
+
+    #[test]
+    fn the_form_is_checked_without_the_lists() {
+        assert_eq!(Password::check_form("password"), Ok(()));
+        for text in ["short", "with\0nul in it", &"n".repeat(129)] {
+            assert_eq!(Password::check_form(text).err(), refusal(text), "{text}");
+        }
     }
 
     #[test]

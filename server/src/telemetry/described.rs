@@ -99,6 +99,7 @@ const BUDGET: Label = label(
         "codes_per_calling_code",
         "codes_for_all",
         "returned_codes",
+        "signup_attempts_per_address",
         "signups_per_address",
         "signups_per_phone_and_network",
         "started_logins_per_user_and_network",
@@ -205,7 +206,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "countersign_passwords_refused_total",
         &[],
-        "Passwords that were not looked at, because too many were waiting.",
+        "Passwords that were not processed, because the queue was full or another network had more right to the place.",
     ),
     histogram("countersign_password_wait_seconds", &[], "How long passwords waited for a thread."),
     histogram(

@@ -8,6 +8,7 @@ use std::{net::IpAddr, time::Duration};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+use passwords::Client;
 pub use passwords::{PasswordError, PasswordSettings, Passwords};
 pub use sign_up::{FieldFault, PreparedSignup, SignupForm, SignupRejection};
 
@@ -102,7 +103,11 @@ impl Users {
             None => Claimed::ByNobody(None),
         };
         let password = Password::offered(credential.password);
-        let verified = self.passwords.verify(password, &claimed).await;
+        let client = match (&email, &device) {
+            (Some(user), Some(_)) => Client::known(user),
+            _ => Client::stranger(credential.from),
+        };
+        let verified = self.passwords.verify(password, &claimed, &client).await;
         if !matches!(verified, Ok(false)) {
             // Without an answer it was no guess.
             self.limits.give_back(grant).await;
@@ -113,7 +118,7 @@ impl Users {
         if self.passwords.is_outdated(&password_hash)
             && let Some(password) = Password::offered(credential.password)
         {
-            self.rehash(&user, password_hash, password);
+            self.rehash(&user, password_hash, password, client);
         }
         if let Some((device, token)) = &device {
             self.store.record_device_token_seen(*device, &token.hash()).await?;
@@ -141,10 +146,10 @@ impl Users {
     }
 
     /// Hashes a password that was just right once more, with the parameters of today. Nobody waits for it.
-    fn rehash(&self, user: &User, old: PasswordHash, password: Password) {
+    fn rehash(&self, user: &User, old: PasswordHash, password: Password, client: Client) {
         let (this, user_id) = (self.clone(), user.id);
         let hashing = async move {
-            match this.passwords.hash(password).await {
+            match this.passwords.hash(password, &client).await {
                 Ok(new) => match this.store.replace_password_hash(user_id, &old, &new).await {
                     Ok(_) => tracing::info!(user.id = %user_id, "password hashed with today's parameters"),
                     Err(error) => {

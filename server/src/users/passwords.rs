@@ -1,18 +1,25 @@
 //! Password hashes: argon2id on a bounded pool of threads of its own.
 //!
 //! A storm of logins fills this pool's queue and nothing else: the runtime's threads never hash, and these threads yield the
-//! processor to whatever else the process has to do. Past the queue's end the answer is "busy", at once.
+//! processor to whatever else the process has to do. Past the queue's end the answer is "busy", at once; networks take turns in
+//! it ([`fair_queue`]), so that one network's storm is not another's.
 
 mod counts;
+mod fair_queue;
 mod hashing;
+mod pool;
 
 use std::{sync::Arc, time::Duration};
 
 use argon2::{Algorithm, Argon2, Params, Version, password_hash::phc};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-use self::counts::{Counts, Work};
+pub(super) use self::fair_queue::Client;
+use self::{
+    counts::{Counts, Work},
+    pool::{Pool, Turn},
+};
 use crate::{
     model::{Claimed, FamiliarWords, InvalidPassword, Password, PasswordHash},
     random,
@@ -61,8 +68,7 @@ pub enum PasswordError {
 /// The hashing threads. Clones share them.
 #[derive(Clone)]
 pub struct Passwords {
-    threads: Arc<rayon::ThreadPool>,
-    places: Arc<Semaphore>,
+    pool: Arc<Pool>,
     argon2: Argon2<'static>,
     retry_after: Duration,
     /// What a password is compared with where there is no user at all.
@@ -88,8 +94,7 @@ impl Passwords {
         let nobody = threads.install(|| hash(&argon2, &random::bytes::<32>()))?;
         let rounds = u32::try_from(settings.queue / settings.threads.max(1)).unwrap_or(u32::MAX);
         Ok(Self {
-            threads: Arc::new(threads),
-            places: Arc::new(Semaphore::new(settings.threads + settings.queue)),
+            pool: Arc::new(Pool::new(threads, settings.queue)),
             argon2,
             retry_after: HASH_TIME.saturating_mul(rounds).max(Duration::from_secs(1)),
             nobody,
@@ -100,25 +105,35 @@ impl Passwords {
 
     /// Reads a password for a new account. Whether it is soon guessed takes milliseconds to judge, so that is done here.
     /// `familiar` is what others know of its owner; the service's name is added.
-    pub async fn parse(
+    pub(super) async fn parse(
         &self,
         text: &str,
         mut familiar: FamiliarWords,
+        client: &Client,
     ) -> Result<Result<Password, InvalidPassword>, PasswordError> {
         let text = Zeroizing::new(text.to_owned());
         familiar.add(&self.service_name);
-        self.run(Work::Judge, move || Password::parse(&text, &familiar)).await
+        self.run(Work::Judge, client, move || Password::parse(&text, &familiar)).await
     }
 
     /// Hashes a password with a fresh salt.
-    pub async fn hash(&self, password: Password) -> Result<PasswordHash, PasswordError> {
+    pub(super) async fn hash(
+        &self,
+        password: Password,
+        client: &Client,
+    ) -> Result<PasswordHash, PasswordError> {
         let argon2 = self.argon2.clone();
-        self.run(Work::Hash, move || hash(&argon2, password.as_bytes())).await?
+        self.run(Work::Hash, client, move || hash(&argon2, password.as_bytes())).await?
     }
 
     /// Whether the password is that of the user who has the email. Where nobody has it, or without a password (it was too
     /// long to be one), the work is the same, and the answer no.
-    pub async fn verify(&self, password: Option<Password>, claimed: &Claimed) -> Result<bool, PasswordError> {
+    pub(super) async fn verify(
+        &self,
+        password: Option<Password>,
+        claimed: &Claimed,
+        client: &Client,
+    ) -> Result<bool, PasswordError> {
         let is_somebody = password.is_some() && matches!(claimed, Claimed::ByUser(_));
         let hash = claimed.password_hash().unwrap_or(&self.nobody).clone();
         let kept = self.argon2.params().block_count();
@@ -128,7 +143,7 @@ impl Passwords {
             tracing::trace!(parameters = %hash.params, "a password is compared");
             hashing::is_of(bytes, &hash, kept)
         };
-        Ok(self.run(Work::Compare, matches).await?? && is_somebody)
+        Ok(self.run(Work::Compare, client, matches).await?? && is_somebody)
     }
 
     /// Whether a hash was made with other parameters than those of today.
@@ -144,19 +159,21 @@ impl Passwords {
     async fn run<T: Send + 'static>(
         &self,
         kind: Work,
+        client: &Client,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, PasswordError> {
-        let busy = PasswordError::Busy { retry_after: self.retry_after };
-        let Ok(place) = self.places.clone().try_acquire_owned() else {
-            self.counts.refuse();
-            return Err(busy);
-        };
-        let waiting = self.counts.wait();
+        let (counts, retry_after) = (self.counts.clone(), self.retry_after);
+        let waiting = counts.wait();
         let (answer, answered) = oneshot::channel();
         let whole = tracing::debug_span!("hash");
         let queued = tracing::debug_span!(parent: &whole, "hash.queue");
-        self.threads.spawn(move || {
+        let job = move |turn| {
             drop(queued);
+            let Turn::Now(slot) = turn else {
+                counts.refuse();
+                let _ = answer.send(Err(PasswordError::Busy { retry_after }));
+                return;
+            };
             // Nobody waits any longer: leave the thread to somebody who does.
             if !answer.is_closed() {
                 tracing::trace!("work on a password begins");
@@ -164,11 +181,12 @@ impl Passwords {
                 let result = work();
                 // Before the answer: who hears of it finds it counted, and may end what this belongs to.
                 drop((working, whole));
-                let _ = answer.send(result);
+                let _ = answer.send(Ok(result));
             }
-            drop(place);
-        });
-        answered.await.map_err(|_| PasswordError::Threads)
+            drop(slot);
+        };
+        self.pool.submit(client, Box::new(job));
+        answered.await.map_err(|_| PasswordError::Threads)?
     }
 }
 
@@ -206,6 +224,11 @@ mod tests {
         Passwords::new(settings(threads, queue, 64, passes)).unwrap()
     }
 
+    /// Any client: these tests are not about whose turn it is.
+    fn client() -> Client {
+        Client::stranger(None)
+    }
+
     fn password(text: &str) -> Password {
         Password::offered(text).unwrap()
     }
@@ -224,16 +247,16 @@ mod tests {
     #[tokio::test]
     async fn a_password_is_right_against_its_own_hash_only() {
         let passwords = passwords(1, 1, 1);
-        let hash = passwords.hash(password("correct horse")).await.unwrap();
+        let hash = passwords.hash(password("correct horse"), &client()).await.unwrap();
         assert!(hash.as_str().starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
         let claimed = by_user(&hash);
-        assert!(passwords.verify(Some(password("correct horse")), &claimed).await.unwrap());
-        assert!(!passwords.verify(Some(password("correct horsf")), &claimed).await.unwrap());
-        assert!(!passwords.verify(None, &claimed).await.unwrap());
-        assert!(!passwords.verify(Some(password("")), &Claimed::ByNobody(None)).await.unwrap());
+        assert!(passwords.verify(Some(password("correct horse")), &claimed, &client()).await.unwrap());
+        assert!(!passwords.verify(Some(password("correct horsf")), &claimed, &client()).await.unwrap());
+        assert!(!passwords.verify(None, &claimed, &client()).await.unwrap());
+        assert!(!passwords.verify(Some(password("")), &Claimed::ByNobody(None), &client()).await.unwrap());
         // It is somebody's, and not that of whoever says so.
         let of_another = Claimed::ByNobody(Some(hash));
-        assert!(!passwords.verify(Some(password("correct horse")), &of_another).await.unwrap());
+        assert!(!passwords.verify(Some(password("correct horse")), &of_another, &client()).await.unwrap());
     }
 
     #[tokio::test]
@@ -241,10 +264,10 @@ mod tests {
         let memory = |memory_kib| Passwords::new(settings(1, 1, memory_kib, 2)).unwrap();
         let (old, new) = (memory(256), memory(64));
         assert_eq!(hashing::kept_blocks(), 0);
-        let hash = old.hash(password("correct horse")).await.unwrap();
-        assert!(new.verify(Some(password("correct horse")), &by_user(&hash)).await.unwrap());
-        assert_eq!(new.run(Work::Judge, hashing::kept_blocks).await.unwrap(), 64);
-        assert_eq!(old.run(Work::Judge, hashing::kept_blocks).await.unwrap(), 256);
+        let hash = old.hash(password("correct horse"), &client()).await.unwrap();
+        assert!(new.verify(Some(password("correct horse")), &by_user(&hash), &client()).await.unwrap());
+        assert_eq!(new.run(Work::Judge, &client(), hashing::kept_blocks).await.unwrap(), 64);
+        assert_eq!(old.run(Work::Judge, &client(), hashing::kept_blocks).await.unwrap(), 256);
         assert_eq!(hashing::kept_blocks(), 0);
     }
 
@@ -254,31 +277,65 @@ mod tests {
         let priority = || rustix::process::getpriority_process(None).unwrap();
         let own = priority();
         let passwords = passwords(1, 0, 1);
-        assert_eq!(passwords.run(Work::Hash, priority).await.unwrap(), NICE);
+        assert_eq!(passwords.run(Work::Hash, &client(), priority).await.unwrap(), NICE);
         assert_eq!(priority(), own);
     }
 
     #[tokio::test]
     async fn a_hash_with_other_parameters_is_outdated_and_still_right() {
         let (old, new) = (passwords(1, 1, 1), passwords(1, 1, 2));
-        let hash = old.hash(password("correct horse")).await.unwrap();
+        let hash = old.hash(password("correct horse"), &client()).await.unwrap();
         assert!(!old.is_outdated(&hash));
         assert!(new.is_outdated(&hash));
-        assert!(new.verify(Some(password("correct horse")), &by_user(&hash)).await.unwrap());
+        assert!(new.verify(Some(password("correct horse")), &by_user(&hash), &client()).await.unwrap());
     }
 
     #[tokio::test]
     async fn past_the_end_of_the_queue_the_answer_is_busy_at_once() {
         let passwords = passwords(1, 1, 1);
         let (release, held) = std::sync::mpsc::channel::<()>();
-        let running = passwords.run(Work::Compare, move || held.recv().is_ok());
-        let waiting = passwords.run(Work::Compare, || true);
+        let client = client();
+        let running = passwords.run(Work::Compare, &client, move || held.recv().is_ok());
+        let waiting = passwords.run(Work::Compare, &client, || true);
         tokio::pin!(running, waiting);
         assert!(futures_util::poll!(&mut running).is_pending());
         assert!(futures_util::poll!(&mut waiting).is_pending());
-        assert!(matches!(passwords.run(Work::Compare, || true).await, Err(PasswordError::Busy { .. })));
+        assert!(matches!(
+            passwords.run(Work::Compare, &client, || true).await,
+            Err(PasswordError::Busy { .. })
+        ));
         release.send(()).unwrap();
         assert!(running.await.unwrap() && waiting.await.unwrap());
-        assert!(passwords.run(Work::Compare, || true).await.unwrap());
+        assert!(passwords.run(Work::Compare, &client, || true).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn another_network_displaces_the_newest_of_the_one_that_waits() {
+        let passwords = passwords(1, 2, 1);
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let (attacker, owner) = (client(), Client::stranger(Some(std::net::IpAddr::from([192, 0, 2, 5]))));
+        let running = passwords.run(Work::Compare, &attacker, move || held.recv().is_ok());
+        let first = passwords.run(Work::Compare, &attacker, || true);
+        let second = passwords.run(Work::Compare, &attacker, || true);
+        let newcomer = passwords.run(Work::Compare, &owner, || true);
+        tokio::pin!(running, first, second, newcomer);
+        assert!(futures_util::poll!(&mut running).is_pending());
+        assert!(futures_util::poll!(&mut first).is_pending());
+        assert!(futures_util::poll!(&mut second).is_pending());
+        assert!(futures_util::poll!(&mut newcomer).is_pending());
+        assert!(matches!(second.await, Err(PasswordError::Busy { .. })));
+        release.send(()).unwrap();
+        assert!(running.await.unwrap() && first.await.unwrap() && newcomer.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_job_that_panics_leaves_its_thread_to_the_next() {
+        let passwords = passwords(1, 1, 1);
+        let client = client();
+        let panicking = passwords.run(Work::Judge, &client, || panic!("as a test of the pool"));
+        let next = passwords.run(Work::Judge, &client, || true);
+        let (panicked, next): (Result<(), _>, _) = tokio::join!(panicking, next);
+        assert!(matches!(panicked, Err(PasswordError::Threads)));
+        assert!(next.unwrap());
     }
 }
