@@ -61,6 +61,7 @@ impl App {
         let limits = Limits::new(store.clone(), clock.clone(), settings.limits);
         let passwords = Passwords::new(settings.passwords)?;
         let users = Users::new(store.clone(), passwords, limits.clone(), clock.clone(), tasks.clone());
+            proxy: settings.authy.proxy,
         let sessions = Sessions::new(store.clone(), clock.clone(), events.clone());
         let housekeeping = Housekeeping::new(store.clone(), clock.clone(), settings.retention);
         let provider = Arc::new(Measured(authy));

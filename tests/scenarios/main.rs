@@ -27,6 +27,7 @@ mod metrics;
 mod older_client;
 mod outage;
 mod pages;
+mod outgoing_proxy;
 mod passwords;
 mod published_clients;
 mod pumping;

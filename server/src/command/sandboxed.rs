@@ -9,6 +9,7 @@ use super::{App, Clock, Context, Ending, Settings, bind, metrics, migrated, open
 use crate::{
     config::{AuthySettings, DatabaseUrl, DevSettings, SandboxSettings},
     http::HttpSettings,
+    outgoing::OutgoingProxy,
     provider::authy::ApiKey,
     random,
     sandbox::{self, Sandbox, SandboxConfig},
@@ -39,6 +40,7 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
             api_key: ApiKey::parse(&api_key)?,
             api_url: Url::parse(&format!("http://{phones}"))?,
             callback_url,
+            proxy: OutgoingProxy::default(),
             logos: dev.logos,
         },
         logins: dev.logins,

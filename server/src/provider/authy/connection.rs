@@ -7,13 +7,13 @@ use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, header};
-use reqwest::{Client, RequestBuilder, Response, redirect, retry};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, redirect, retry};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::{Instrument as _, Span, field};
 use url::Url;
 
-use super::config::{ApiKey, AuthyConfigError};
+use super::config::{AuthyConfig, AuthyConfigError};
 use crate::{provider::ProviderError, telemetry};
 
 /// Authy's answers have one or two.
@@ -38,10 +38,11 @@ pub(super) struct Reply {
 }
 
 impl Connection {
-    /// Builds the client. Proxies are not taken from the environment, and redirects are answers like any other.
-    pub(super) fn new(api_key: &ApiKey, api_url: Url, timeout: Duration) -> Result<Self, AuthyConfigError> {
+    /// Builds the client. No proxy is taken from the environment, and redirects are answers like any other.
+    pub(super) fn new(config: &AuthyConfig) -> Result<Self, AuthyConfigError> {
+        let timeout = config.timeout;
         #[expect(clippy::expect_used, reason = "an ApiKey is visible ASCII, which every header takes")]
-        let mut key = HeaderValue::from_str(api_key.expose()).expect("a header");
+        let mut key = HeaderValue::from_str(config.api_key.expose()).expect("a header");
         key.set_sensitive(true);
         let mut headers = HeaderMap::new();
         headers.insert("x-authy-api-key", key);
@@ -54,11 +55,9 @@ impl Connection {
             .connect_timeout(timeout.mul_f32(0.7))
             .redirect(redirect::Policy::none())
             .retry(retry::never())
-            .referer(false)
-            .no_proxy()
-            .build()
-            .map_err(AuthyConfigError::Client)?;
-        Ok(Self { client, api_url })
+            .referer(false);
+        let client = config.proxy.apply(client).and_then(ClientBuilder::build);
+        Ok(Self { client: client.map_err(AuthyConfigError::Client)?, api_url: config.api_url.clone() })
     }
 
     /// Asks, with a path of segments below the API's URL.
