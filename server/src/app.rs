@@ -1,8 +1,9 @@
 //! The service, joined from its parts.
 
-use std::sync::Arc;
+use std::{error::Error, sync::Arc};
 
 use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::{net::TcpListener, task::JoinSet, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -20,6 +21,7 @@ use crate::{
     logins::{Foundations, Hearing, IncomingCallback, Logins},
     provider::{
         authy::{Authy, AuthyConfig},
+        guarded::{GuardedProvider, SharedPauses},
         measured::Measured,
     },
     random,
@@ -27,6 +29,9 @@ use crate::{
     storage::Store,
     users::{Passwords, Users},
 };
+
+/// No provider requests a longer pause: what is read of its answers is cut to that.
+const LONGEST_SHARED_PAUSE: TimeDelta = TimeDelta::hours(1);
 
 /// The service, built but not serving.
 pub struct App {
@@ -56,15 +61,20 @@ impl App {
             api_url: settings.authy.api_url,
             callback_url: settings.authy.callback_url,
             timeout: settings.logins.provider_timeout,
+            proxy: settings.authy.proxy,
             logos: settings.authy.logos,
         })?;
         let limits = Limits::new(store.clone(), clock.clone(), settings.limits);
         let passwords = Passwords::new(settings.passwords)?;
         let users = Users::new(store.clone(), passwords, limits.clone(), clock.clone(), tasks.clone());
-            proxy: settings.authy.proxy,
         let sessions = Sessions::new(store.clone(), clock.clone(), events.clone());
         let housekeeping = Housekeeping::new(store.clone(), clock.clone(), settings.retention);
-        let provider = Arc::new(Measured(authy));
+        let provider = GuardedProvider::new(
+            Measured(authy),
+            StoredPauses { store: store.clone(), clock: clock.clone() },
+            clock.clone(),
+            settings.logins.provider_timeout,
+        );
         let foundations = Foundations { store, provider, clock, events, limits };
         let logins = Arc::new(Logins::new(foundations, settings.logins));
         let mut http = settings.http;
@@ -113,6 +123,27 @@ impl App {
             tracing::warn!("some work did not end in time");
         }
         Ok(())
+    }
+}
+
+/// The pauses that the provider requested, as turns in the database.
+struct StoredPauses {
+    store: Store,
+    clock: Clock,
+}
+
+#[async_trait]
+impl SharedPauses for StoredPauses {
+    async fn extend(&self, name: &str, until: DateTime<Utc>) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let farthest = self.clock.now() + LONGEST_SHARED_PAUSE;
+        Ok(self.store.extend_turn(name, until, farthest).await?)
+    }
+
+    async fn read(
+        &self,
+        names: &[&str],
+    ) -> Result<Vec<(String, DateTime<Utc>)>, Box<dyn Error + Send + Sync>> {
+        Ok(self.store.find_turns(names).await?)
     }
 }
 

@@ -14,7 +14,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("storage", &["model"]),
     // Its circuit breakers go by business time, so that tests can move it.
-    ("provider", &["model", "telemetry", "clock", "outgoing"]),
+    ("provider", &["model", "telemetry", "clock", "network", "outgoing"]),
     ("outgoing", &[]),
     ("events", &["model", "storage", "clock", "random"]),
     ("limits", &["model", "storage", "clock", "network"]),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "scenarios fail by panicking")]
 
+mod breaker;
 mod browser;
 mod callback;
 mod code;
@@ -26,8 +27,8 @@ mod load;
 mod metrics;
 mod older_client;
 mod outage;
-mod pages;
 mod outgoing_proxy;
+mod pages;
 mod passwords;
 mod published_clients;
 mod pumping;

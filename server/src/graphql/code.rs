@@ -10,6 +10,7 @@ use super::{
         ResendTokenError, ResendTokenErrorCode, VerifyTokenError, VerifyTokenErrorCode, internal, seconds,
     },
     login::{CodeChannel, LoginStatus},
+    origin,
     session::Handover,
 };
 use crate::{
@@ -73,7 +74,7 @@ impl CodeMutation {
         let Ok(token) = LoginToken::parse(&input.login_token) else {
             return Ok(VerifyTokenPayload::refused(VerifyError::LoginNotFound, &handover));
         };
-        match api(context)?.logins.verify_code(&token, &input.code).await {
+        match api(context)?.logins.verify_code(&token, &input.code, origin(context)).await {
             Ok(status) => {
                 let status = Some(LoginStatus::tell(status, &handover));
                 Ok(VerifyTokenPayload { status, errors: Vec::new() })
@@ -120,7 +121,7 @@ impl VerifyTokenPayload {
             VerifyError::AllTriesTaken(..) | VerifyError::RateLimited(..) => {
                 (Code::RateLimited, "Too many attempts. Please wait a moment.")
             }
-            VerifyError::Unavailable(_) | VerifyError::Store(_) => (
+            VerifyError::Unavailable(..) | VerifyError::Store(_) => (
                 Code::ProviderUnavailable,
                 "The code cannot be checked just now. Please try again in a moment.",
             ),
@@ -145,12 +146,13 @@ impl VerifyError {
     fn into_status(self) -> (Option<logins::LoginStatus>, Option<Duration>) {
         match self {
             Self::LoginNotFound | Self::Store(_) => (None, None),
-            Self::LoginOver(status)
-            | Self::InvalidCode(status)
-            | Self::CodeAlreadyUsed(status)
-            | Self::Unavailable(status) => (Some(*status), None),
+            Self::LoginOver(status) | Self::InvalidCode(status) | Self::CodeAlreadyUsed(status) => {
+                (Some(*status), None)
+            }
             Self::AllTriesTaken(status, retry_after) => (Some(*status), Some(retry_after)),
-            Self::RateLimited(status, retry_after) => (Some(*status), retry_after),
+            Self::RateLimited(status, retry_after) | Self::Unavailable(status, retry_after) => {
+                (Some(*status), retry_after)
+            }
         }
     }
 }
@@ -178,9 +180,9 @@ impl ResendTokenPayload {
                     CodeTrouble::RateLimited { retry_after } => {
                         (Code::RateLimited, "Too many codes. Please wait a moment.", retry_after)
                     }
-                    CodeTrouble::Unavailable => {
+                    CodeTrouble::Unavailable { retry_after } => {
                         let message = "Your phone cannot be reached just now. Please try again in a moment.";
-                        (Code::ProviderUnavailable, message, None)
+                        (Code::ProviderUnavailable, message, retry_after)
                     }
                 };
                 (Some(status), code, message, retry_after)

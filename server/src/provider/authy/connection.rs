@@ -13,8 +13,14 @@ use serde_json::{Map, Value};
 use tracing::{Instrument as _, Span, field};
 use url::Url;
 
-use super::config::{AuthyConfig, AuthyConfigError};
-use crate::{provider::ProviderError, telemetry};
+use super::{
+    config::{AuthyConfig, AuthyConfigError},
+    reply::Call,
+};
+use crate::{
+    provider::{ProviderError, RateLimitScope},
+    telemetry,
+};
 
 /// Authy's answers have one or two.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -117,7 +123,9 @@ impl Connection {
         let status = response.status().as_u16();
         span.record("http.response.status_code", status);
         if status == 429 {
-            return Err(ProviderError::RateLimited { retry_after: retry_after(response.headers()) });
+            let retry_after = retry_after(response.headers());
+            let scope = rate_limit_scope(response, status).await;
+            return Err(ProviderError::RateLimited { retry_after, scope });
         }
         let date = date(response.headers());
         let body = read(response, status).await?;
@@ -142,6 +150,16 @@ fn unsent(error: reqwest::Error) -> ProviderError {
         ProviderError::TimedOut
     } else {
         ProviderError::Nonsense { status: 0, reason: "the connection broke before an answer" }
+    }
+}
+
+/// Whose requests there are too many of: Authy's code says it, a balancer before Authy says nothing.
+async fn rate_limit_scope(response: Response, status: u16) -> RateLimitScope {
+    let body = read(response, status).await.ok().and_then(|body| serde_json::from_slice(&body).ok());
+    let error = body.map(|body| Reply { status, body, date: None }.into_error(Call::Other));
+    match error {
+        Some(ProviderError::RateLimited { scope, .. }) => scope,
+        _ => RateLimitScope::Unknown,
     }
 }
 
