@@ -1,12 +1,16 @@
 //! The service, joined from its parts.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use anyhow::Context as _;
 use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::{net::TcpListener, task::JoinSet, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -25,6 +29,7 @@ use crate::{
     logins::{Foundations, Hearing, IncomingCallback, Logins},
     provider::{
         authy::{Authy, AuthyConfig},
+        guarded::{GuardedProvider, SharedPauses},
         measured::Measured,
     },
     random,
@@ -33,6 +38,9 @@ use crate::{
     timekeeping::TimeKeeping,
     users::{Passwords, Users},
 };
+
+/// No provider requests a longer pause: what is read of its answers is cut to that.
+const LONGEST_SHARED_PAUSE: TimeDelta = TimeDelta::hours(1);
 
 /// The service, built but not serving.
 pub struct App {
@@ -64,6 +72,7 @@ impl App {
             api_url: settings.authy.api_url,
             callback_url: settings.authy.callback_url,
             timeout: settings.logins.provider_timeout,
+            proxy: settings.authy.proxy,
             logos: settings.authy.logos,
         })?;
         let limits = Limits::new(store.clone(), clock.clone(), settings.limits);
@@ -75,7 +84,12 @@ impl App {
         let can_serve =
             CanServe { store: store.clone(), clock: clock.clone(), has_failed: AtomicBool::new(false) };
         let readiness = ReadinessProbe::new(Arc::new(can_serve), tasks.clone());
-        let provider = Arc::new(Measured(authy));
+        let provider = GuardedProvider::new(
+            Measured(authy),
+            StoredPauses { store: store.clone(), clock: clock.clone() },
+            clock.clone(),
+            settings.logins.provider_timeout,
+        );
         let foundations = Foundations { store, provider, clock, events, limits };
         let logins = Arc::new(Logins::new(foundations, settings.logins));
         let mut http = settings.http;
@@ -145,6 +159,27 @@ impl App {
             tracing::warn!("some work did not end in time");
         }
         Ok(())
+    }
+}
+
+/// The pauses that the provider requested, as turns in the database.
+struct StoredPauses {
+    store: Store,
+    clock: Clock,
+}
+
+#[async_trait]
+impl SharedPauses for StoredPauses {
+    async fn extend(&self, name: &str, until: DateTime<Utc>) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let farthest = self.clock.now() + LONGEST_SHARED_PAUSE;
+        Ok(self.store.extend_turn(name, until, farthest).await?)
+    }
+
+    async fn read(
+        &self,
+        names: &[&str],
+    ) -> Result<Vec<(String, DateTime<Utc>)>, Box<dyn Error + Send + Sync>> {
+        Ok(self.store.find_turns(names).await?)
     }
 }
 

@@ -25,6 +25,7 @@ pub mod limits;
 pub mod logins;
 pub mod model;
 pub mod network;
+pub mod outgoing;
 pub mod provider;
 pub mod random;
 #[cfg(feature = "sandbox")]

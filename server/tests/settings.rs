@@ -93,8 +93,8 @@ fn a_setting_means_the_same_in_every_command_that_has_it() {
 #[test]
 fn what_may_hold_a_secret_is_not_shown_by_help() {
     for (variable, argument) in settings() {
-        let is_secret =
-            ["AUTHY_API_KEY", "DATABASE_URL", "EVENTS_URL", "OTLP_HEADERS"].contains(&variable.as_str());
+        let is_secret = ["AUTHY_API_KEY", "DATABASE_URL", "EVENTS_URL", "HTTPS_PROXY", "OTLP_HEADERS"]
+            .contains(&variable.as_str());
         assert_eq!(argument.is_hide_env_values_set(), is_secret, "{variable}");
     }
 }

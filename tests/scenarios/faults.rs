@@ -45,6 +45,8 @@ async fn a_signup_without_provider_is_told_so_and_leaves_nothing_in_the_way(data
             if is_pause { SignupErrorCode::RateLimited } else { SignupErrorCode::ProviderUnavailable };
         assert_eq!((&reply.errors[0].code, reply.login_token), (&expected, None), "{name}");
         world.phone.clear_faults().await.unwrap();
+        // After a 429 the provider is not asked about this phone for some seconds.
+        world.advance(Duration::from_secs(6)).await;
         world.sign_up(&person).await;
     }
 }
@@ -111,6 +113,8 @@ async fn a_try_is_given_back_only_where_the_code_was_certainly_not_judged(databa
         world.phone.clear_faults().await.unwrap();
         world.approve(&person, &begun.status).await;
         world.session(&begun.login_token).await;
+        // After a 429 the provider is not asked about this phone for some seconds.
+        world.advance(Duration::from_secs(6)).await;
     }
 }
 

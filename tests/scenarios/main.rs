@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "scenarios fail by panicking")]
 
+mod breaker;
 mod browser;
 mod callback;
 mod code;
@@ -26,6 +27,7 @@ mod load;
 mod metrics;
 mod older_client;
 mod outage;
+mod outgoing_proxy;
 mod pages;
 mod password_queue;
 mod passwords;

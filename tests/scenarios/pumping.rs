@@ -235,6 +235,8 @@ async fn one_network_alone_cannot_close_a_calling_code_nor_can_a_provider_that_f
         assert_eq!(reply.errors[0].code, SignupErrorCode::ProviderUnavailable);
     }
     world.phone.clear_faults().await.unwrap();
+    // Calls are paused for all phones by now, for a minute at most.
+    world.advance(Duration::from_mins(1)).await;
     assert!(is_sent_a_code(&world, address(2), &british(333_333)).await);
 }
 

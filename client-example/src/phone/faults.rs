@@ -35,6 +35,12 @@ pub struct ApiFault {
     pub kind: ApiFaultKind,
     /// The HTTP status of [`ApiFaultKind::Status`].
     pub status: u16,
+    /// The seconds of `Retry-After` of [`ApiFaultKind::Status`]; `None`: no such header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u32>,
+    /// Whether [`ApiFaultKind::Status`] names no person: a 429 without the code that is about one user.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub for_all: bool,
     /// The milliseconds of [`ApiFaultKind::Delay`].
     pub delay_ms: u64,
     /// Whether the delay comes before or after the call's effect.
@@ -47,7 +53,15 @@ impl ApiFault {
     /// A fault of this kind in every path: status 500, no delay.
     #[must_use]
     pub fn new(kind: ApiFaultKind) -> Self {
-        Self { kind, status: 500, delay_ms: 0, when: FaultTime::Before, paths: Vec::new() }
+        Self {
+            kind,
+            status: 500,
+            retry_after_seconds: None,
+            for_all: false,
+            delay_ms: 0,
+            when: FaultTime::Before,
+            paths: Vec::new(),
+        }
     }
 
     /// The same fault only where the path contains one of these.

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     config::{AuthySettings, DatabaseUrl, DevSettings, SandboxSettings},
     http::HttpSettings,
+    outgoing::OutgoingProxy,
     provider::authy::ApiKey,
     random,
     sandbox::{self, Sandbox, SandboxConfig},
@@ -42,6 +43,7 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
             api_key: ApiKey::parse(&api_key)?,
             api_url: Url::parse(&format!("http://{phones}"))?,
             callback_url,
+            proxy: OutgoingProxy::default(),
             logos: dev.logos,
         },
         logins: dev.logins,

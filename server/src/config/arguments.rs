@@ -12,6 +12,7 @@ use super::{
     SettingError,
     examined::{DoctorArguments, Examined, Parts},
     limits::LimitArguments,
+    proxy::ProxyArguments,
     telemetry::{ExportArguments, LogFormatArgument},
     values::{
         DatabaseUrl, Logos, duration, duration_or_none, http_url, is_loopback, required, short_duration,
@@ -114,6 +115,8 @@ pub struct ServeArguments {
     limits: LimitArguments,
     #[command(flatten)]
     wire: WireArguments,
+    #[command(flatten)]
+    pub(super) proxy: ProxyArguments,
     #[command(flatten)]
     pub(super) export: ExportArguments,
 }
@@ -273,7 +276,8 @@ impl From<ServeArguments> for Examined {
             limits: given.limits.check_public(),
             events: given.fleet.transport(),
             retention: given.fleet.retention(given.logins.login_ttl),
-            export: given.export.check(),
+            export: given.export.check(given.proxy.check()),
+            proxy: given.proxy.check(),
             http,
             shutdown_delay: given.shutdown_delay,
             shutdown_timeout: given.shutdown_timeout,

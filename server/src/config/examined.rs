@@ -19,6 +19,7 @@ use crate::{
     http::HttpSettings,
     limits::LimitSettings,
     logins::LoginSettings,
+    outgoing::OutgoingProxy,
     provider::authy::{ApiKey, Logo},
     storage::StoreSettings,
     telemetry::ExportSettings,
@@ -76,6 +77,8 @@ pub struct Examined {
     pub api_url: Option<Url>,
     /// Where Authy calls back.
     pub callback_url: Option<String>,
+    /// The proxy for outgoing requests, if any.
+    pub proxy: OutgoingProxy,
     /// The logos of the push.
     pub logos: Vec<Logo>,
     /// How logins live.
@@ -102,6 +105,7 @@ pub(super) struct Parts {
     pub(super) api_key: Result<ApiKey, SettingError>,
     pub(super) api_url: Result<Url, SettingError>,
     pub(super) callback_url: Option<Result<String, SettingError>>,
+    pub(super) proxy: OutgoingProxy,
     pub(super) logos: Vec<Logo>,
     pub(super) logins: LoginSettings,
     pub(super) passwords: PasswordSettings,
@@ -131,6 +135,7 @@ impl From<Parts> for Examined {
             metrics_listen: parts.metrics_listen,
             events: Some(parts.events),
             store: parts.store,
+            proxy: parts.proxy,
             logos: parts.logos,
             logins: parts.logins,
             passwords: parts.passwords,
@@ -161,6 +166,7 @@ impl Examined {
                 api_key: required("AUTHY_API_KEY", self.api_key)?,
                 api_url: required("AUTHY_API_URL", self.api_url)?,
                 callback_url: required("AUTHY_CALLBACK_URL", self.callback_url)?,
+                proxy: self.proxy,
                 logos: self.logos,
             },
             logins: self.logins,

@@ -15,6 +15,9 @@ pub(super) struct LoginLimitArguments {
     /// Logins that one known device starts, instead of the limit above.
     #[arg(long, env = "STARTED_LOGINS_PER_DEVICE", default_value = "30/1h", value_parser = rate)]
     started_logins_per_device: Rate,
+    /// Codes of one login that the provider did not judge, typed in one network; past that, growing pauses up to 60 s.
+    #[arg(long, env = "UNJUDGED_CODES_PER_LOGIN_AND_NETWORK", default_value = "1/10m", value_parser = rate)]
+    unjudged_codes_per_login_and_network: Rate,
     /// App hints ("open the app") for one login.
     #[arg(long, env = "APP_HINTS_PER_LOGIN", default_value = "5/1h", value_parser = rate)]
     app_hints_per_login: Rate,
@@ -31,6 +34,7 @@ impl LoginLimitArguments {
         LoginLimitSettings {
             started_logins_per_user_and_network: self.started_logins_per_user_and_network,
             started_logins_per_device: self.started_logins_per_device,
+            unjudged_codes_per_login_and_network: self.unjudged_codes_per_login_and_network,
             app_hints_per_login: self.app_hints_per_login,
             app_hints_per_phone: self.app_hints_per_phone,
             app_hints_per_unverified_phone: self.app_hints_per_unverified_phone,

@@ -7,6 +7,7 @@ mod arguments;
 mod examined;
 mod limits;
 mod login_limits;
+mod proxy;
 #[cfg(feature = "sandbox")]
 mod sandboxed;
 mod telemetry;
@@ -35,6 +36,7 @@ use crate::{
     http::HttpSettings,
     limits::LimitSettings,
     logins::LoginSettings,
+    outgoing::OutgoingProxy,
     provider::authy::{ApiKey, Logo},
     storage::StoreSettings,
     telemetry::{LogFormat, TelemetrySettings},
@@ -196,6 +198,8 @@ pub struct AuthySettings {
     pub api_url: Url,
     /// Where Authy calls back: exactly as it was entered there, for that is what is signed.
     pub callback_url: String,
+    /// The proxy that calls go through, if any.
+    pub proxy: OutgoingProxy,
     /// The logos of the push.
     pub logos: Vec<Logo>,
 }
@@ -224,8 +228,8 @@ impl Arguments {
     pub fn into_task(self) -> Result<(Task, TelemetrySettings), SettingError> {
         let (export, usual_format) = match &self.command {
             #[cfg(feature = "sandbox")]
-            Command::Dev(dev) => (dev.export.check()?, LogFormat::Text),
-            Command::Serve(serve) => (serve.export.check()?, LogFormat::Json),
+            Command::Dev(dev) => (dev.export.check(OutgoingProxy::default())?, LogFormat::Text),
+            Command::Serve(serve) => (serve.export.check(serve.proxy.check())?, LogFormat::Json),
             _ => (None, LogFormat::Text),
         };
         let format = self.log_format.map_or(usual_format, LogFormat::from);

@@ -11,7 +11,10 @@ use super::{
     SettingError,
     values::{http_url, is_loopback},
 };
-use crate::telemetry::{ExportHeaders, ExportSettings, LogFormat};
+use crate::{
+    outgoing::OutgoingProxy,
+    telemetry::{ExportHeaders, ExportSettings, LogFormat},
+};
 
 /// `text` or `json`.
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -46,14 +49,14 @@ pub(super) struct ExportArguments {
 }
 
 impl ExportArguments {
-    pub(super) fn check(&self) -> Result<Option<ExportSettings>, SettingError> {
+    pub(super) fn check(&self, proxy: OutgoingProxy) -> Result<Option<ExportSettings>, SettingError> {
         let Some(endpoint) = self.otlp_endpoint.clone() else { return Ok(None) };
         if !endpoint.username().is_empty() || endpoint.password().is_some() {
             let problem = "must be without a user: what is secret belongs into OTLP_HEADERS";
             return Err(SettingError::new("OTLP_ENDPOINT", problem));
         }
         let headers = self.otlp_headers.clone().map_or_else(ExportHeaders::default, |headers| headers.0);
-        Ok(Some(ExportSettings { endpoint, headers, sample_ratio: self.otlp_sample_ratio }))
+        Ok(Some(ExportSettings { endpoint, headers, proxy, sample_ratio: self.otlp_sample_ratio }))
     }
 }
 
@@ -112,7 +115,12 @@ mod tests {
     fn headers_are_in_the_clear_where_http_leaves_this_machine() {
         let are_in_the_clear = |endpoint: &str, headers: &str| {
             let (endpoint, Headers(headers)) = (http_url(endpoint).unwrap(), headers.parse().unwrap());
-            are_headers_in_the_clear(&ExportSettings { endpoint, headers, sample_ratio: 1.0 })
+            are_headers_in_the_clear(&ExportSettings {
+                endpoint,
+                headers,
+                proxy: OutgoingProxy::default(),
+                sample_ratio: 1.0,
+            })
         };
         assert!(are_in_the_clear("http://collector:4318", "authorization=a"));
         assert!(!are_in_the_clear("http://collector:4318", ""));

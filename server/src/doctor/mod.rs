@@ -71,7 +71,8 @@ pub(crate) async fn examine(
 async fn findings(settings: &DoctorSettings, open_files: Option<OpenFiles>) -> anyhow::Result<Vec<Finding>> {
     let (examined, clock) = (&settings.examined, Clock::system());
     // A socket begins with an upgrade, which HTTP/2 has not.
-    let (client, of_sockets) = (client().build()?, client().http1_only().build()?);
+    let client = || examined.proxy.apply(client());
+    let (client, of_sockets) = (client()?.build()?, client()?.http1_only().build()?);
     let (database, events, (provider, provider_time), public, callback, listening) = tokio::join!(
         database::check(examined, clock.clone()),
         events(examined),
@@ -103,7 +104,6 @@ fn client() -> ClientBuilder {
         .redirect(redirect::Policy::none())
         .retry(retry::never())
         .referer(false)
-        .no_proxy()
 }
 
 async fn events(examined: &Examined) -> Vec<Finding> {

@@ -26,6 +26,7 @@ pub(super) async fn check(examined: &Examined, clock: &Clock) -> (Vec<Finding>, 
         // Nobody calls back because of this.
         callback_url: api_url.to_string(),
         timeout: examined.logins.provider_timeout.min(ANSWERS_WITHIN),
+        proxy: examined.proxy.clone(),
         logos: examined.logos.clone(),
     });
     let authy = match authy {

@@ -10,6 +10,7 @@ use super::{
         ResendTokenError, ResendTokenErrorCode, VerifyTokenError, VerifyTokenErrorCode, internal, seconds,
     },
     login::{CodeChannel, LoginStatus},
+    origin,
     session::Handover,
 };
 use crate::{
@@ -73,7 +74,7 @@ impl CodeMutation {
         let Ok(token) = LoginToken::parse(&input.login_token) else {
             return Ok(VerifyTokenPayload::refused(VerifyError::LoginNotFound, &handover));
         };
-        match api(context)?.logins.verify_code(&token, &input.code).await {
+        match api(context)?.logins.verify_code(&token, &input.code, origin(context)).await {
             Ok(status) => {
                 let status = Some(LoginStatus::tell(status, &handover));
                 Ok(VerifyTokenPayload { status, errors: Vec::new() })
@@ -123,7 +124,7 @@ impl VerifyTokenPayload {
             VerifyError::AllTriesTaken(..) | VerifyError::RateLimited(..) => {
                 (Code::RateLimited, "Too many attempts. Please wait a moment.")
             }
-            VerifyError::Unavailable(_) | VerifyError::Store(_) => (
+            VerifyError::Unavailable(..) | VerifyError::Store(_) => (
                 Code::ProviderUnavailable,
                 "The code cannot be checked just now. Please try again in a moment.",
             ),
@@ -151,10 +152,11 @@ impl VerifyError {
             Self::LoginOver(status)
             | Self::InvalidCode(status)
             | Self::UnreadableCode(status)
-            | Self::CodeAlreadyUsed(status)
-            | Self::Unavailable(status) => (Some(*status), None),
+            | Self::CodeAlreadyUsed(status) => (Some(*status), None),
             Self::AllTriesTaken(status, retry_after) => (Some(*status), Some(retry_after)),
-            Self::RateLimited(status, retry_after) => (Some(*status), retry_after),
+            Self::RateLimited(status, retry_after) | Self::Unavailable(status, retry_after) => {
+                (Some(*status), retry_after)
+            }
         }
     }
 }
@@ -182,9 +184,9 @@ impl ResendTokenPayload {
                     CodeTrouble::RateLimited { retry_after } => {
                         (Code::RateLimited, "Too many codes. Please wait a moment.", retry_after)
                     }
-                    CodeTrouble::Unavailable => {
+                    CodeTrouble::Unavailable { retry_after } => {
                         let message = "Your phone cannot be reached just now. Please try again in a moment.";
-                        (Code::ProviderUnavailable, message, None)
+                        (Code::ProviderUnavailable, message, retry_after)
                     }
                 };
                 (Some(status), code, message, retry_after)

@@ -276,9 +276,9 @@ impl LoginError {
         Self::new(LoginErrorCode::Busy, message, Some(retry_after))
     }
 
-    fn unavailable() -> Self {
+    fn unavailable(retry_after: Option<i32>) -> Self {
         let message = "Your phone cannot be reached just now. Please try again in a moment.";
-        Self::new(LoginErrorCode::ProviderUnavailable, message, None)
+        Self::new(LoginErrorCode::ProviderUnavailable, message, retry_after)
     }
 
     fn rate_limited(retry_after: Option<i32>) -> Self {
@@ -290,7 +290,8 @@ impl From<BeginError> for LoginError {
     fn from(error: BeginError) -> Self {
         match error {
             BeginError::RateLimited { retry_after } => Self::rate_limited(retry_after.map(seconds)),
-            BeginError::Refused | BeginError::Unavailable | BeginError::Store(_) => Self::unavailable(),
+            BeginError::Unavailable { retry_after } => Self::unavailable(retry_after.map(seconds)),
+            BeginError::Refused | BeginError::Store(_) => Self::unavailable(None),
         }
     }
 }
@@ -299,9 +300,8 @@ impl From<CodeTrouble> for LoginError {
     fn from(trouble: CodeTrouble) -> Self {
         match trouble {
             CodeTrouble::RateLimited { retry_after } => Self::rate_limited(retry_after.map(seconds)),
-            CodeTrouble::TooSoon { .. } | CodeTrouble::ChannelUnavailable | CodeTrouble::Unavailable => {
-                Self::unavailable()
-            }
+            CodeTrouble::Unavailable { retry_after } => Self::unavailable(retry_after.map(seconds)),
+            CodeTrouble::TooSoon { .. } | CodeTrouble::ChannelUnavailable => Self::unavailable(None),
         }
     }
 }

@@ -169,9 +169,9 @@ impl SignupError {
         Self { retry_after_seconds: Some(retry_after_seconds), ..Self::new(SignupErrorCode::Busy, message) }
     }
 
-    fn unavailable() -> Self {
+    fn unavailable(retry_after_seconds: Option<i32>) -> Self {
         let message = "Your phone cannot be reached just now. Please try again in a moment.";
-        Self::new(SignupErrorCode::ProviderUnavailable, message)
+        Self { retry_after_seconds, ..Self::new(SignupErrorCode::ProviderUnavailable, message) }
     }
 
     fn refused() -> Self {
@@ -224,7 +224,8 @@ impl From<BeginError> for SignupError {
         match error {
             BeginError::Refused => Self::refused(),
             BeginError::RateLimited { retry_after } => Self::rate_limited(retry_after.map(seconds)),
-            BeginError::Unavailable | BeginError::Store(_) => Self::unavailable(),
+            BeginError::Unavailable { retry_after } => Self::unavailable(retry_after.map(seconds)),
+            BeginError::Store(_) => Self::unavailable(None),
         }
     }
 }
@@ -233,9 +234,8 @@ impl From<CodeTrouble> for SignupError {
     fn from(trouble: CodeTrouble) -> Self {
         match trouble {
             CodeTrouble::RateLimited { retry_after } => Self::rate_limited(retry_after.map(seconds)),
-            CodeTrouble::TooSoon { .. } | CodeTrouble::ChannelUnavailable | CodeTrouble::Unavailable => {
-                Self::unavailable()
-            }
+            CodeTrouble::Unavailable { retry_after } => Self::unavailable(retry_after.map(seconds)),
+            CodeTrouble::TooSoon { .. } | CodeTrouble::ChannelUnavailable => Self::unavailable(None),
         }
     }
 }

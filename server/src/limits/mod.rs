@@ -15,6 +15,7 @@ mod remembered;
 mod returns;
 mod settings;
 mod started_logins;
+mod unjudged_codes;
 
 use std::{sync::Arc, time::Duration};
 

@@ -22,6 +22,10 @@ pub(super) const AFTER_WRONG_CODES: Growth =
 pub(super) const AFTER_DENIALS: Growth =
     Growth { step: Duration::from_mins(10), longest: Duration::from_hours(24) };
 
+/// Each code that the provider did not judge makes the pause before the next one longer, up to a minute.
+pub(super) const AFTER_UNJUDGED_CODES: Growth =
+    Growth { step: Duration::from_secs(5), longest: Duration::from_mins(1) };
+
 /// All budgets.
 #[derive(Clone, Debug)]
 pub struct LimitSettings {

@@ -13,6 +13,8 @@ pub struct LoginLimitSettings {
     pub started_logins_per_user_and_network: Rate,
     /// Logins that one known device starts, instead of the limit above.
     pub started_logins_per_device: Rate,
+    /// Codes of one login that the provider did not judge, from one network; past that, growing pauses.
+    pub unjudged_codes_per_login_and_network: Rate,
     /// App hints for one login.
     pub app_hints_per_login: Rate,
     /// App hints to one phone, for its users' logins; as many for each known device.

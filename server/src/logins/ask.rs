@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::{AWAY, Logins, counts::Source, delta, expire::GRACE};
 use crate::{
     model::{ApprovalRequestId, Decision},
-    provider::{ApprovalStanding, ProviderError},
+    provider::{ApprovalStanding, ProviderError, guarded::CallSubject},
     random,
     storage::{AskingClaim, DueLogin, StoreError},
 };
@@ -208,7 +208,8 @@ impl Logins {
         push: &ApprovalRequestId,
         pace: TimeDelta,
     ) -> Result<Option<ApprovalStanding>, StoreError> {
-        let standing = self.patience().with(self.provider.find_approval(push)).await;
+        let of = CallSubject { phone: &login.phone, network: login.network.as_deref() };
+        let standing = self.patience().with(self.provider.find_approval(of, push)).await;
         let new_pace = match &standing {
             Ok(_) => (pace * 9 / 10).max(FASTEST),
             Err(ProviderError::RateLimited { .. }) => (pace * 2).min(SLOWEST),
@@ -219,6 +220,11 @@ impl Logins {
             self.store.change_turn_interval(&self.turn(), pace, new_pace).await?;
         }
         standing.map(Some).or_else(|error| {
+            if matches!(error, ProviderError::Paused { .. }) {
+                // The breaker has said so, once.
+                tracing::debug!(login.id = %login.id, %error, "poll skipped");
+                return Ok(None);
+            }
             tracing::warn!(login.id = %login.id, %error, "the provider did not say how a push stands");
             Ok(None)
         })
@@ -228,7 +234,7 @@ impl Logins {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{LoginId, Verdict};
+    use crate::model::{LoginId, Phone, Verdict};
 
     const AGAIN: TimeDelta = TimeDelta::seconds(10);
 
@@ -236,6 +242,8 @@ mod tests {
         let expires_at = DateTime::from_timestamp(1_800_000_000, 0).unwrap();
         DueLogin {
             id: LoginId::new(random::id(expires_at)),
+            phone: Phone::from_e164("+12025550123").unwrap(),
+            network: None,
             open_push: Some(ApprovalRequestId::new("push")),
             asks: 1,
             due_at: expires_at - TimeDelta::minutes(5),

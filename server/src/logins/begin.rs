@@ -13,7 +13,7 @@ use crate::{
         DeviceId, Email, LoginId, LoginPurpose, LoginToken, PendingSignup, Phone, ProviderUserId,
         SessionSalt, User,
     },
-    provider::{ProviderError, Sending},
+    provider::{PauseScope, ProviderError, Sending, guarded::CallSubject},
     random,
     storage::{NewLogin, StoreError},
 };
@@ -56,7 +56,10 @@ pub enum BeginError {
     Refused,
     /// The provider cannot be asked just now.
     #[error("the provider cannot be asked")]
-    Unavailable,
+    Unavailable {
+        /// How long calls to it are paused, if they are.
+        retry_after: Option<Duration>,
+    },
     /// The provider asks for a pause, or a limit on started logins is exhausted.
     #[error("a pause is due")]
     RateLimited {
@@ -84,22 +87,29 @@ pub(super) struct Draft {
     /// Where it may push.
     pub(super) place: Option<PushPlace>,
     /// The network that it comes from.
-    network: Option<String>,
+    pub(super) network: Option<String>,
     pub(super) match_number: Option<String>,
     pub(super) provider_user_id: ProviderUserId,
     pub(super) created_at: DateTime<Utc>,
     pub(super) expires_at: DateTime<Utc>,
 }
 
-impl Whom<'_> {
-    pub(super) fn email(&self) -> &Email {
+impl Draft {
+    /// Whom its calls to the provider are made for.
+    pub(super) fn call_subject<'a>(&'a self, whom: Whom<'a>) -> CallSubject<'a> {
+        CallSubject { phone: whom.phone(), network: self.network.as_deref() }
+    }
+}
+
+impl<'a> Whom<'a> {
+    pub(super) fn email(&self) -> &'a Email {
         match self {
             Self::User(user, _) => &user.email,
             Self::Newcomer(signup) => &signup.email,
         }
     }
 
-    fn phone(&self) -> &Phone {
+    fn phone(&self) -> &'a Phone {
         match self {
             Self::User(user, _) => &user.phone,
             Self::Newcomer(signup) => &signup.phone,
@@ -136,13 +146,13 @@ impl Whom<'_> {
 impl Logins {
     /// Begins a login and asks the phone. For a user, the password was right.
     pub async fn begin(&self, whom: Whom<'_>, origin: Origin) -> Result<Begun, BeginError> {
+        let network = origin.address.map(limits::network);
         if let Whom::User(user, device) = whom {
-            let network = origin.address.map(limits::network);
             self.limits.take_started_login(user.id, network.as_deref(), device).await?;
         }
         let patience = self.patience();
-        let provider_user_id = self.known_at_provider(whom, patience).await?;
-        let mut draft = self.store_draft(whom, origin, provider_user_id).await?;
+        let provider_user_id = self.known_at_provider(whom, network.as_deref(), patience).await?;
+        let mut draft = self.store_draft(whom, network, provider_user_id).await?;
         // At once: whatever becomes of the rest, it ends in time.
         self.deadline.set(draft.expires_at);
         tracing::info!(login.id = %draft.id, "login begun");
@@ -163,7 +173,8 @@ impl Logins {
                 self.send_first_code(&draft, whom, patience).await?
             }
         };
-        let status = self.find_status(&draft.token).await?.ok_or(BeginError::Unavailable)?;
+        let status =
+            self.find_status(&draft.token).await?.ok_or(BeginError::Unavailable { retry_after: None })?;
         Ok(Begun { token: draft.token, status, trouble })
     }
 
@@ -171,6 +182,7 @@ impl Logins {
     async fn known_at_provider(
         &self,
         whom: Whom<'_>,
+        network: Option<&str>,
         patience: Patience,
     ) -> Result<ProviderUserId, BeginError> {
         let name = self.provider.name();
@@ -179,16 +191,18 @@ impl Logins {
         {
             return Ok(known);
         }
-        Ok(self.enrol(whom, patience).await??)
+        Ok(self.enrol(whom, network, patience).await??)
     }
 
     /// Registers them at the provider and, for a user, remembers how it knows them.
     pub(super) async fn enrol(
         &self,
         whom: Whom<'_>,
+        network: Option<&str>,
         patience: Patience,
     ) -> Result<Result<ProviderUserId, ProviderError>, StoreError> {
-        let enrolled = patience.with(self.provider.enrol(whom.email(), whom.phone())).await;
+        let of = CallSubject { phone: whom.phone(), network };
+        let enrolled = patience.with(self.provider.enrol(of, whom.email(), whom.phone())).await;
         if let (Whom::User(user, _), Ok(known)) = (whom, &enrolled) {
             self.store.save_enrollment(user.id, self.provider.name(), known, self.clock.now()).await?;
         }
@@ -198,12 +212,11 @@ impl Logins {
     async fn store_draft(
         &self,
         whom: Whom<'_>,
-        origin: Origin,
+        network: Option<String>,
         provider_user_id: ProviderUserId,
     ) -> Result<Draft, StoreError> {
         let created_at = self.clock.now();
         let expires_at = created_at + delta(self.settings.ttl);
-        let network = origin.address.map(limits::network);
         let place = self.limits.take_push(whom.phone_use(network.as_deref()), expires_at).await;
         let place = match place {
             Ok(place) => Some(place),
@@ -306,8 +319,12 @@ impl From<ProviderError> for BeginError {
         tracing::warn!(%error, "a person could not be registered at the provider");
         match error {
             ProviderError::Refused { .. } => Self::Refused,
-            ProviderError::RateLimited { retry_after } => Self::RateLimited { retry_after },
-            _ => Self::Unavailable,
+            ProviderError::RateLimited { retry_after, .. } => Self::RateLimited { retry_after },
+            ProviderError::Paused { retry_after, scope: PauseScope::Phone } => {
+                Self::RateLimited { retry_after: Some(retry_after) }
+            }
+            ProviderError::Paused { retry_after, .. } => Self::Unavailable { retry_after: Some(retry_after) },
+            _ => Self::Unavailable { retry_after: None },
         }
     }
 }

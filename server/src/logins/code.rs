@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{LoginStatus, Logins, Patience, counts::Source, delta};
+use super::{LoginStatus, Logins, Origin, Patience, counts::Source, delta};
 use crate::{
-    limits::{Grant, LimitError, PhoneUse, Standing},
+    limits::{self, Grant, LimitError, PhoneUse, Standing},
     model::{Code, CodeChannel, Decision, Login, LoginId, LoginState, LoginToken, ProviderUserId},
-    provider::{CodeJudgement, ProviderError, Sending},
+    provider::{CodeJudgement, PauseScope, ProviderError, Sending, guarded::CallSubject},
     storage::StoreError,
 };
 
@@ -35,7 +35,10 @@ pub enum CodeTrouble {
     },
     /// The provider cannot be asked, or will not.
     #[error("the provider cannot send a code")]
-    Unavailable,
+    Unavailable {
+        /// How long calls to it are paused, if they are.
+        retry_after: Option<Duration>,
+    },
 }
 
 /// Why a code did not sign anybody in.
@@ -64,7 +67,7 @@ pub enum VerifyError {
     RateLimited(Box<LoginStatus>, Option<Duration>),
     /// The provider could not be asked, or gave no answer.
     #[error("the provider cannot judge the code")]
-    Unavailable(Box<LoginStatus>),
+    Unavailable(Box<LoginStatus>, Option<Duration>),
     /// Storage.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -87,14 +90,28 @@ pub enum ResendError {
     Store(#[from] StoreError),
 }
 
+impl CodeTrouble {
+    /// How long the provider is not to be asked, if that is known.
+    const fn pause(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } | Self::Unavailable { retry_after } => *retry_after,
+            Self::TooSoon { .. } | Self::ChannelUnavailable => None,
+        }
+    }
+}
+
 impl From<ProviderError> for CodeTrouble {
     fn from(error: ProviderError) -> Self {
         match error {
-            ProviderError::RateLimited { retry_after } => Self::RateLimited { retry_after },
+            ProviderError::RateLimited { retry_after, .. } => Self::RateLimited { retry_after },
+            ProviderError::Paused { retry_after, scope: PauseScope::Phone } => {
+                Self::RateLimited { retry_after: Some(retry_after) }
+            }
+            ProviderError::Paused { retry_after, .. } => Self::Unavailable { retry_after: Some(retry_after) },
             ProviderError::ChannelUnavailable { .. } | ProviderError::NoPush { .. } => {
                 Self::ChannelUnavailable
             }
-            _ => Self::Unavailable,
+            _ => Self::Unavailable { retry_after: None },
         }
     }
 }
@@ -150,6 +167,27 @@ pub(super) fn was_sent_a_code(login: &Login) -> bool {
     matches!(login.code_channel, Some(CodeChannel::Sms | CodeChannel::Voice))
 }
 
+/// Whom a login's calls to the provider are made for.
+fn call_subject(login: &Login) -> CallSubject<'_> {
+    CallSubject { phone: &login.phone, network: login.network.as_deref() }
+}
+
+/// The error for a code that the provider did not judge. `pause`: how long this login waits at least.
+fn not_judged(status: Box<LoginStatus>, error: &ProviderError, pause: Option<Duration>) -> VerifyError {
+    match error {
+        ProviderError::RateLimited { retry_after, .. } => {
+            VerifyError::RateLimited(status, pause.max(*retry_after))
+        }
+        ProviderError::Paused { retry_after, scope: PauseScope::Phone } => {
+            VerifyError::RateLimited(status, pause.max(Some(*retry_after)))
+        }
+        ProviderError::Paused { retry_after, .. } => {
+            VerifyError::Unavailable(status, pause.max(Some(*retry_after)))
+        }
+        _ => VerifyError::Unavailable(status, pause),
+    }
+}
+
 /// Whether the provider certainly did not judge a code.
 fn was_no_guess(judged: &Result<CodeJudgement, ProviderError>) -> bool {
     judged.as_ref().is_err_and(ProviderError::was_certainly_not_judged)
@@ -157,8 +195,13 @@ fn was_no_guess(judged: &Result<CodeJudgement, ProviderError>) -> bool {
 
 impl Logins {
     /// Has a code judged, and signs the person in where it is right. On a login that is approved already, nobody is
-    /// asked: the answer is the same again.
-    pub async fn verify_code(&self, token: &LoginToken, code: &str) -> Result<LoginStatus, VerifyError> {
+    /// asked: the answer is the same again. `from`: where the code was typed.
+    pub async fn verify_code(
+        &self,
+        token: &LoginToken,
+        code: &str,
+        from: Origin,
+    ) -> Result<LoginStatus, VerifyError> {
         let status = self.find_status(token).await?.ok_or(VerifyError::LoginNotFound)?;
         if status.login.state == LoginState::Approved {
             return Ok(status);
@@ -170,9 +213,17 @@ impl Logins {
             return Err(VerifyError::UnreadableCode(Box::new(status)));
         };
         let id = status.login.id;
+        let network = from.address.map(limits::network);
+        match self.limits.check_unjudged_codes(id, network.as_deref()).await {
+            Ok(()) => {}
+            Err(LimitError::UsedUp { retry_after }) => {
+                return Err(VerifyError::RateLimited(Box::new(status), Some(retry_after)));
+            }
+            Err(LimitError::Store(error)) => return Err(error.into()),
+        }
         let grant = self.take_tries(token, &status).await?;
-        let judged =
-            self.patience().with(self.provider.check_code(&status.login.provider_user_id, &code)).await;
+        let (of, user) = (call_subject(&status.login), &status.login.provider_user_id);
+        let judged = self.patience().with(self.provider.check_code(of, user, &code)).await;
         if let Ok(CodeJudgement::Right) = judged {
             let settled = self
                 .decide(id, Decision::RightCode, Source::Elsewhere)
@@ -193,9 +244,11 @@ impl Logins {
         if let Err(error) = &judged {
             tracing::warn!(login.id = %id, %error, "a code was not judged");
         }
+        let mut pause = None;
         if was_no_guess(&judged) {
             self.limits.give_back(grant).await;
             self.store.give_back_try(id).await?;
+            pause = self.limits.record_unjudged_code(id, network.as_deref()).await?;
         } else if self.store.record_wrong_code(id).await? >= self.settings.tries {
             self.decide(id, Decision::TooManyWrongCodes, Source::Elsewhere).await?;
         }
@@ -203,8 +256,7 @@ impl Logins {
         Err(match judged {
             Ok(CodeJudgement::AlreadyUsed) => VerifyError::CodeAlreadyUsed(status),
             Ok(_) => VerifyError::InvalidCode(status),
-            Err(ProviderError::RateLimited { retry_after }) => VerifyError::RateLimited(status, retry_after),
-            Err(_) => VerifyError::Unavailable(status),
+            Err(error) => not_judged(status, &error, pause),
         })
     }
 
@@ -333,7 +385,8 @@ impl Logins {
             let trouble = CodeTrouble::TooSoon { retry_after: self.settings.resend_pause };
             return Ok(Err(NotSent::certainly(trouble)));
         }
-        match patience.with(self.provider.send_code(to.user, sending)).await {
+        let of = CallSubject { phone: to.phone.phone, network: to.phone.network };
+        match patience.with(self.provider.send_code(of, to.user, sending)).await {
             Ok(channel) => {
                 self.count_sending(to, channel, grant).await;
                 self.store.record_code_sent(to.login, channel, self.clock.now()).await?;
@@ -345,9 +398,21 @@ impl Logins {
                 let may_have_been_sent = error.may_have_taken_effect();
                 if !may_have_been_sent {
                     self.limits.give_back(grant).await;
-                    self.store.give_back_sending(to.login, now, next).await?;
                 }
-                Ok(Err(NotSent { trouble: error.into(), may_have_been_sent }))
+                let trouble = CodeTrouble::from(error);
+                match trouble.pause() {
+                    // The provider is not asked again before: that is what the person is told, too.
+                    Some(pause) => {
+                        let until = now + delta(pause).max(delta(self.settings.resend_pause));
+                        self.store.postpone_sending(to.login, until.min(to.expires_at)).await?;
+                    }
+                    None if trouble == CodeTrouble::ChannelUnavailable => {
+                        self.store.give_back_sending(to.login, now, next).await?;
+                    }
+                    // Asking a provider that fails again and again is no use: the pause stays.
+                    None => {}
+                }
+                Ok(Err(NotSent { trouble, may_have_been_sent }))
             }
         }
     }

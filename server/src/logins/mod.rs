@@ -36,7 +36,7 @@ use crate::{
     clock::Clock,
     events::Events,
     limits::Limits,
-    provider::{ProviderError, SecondFactor},
+    provider::{ProviderError, guarded::GuardedProvider},
     storage::Store,
 };
 
@@ -67,7 +67,7 @@ pub struct Foundations {
     /// Where they are kept.
     pub store: Store,
     /// Who runs the second factor.
-    pub provider: Arc<dyn SecondFactor>,
+    pub provider: GuardedProvider,
     /// What time it is.
     pub clock: Clock,
     /// Who watches them.
@@ -80,7 +80,7 @@ pub struct Foundations {
 #[derive(Clone)]
 pub struct Logins {
     store: Store,
-    provider: Arc<dyn SecondFactor>,
+    provider: GuardedProvider,
     clock: Clock,
     events: Events,
     limits: Limits,
@@ -112,6 +112,7 @@ impl Logins {
         until_shutdown(Box::pin(self.clone().keep_expiring()));
         until_shutdown(Box::pin(self.clone().keep_following()));
         until_shutdown(Box::pin(self.clone().keep_storing()));
+        until_shutdown(Box::pin(self.provider.clone().keep_reading_pauses()));
         let (shutdown, own) = (shutdown.clone(), self.tasks.clone());
         tasks.spawn(async move {
             shutdown.cancelled().await;

@@ -65,7 +65,8 @@ impl Logins {
         if !matches!(sent, Err(ProviderError::NotEnrolled)) {
             return Ok(sent);
         }
-        match self.enrol(whom, patience).await? {
+        let network = draft.network.clone();
+        match self.enrol(whom, network.as_deref(), patience).await? {
             Ok(known) => {
                 self.store.record_provider_user(draft.id, &known).await?;
                 draft.provider_user_id = known;
@@ -99,6 +100,6 @@ impl Logins {
             details: &details,
             expires_in: (draft.expires_at - self.clock.now()).to_std().unwrap_or_default(),
         };
-        patience.with(self.provider.request_approval(&request)).await
+        patience.with(self.provider.request_approval(draft.call_subject(whom), &request)).await
     }
 }

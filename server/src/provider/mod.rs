@@ -4,6 +4,8 @@
 //! provider says is reduced here to what a caller can act on; how it says it stays in the provider's own file.
 
 pub mod authy;
+mod breaker;
+pub mod guarded;
 pub mod measured;
 mod payload;
 pub(crate) mod signature;
@@ -13,6 +15,7 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
 
+pub use self::breaker::PauseScope;
 use crate::model::{ApprovalRequestId, Code, CodeChannel, Email, LoginId, Phone, ProviderUserId, Verdict};
 
 /// One provider of second factors.
@@ -121,8 +124,18 @@ pub enum ProviderError {
     /// Too many requests.
     #[error("the provider asks for a pause")]
     RateLimited {
-        /// How long it asks to wait, where it says so.
+        /// How long to wait, at most an hour; `None` if the provider does not say.
         retry_after: Option<Duration>,
+        /// Whose requests there are too many of.
+        scope: RateLimitScope,
+    },
+    /// The call was not made: calls like it have failed, and a pause is due.
+    #[error("calls to the provider are paused")]
+    Paused {
+        /// How long to wait.
+        retry_after: Duration,
+        /// Which calls are paused.
+        scope: PauseScope,
     },
     /// It does not accept our key, or our account is closed. Someone must act.
     #[error("the provider does not accept our key (code {code})")]
@@ -150,6 +163,15 @@ pub enum ProviderError {
     },
 }
 
+/// Whose requests there are too many of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RateLimitScope {
+    /// Those about the person of this call.
+    Person,
+    /// The provider does not say.
+    Unknown,
+}
+
 impl ProviderError {
     /// What kind of failure it is, in a word.
     #[must_use]
@@ -160,6 +182,7 @@ impl ProviderError {
             Self::ChannelUnavailable { .. } => "channel_unavailable",
             Self::NotEnrolled => "not_enrolled",
             Self::RateLimited { .. } => "rate_limited",
+            Self::Paused { .. } => "paused",
             Self::Unauthorized { .. } => "unauthorized",
             Self::Unreachable(_) => "unreachable",
             Self::NotAsked => "not_asked",
@@ -181,6 +204,7 @@ impl ProviderError {
             self,
             Self::NotEnrolled
                 | Self::RateLimited { .. }
+                | Self::Paused { .. }
                 | Self::Unauthorized { .. }
                 | Self::Unreachable(_)
                 | Self::NotAsked

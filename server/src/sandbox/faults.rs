@@ -27,6 +27,12 @@ pub(super) struct ApiFault {
     /// The status of kind `status`.
     #[serde(default = "internal_error")]
     pub(super) status: u16,
+    /// The header `Retry-After` of kind `status`, in seconds; none without.
+    #[serde(default)]
+    pub(super) retry_after_seconds: Option<u32>,
+    /// Whether kind `status` names no person: a 429 without the code that is about one user.
+    #[serde(default)]
+    pub(super) for_all: bool,
     /// Milliseconds, of kind `delay`.
     #[serde(default)]
     pub(super) delay_ms: u64,

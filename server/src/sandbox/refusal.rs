@@ -60,8 +60,13 @@ impl Refusal {
             StatusCode::UNAUTHORIZED => Self::invalid_api_key(),
             StatusCode::NOT_FOUND => Self { status, ..Self::user_not_found() },
             StatusCode::TOO_MANY_REQUESTS => Self::too_many_tokens(),
-            _ => Self::new(status, "60000", "An error occurred"),
+            _ => Self::nameless(status),
         }
+    }
+
+    /// An answer that is about nobody in particular.
+    pub(super) fn nameless(status: StatusCode) -> Self {
+        Self::new(status, "60000", "An error occurred")
     }
 
     pub(super) fn too_many_tokens() -> Self {

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Store, StoreError, change, columns::At, schema::turns};
+use super::{Store, StoreError, change, columns::At, on, schema::turns};
 
 impl Store {
     /// Makes sure that there is a turn of this name to be taken, from `first` on.
@@ -52,6 +52,31 @@ impl Store {
         let same = turns::table.find(name).filter(turns::interval_milliseconds.eq(milliseconds(old)));
         let update = diesel::update(same).set(turns::interval_milliseconds.eq(milliseconds(new)));
         Ok(change!(self, |conn| update.execute(conn).await?) == 1)
+    }
+}
+
+impl Store {
+    /// Moves a turn's time forward to `until`, making the turn if there is none. A time later than `farthest` was set by a
+    /// wrong clock and is replaced.
+    pub async fn extend_turn(
+        &self,
+        name: &str,
+        until: DateTime<Utc>,
+        farthest: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        self.ensure_turn(name, until, TimeDelta::zero()).await?;
+        let is_sooner = turns::next_at.lt(At(until)).or(turns::next_at.gt(At(farthest)));
+        let update =
+            diesel::update(turns::table.find(name).filter(is_sooner)).set(turns::next_at.eq(At(until)));
+        change!(self, |conn| update.execute(conn).await?);
+        Ok(())
+    }
+
+    /// Returns the times of these turns, of those that there are.
+    pub async fn find_turns(&self, names: &[&str]) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
+        let query = turns::table.filter(turns::name.eq_any(names)).select((turns::name, turns::next_at));
+        let found: Vec<(String, At)> = on!(self, |conn| query.load(conn).await?);
+        Ok(found.into_iter().map(|(name, at)| (name, at.0)).collect())
     }
 }
 

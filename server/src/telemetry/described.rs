@@ -78,6 +78,8 @@ const OUTCOME_OF_CALL: Label = label(
         "abandoned",
     ],
 );
+const BREAKER_STATE: Label = label("state", &["open", "half_open", "closed"]);
+const PAUSE_SCOPE: Label = label("scope", &["phone", "network", "all"]);
 const WORK: Label = label("work", &["judge", "hash", "compare"]);
 const CLOSE_CODE: Label =
     label("code", &["1001", "1002", "1007", "1013", "4400", "4401", "4408", "4409", "4429", "gone"]);
@@ -104,6 +106,7 @@ const BUDGET: Label = label(
         "signups_per_phone_and_network",
         "started_logins_per_user_and_network",
         "started_logins_per_device",
+        "unjudged_codes_per_login_and_network",
         "app_hints_per_login",
         "app_hints_per_phone",
         "app_hints_per_unverified_phone",
@@ -199,6 +202,16 @@ pub const METRICS: &[Metric] = &[
         "countersign_provider_call_seconds",
         &[CALL, OUTCOME_OF_CALL],
         "Calls to the provider, by what was asked and what came of it; abandoned where nobody waited any longer.",
+    ),
+    counter(
+        "countersign_provider_breaker_changes_total",
+        &[CALL, BREAKER_STATE],
+        "State changes of circuit breakers, by operation: open pauses all its calls, half_open makes one, closed makes all again.",
+    ),
+    counter(
+        "countersign_provider_calls_paused_total",
+        &[CALL, PAUSE_SCOPE],
+        "Calls to the provider that were not made because a pause was due, by operation and by which calls were paused.",
     ),
     gauge("countersign_password_threads", &[], "Threads that hash passwords."),
     gauge("countersign_password_threads_in_use", &[], "Threads that work on a password just now."),

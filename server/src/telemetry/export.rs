@@ -139,9 +139,8 @@ impl Collector {
             .timeout(TIMEOUT)
             // A collector that sends us elsewhere would have the headers sent there.
             .redirect(redirect::Policy::none())
-            .referer(false)
-            .no_proxy()
-            .build()?;
+            .referer(false);
+        let client = settings.proxy.apply(client)?.build()?;
         let mut url = settings.endpoint.clone();
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.pop_if_empty().extend(["v1", "traces"]);

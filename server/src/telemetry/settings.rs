@@ -6,6 +6,8 @@ use http::HeaderMap;
 use tracing::Level;
 use url::Url;
 
+use crate::outgoing::OutgoingProxy;
+
 /// How a process tells what it does.
 #[derive(Debug)]
 pub struct TelemetrySettings {
@@ -33,6 +35,8 @@ pub struct ExportSettings {
     pub endpoint: Url,
     /// What is said to it with each batch.
     pub headers: ExportHeaders,
+    /// The proxy that batches go through, if any.
+    pub proxy: OutgoingProxy,
     /// Of the traces that begin here, how many are exported: from 0 to 1.
     pub sample_ratio: f64,
 }

@@ -135,6 +135,25 @@ async fn a_turn_is_taken_by_one_of_many(database: &Database) {
     assert!(database.store.take_turn("chore", next, next + TimeDelta::minutes(1)).await.unwrap());
 }
 
+async fn a_turn_is_extended_and_never_shortened(database: &Database) {
+    const NAME: &str = "pause test send_code";
+    let (store, now) = (&database.store, database.now);
+    let (at, farthest) = (|seconds| now + TimeDelta::seconds(seconds), now + TimeDelta::hours(1));
+    let found = async || store.find_turns(&[NAME, "pause test check_code"]).await.unwrap();
+    assert_eq!(found().await, []);
+    for (until, expected) in [(at(30), at(30)), (at(10), at(30)), (at(60), at(60))] {
+        store.extend_turn(NAME, until, farthest).await.unwrap();
+        assert_eq!(found().await, [(NAME.to_owned(), expected)]);
+    }
+    let racing = (0..20).map(|number| store.extend_turn(NAME, at(60 + number), farthest));
+    futures_util::future::join_all(racing).await.into_iter().for_each(Result::unwrap);
+    assert_eq!(found().await, [(NAME.to_owned(), at(79))]);
+    // What a wrong clock wrote gives way to what is right.
+    store.extend_turn(NAME, now + TimeDelta::days(400), now + TimeDelta::days(401)).await.unwrap();
+    store.extend_turn(NAME, at(5), farthest).await.unwrap();
+    assert_eq!(found().await, [(NAME.to_owned(), at(5))]);
+}
+
 async fn what_is_over_is_removed_in_batches_and_takes_nothing_with_it(database: &Database) {
     let mut sessions = Vec::new();
     for number in 0..3 {
@@ -171,5 +190,6 @@ on_both_databases! {
     after_a_restart_open_pushes_are_asked_about_at_once,
     a_clock_that_was_wrong_holds_nobody_up,
     a_turn_is_taken_by_one_of_many,
+    a_turn_is_extended_and_never_shortened,
     what_is_over_is_removed_in_batches_and_takes_nothing_with_it,
 }

@@ -8,6 +8,8 @@ use serde::Serialize;
 use url::Url;
 use zeroize::Zeroizing;
 
+use crate::outgoing::OutgoingProxy;
+
 const MAX_KEY_BYTES: usize = 256;
 
 /// How to reach Authy, and what it may be believed by.
@@ -21,6 +23,8 @@ pub struct AuthyConfig {
     pub callback_url: String,
     /// How long one call may take, from the connection to the last byte of the answer.
     pub timeout: Duration,
+    /// The proxy that calls go through, if any.
+    pub proxy: OutgoingProxy,
     /// Pictures shown with an approval request; if there are any, one has the resolution `default`.
     pub logos: Vec<Logo>,
 }
@@ -120,6 +124,7 @@ mod tests {
             api_url: Url::parse("https://api.authy.com").unwrap(),
             callback_url: "https://login.example.com/authy/callback".to_owned(),
             timeout: Duration::from_secs(3),
+            proxy: OutgoingProxy::default(),
             logos: Vec::new(),
         }
     }

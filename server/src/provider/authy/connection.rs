@@ -7,14 +7,20 @@ use std::{fmt, time::Duration};
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, header};
-use reqwest::{Client, RequestBuilder, Response, redirect, retry};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response, redirect, retry};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::{Instrument as _, Span, field};
 use url::Url;
 
-use super::config::{ApiKey, AuthyConfigError};
-use crate::{provider::ProviderError, telemetry};
+use super::{
+    config::{AuthyConfig, AuthyConfigError},
+    reply::Call,
+};
+use crate::{
+    provider::{ProviderError, RateLimitScope},
+    telemetry,
+};
 
 /// Authy's answers have one or two.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -38,10 +44,11 @@ pub(super) struct Reply {
 }
 
 impl Connection {
-    /// Builds the client. Proxies are not taken from the environment, and redirects are answers like any other.
-    pub(super) fn new(api_key: &ApiKey, api_url: Url, timeout: Duration) -> Result<Self, AuthyConfigError> {
+    /// Builds the client. No proxy is taken from the environment, and redirects are answers like any other.
+    pub(super) fn new(config: &AuthyConfig) -> Result<Self, AuthyConfigError> {
+        let timeout = config.timeout;
         #[expect(clippy::expect_used, reason = "an ApiKey is visible ASCII, which every header takes")]
-        let mut key = HeaderValue::from_str(api_key.expose()).expect("a header");
+        let mut key = HeaderValue::from_str(config.api_key.expose()).expect("a header");
         key.set_sensitive(true);
         let mut headers = HeaderMap::new();
         headers.insert("x-authy-api-key", key);
@@ -54,11 +61,9 @@ impl Connection {
             .connect_timeout(timeout.mul_f32(0.7))
             .redirect(redirect::Policy::none())
             .retry(retry::never())
-            .referer(false)
-            .no_proxy()
-            .build()
-            .map_err(AuthyConfigError::Client)?;
-        Ok(Self { client, api_url })
+            .referer(false);
+        let client = config.proxy.apply(client).and_then(ClientBuilder::build);
+        Ok(Self { client: client.map_err(AuthyConfigError::Client)?, api_url: config.api_url.clone() })
     }
 
     /// Asks, with a path of segments below the API's URL.
@@ -118,7 +123,9 @@ impl Connection {
         let status = response.status().as_u16();
         span.record("http.response.status_code", status);
         if status == 429 {
-            return Err(ProviderError::RateLimited { retry_after: retry_after(response.headers()) });
+            let retry_after = retry_after(response.headers());
+            let scope = rate_limit_scope(response, status).await;
+            return Err(ProviderError::RateLimited { retry_after, scope });
         }
         let date = date(response.headers());
         let body = read(response, status).await?;
@@ -143,6 +150,16 @@ fn unsent(error: reqwest::Error) -> ProviderError {
         ProviderError::TimedOut
     } else {
         ProviderError::Nonsense { status: 0, reason: "the connection broke before an answer" }
+    }
+}
+
+/// Whose requests there are too many of: Authy's code says it, a balancer before Authy says nothing.
+async fn rate_limit_scope(response: Response, status: u16) -> RateLimitScope {
+    let body = read(response, status).await.ok().and_then(|body| serde_json::from_slice(&body).ok());
+    let error = body.map(|body| Reply { status, body, date: None }.into_error(Call::Other));
+    match error {
+        Some(ProviderError::RateLimited { scope, .. }) => scope,
+        _ => RateLimitScope::Unknown,
     }
 }
 

@@ -49,7 +49,7 @@ impl Authy {
     /// The process must have installed a rustls crypto provider before.
     pub fn new(config: AuthyConfig) -> Result<Self, AuthyConfigError> {
         config.check()?;
-        let connection = Connection::new(&config.api_key, config.api_url.clone(), config.timeout)?;
+        let connection = Connection::new(&config)?;
         Ok(Self { connection, config })
     }
 }

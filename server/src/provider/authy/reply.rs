@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::connection::Reply;
-use crate::provider::ProviderError;
+use crate::provider::{ProviderError, RateLimitScope};
 
 const MAX_ERROR_CODE_DIGITS: usize = 8;
 const MAX_ID_DIGITS: usize = 20;
@@ -105,7 +105,8 @@ fn known(code: &str) -> Option<ProviderError> {
         60001 | 60008 | 60047 | 60056 | 60057 | 60060 | 60061 | 60063 | 60117 => {
             ProviderError::Unauthorized { code }
         }
-        60003 => ProviderError::RateLimited { retry_after: None },
+        // "DoS protection: User has requested too many tokens in the last hour."
+        60003 => ProviderError::RateLimited { retry_after: None, scope: RateLimitScope::Person },
         60016 | 60026 => ProviderError::NotEnrolled,
         // Messages or calls are switched off, used up, or cannot reach this number.
         60006 | 60007 | 60009..=60012 | 60014 | 60015 | 60082 | 60083 | 60120 => {

@@ -30,7 +30,12 @@ pub(super) async fn answer(emulator: &Arc<Emulator>, call: Call, fault: ApiFault
         }
         ApiFaultKind::Status => {
             let status = StatusCode::from_u16(fault.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            refuse(&Refusal::of_status(status))
+            let refusal = if fault.for_all { Refusal::nameless(status) } else { Refusal::of_status(status) };
+            let mut response = refuse(&refusal);
+            if let Some(seconds) = fault.retry_after_seconds {
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            }
+            response
         }
         ApiFaultKind::Html => Html(PAGE).into_response(),
         ApiFaultKind::Cut => cut(carry_out(emulator, &call).await).await,

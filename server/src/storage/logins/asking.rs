@@ -11,7 +11,7 @@ use diesel::{dsl::min, prelude::*};
 use diesel_async::RunQueryDsl;
 
 use crate::{
-    model::{ApprovalRequestId, LoginId},
+    model::{ApprovalRequestId, LoginId, Phone},
     storage::{
         Store, StoreError, change,
         columns::{At, read},
@@ -26,6 +26,10 @@ use crate::{
 pub struct DueLogin {
     /// Which.
     pub id: LoginId,
+    /// The phone that it waits for.
+    pub phone: Phone,
+    /// The network that started it; `None` if unknown.
+    pub network: Option<String>,
     /// Its push, where the phone can still answer one.
     pub open_push: Option<ApprovalRequestId>,
     /// How often the provider has been asked about it before.
@@ -42,6 +46,8 @@ pub struct DueLogin {
 #[diesel(table_name = logins)]
 struct DueLoginRow {
     id: String,
+    phone: String,
+    network: Option<String>,
     approval_request_id: Option<String>,
     verdict: Option<String>,
     asks: i32,
@@ -56,6 +62,8 @@ impl TryFrom<DueLoginRow> for DueLogin {
     fn try_from(row: DueLoginRow) -> Result<Self, StoreError> {
         Ok(Self {
             id: read(LoginId::parse(&row.id), "logins", "id")?,
+            phone: read(Phone::from_e164(&row.phone), "logins", "phone")?,
+            network: row.network,
             open_push: row.approval_request_id.filter(|_| row.verdict.is_none()).map(ApprovalRequestId::new),
             asks: row.asks,
             due_at: read(row.ask_at, "logins", "ask_at")?.0,

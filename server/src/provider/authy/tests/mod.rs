@@ -19,7 +19,10 @@ use url::Url;
 use uuid::Uuid;
 
 use super::*;
-use crate::model::{CountryCode, LoginId};
+use crate::{
+    model::{CountryCode, LoginId},
+    outgoing::OutgoingProxy,
+};
 
 mod calls;
 mod failures;
@@ -117,6 +120,7 @@ fn authy(api_url: &str, timeout: Duration) -> Authy {
         api_url: Url::parse(api_url).unwrap(),
         callback_url: "https://login.example.com/authy/callback".to_owned(),
         timeout,
+        proxy: OutgoingProxy::default(),
         logos: vec![Logo { res: "default".to_owned(), url: "https://example.com/logo.png".to_owned() }],
     })
     .unwrap()
