@@ -63,7 +63,8 @@ pub struct CodeMutation;
 #[Object]
 impl CodeMutation {
     /// Has a code judged that the person typed, and signs them in where it is right. Any code of their phone's will do while
-    /// the login is not over, also while a push is open. On a login that is approved already, the answer is the same again.
+    /// the login is not over, also while a push is open; after a denial, `resendToken` has to come first. On a login that is
+    /// approved already, the answer is the same again.
     async fn verify_token(
         &self,
         context: &Context<'_>,
@@ -113,6 +114,9 @@ impl VerifyTokenPayload {
                 (Code::LoginNotFound, "This login is not known any more. Please begin again.")
             }
             VerifyError::LoginOver(_) => (Code::LoginOver, "This login is over. Please begin again."),
+            VerifyError::NoCodeSent(_) => {
+                (Code::NoCodeSent, "You denied this login on your phone. Please ask for a new code first.")
+            }
             VerifyError::InvalidCode(_) => (Code::InvalidCode, "This is not the code."),
             VerifyError::CodeAlreadyUsed(_) => {
                 (Code::CodeAlreadyUsed, "This code has been used already. Please wait for the next one.")
@@ -146,6 +150,7 @@ impl VerifyError {
         match self {
             Self::LoginNotFound | Self::Store(_) => (None, None),
             Self::LoginOver(status)
+            | Self::NoCodeSent(status)
             | Self::InvalidCode(status)
             | Self::CodeAlreadyUsed(status)
             | Self::Unavailable(status) => (Some(*status), None),

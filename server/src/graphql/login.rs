@@ -23,8 +23,8 @@ pub enum LoginState {
     Pending,
     /// Signed in, with a `session`. The end.
     Approved,
-    /// The person, or whoever holds their phone, pressed Deny. Not the end: a code may still be typed, and `resendToken`
-    /// sends one.
+    /// The person, or whoever holds their phone, pressed Deny. Not the end, where this is told: `resendToken` sends a code,
+    /// which may be typed. Codes from before are not taken.
     Denied,
     /// Neither an approval nor a right code came in time. The end: begin again.
     Expired,
@@ -65,7 +65,8 @@ pub enum LoginFailure {
     Cancelled,
     /// A signup whose email has a user already; told only now that its phone is proven. They may log in instead.
     EmailTaken,
-    /// The person, or whoever holds their phone, pressed Deny, on a service that makes that final.
+    /// The person, or whoever holds their phone, pressed Deny, and no code may follow: a signup, or a login without the device
+    /// token of a known browser, unless the service is set otherwise.
     Denied,
 }
 
@@ -97,7 +98,7 @@ pub struct LoginStatus {
     /// Two digits that the push shows too: show them. A person who sees another number on their phone should deny, for that
     /// is not their login. Null where there is no push.
     match_number: Option<String>,
-    /// How the last code reached the person. Null as long as there was none.
+    /// How the last code reached the person. Null as long as there was none, and with `DENIED` until one was asked for since.
     code_channel: Option<CodeChannel>,
     /// When this was told, by the service's clock. Count the instants below down from here: the clock of a browser may be wrong.
     told_at: DateTime<Utc>,
@@ -137,8 +138,8 @@ pub struct LoginInput {
     /// Their password.
     password: String,
     /// What `Session.deviceToken` said when this person last signed in in this browser; left out where they never have. It
-    /// replaces neither the password nor the phone: it only spares people who have been here before the pauses that
-    /// others' guesses cause. One that is not known (any more) does no harm.
+    /// replaces neither the password nor the phone: it spares people who have been here before the pauses that others'
+    /// guesses cause, and lets them type a code after a denial. One that is not known (any more) does no harm.
     device_token: Option<String>,
 }
 

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     limits::{self, LimitError, PhoneUse, PushPlace, Standing},
     model::{
-        DeviceId, Email, LoginId, LoginPurpose, LoginToken, PendingSignup, Phone, ProviderUserId,
+        DeviceId, Email, LoginId, LoginPurpose, LoginState, LoginToken, PendingSignup, Phone, ProviderUserId,
         SessionSalt, User,
     },
     provider::{ProviderError, Sending},
@@ -286,6 +286,7 @@ impl Logins {
     ) -> Result<Option<CodeTrouble>, StoreError> {
         let to = Recipient {
             login: draft.id,
+            state: LoginState::Pending,
             user: &draft.provider_user_id,
             phone: whom.phone_use(draft.network.as_deref()),
             is_first: true,

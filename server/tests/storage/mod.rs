@@ -14,9 +14,9 @@ use std::{collections::HashSet, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign::{
     model::{
-        ApprovalRequestId, Claimed, CodeChannel, CountryCode, Credentials, Decision, DeviceId, Effect, Email,
-        FullName, LoginFailure, LoginId, LoginState, LoginStep, LoginToken, PasswordHash, PendingSignup,
-        Phone, ProviderUserId, SessionId, SessionSalt, TokenHash, UserId, Verdict,
+        AfterDenial, ApprovalRequestId, Claimed, CodeChannel, CountryCode, Credentials, Decision, DeviceId,
+        Effect, Email, FullName, LoginFailure, LoginId, LoginState, LoginStep, LoginToken, PasswordHash,
+        PendingSignup, Phone, ProviderUserId, SessionId, SessionSalt, TokenHash, UserId, Verdict,
     },
     random,
     storage::{AskingClaim, Durability, NewLogin, OverdueClaim, Settlement, Store, StoreSettings},
@@ -169,6 +169,7 @@ impl Database {
             user_id: UserId::new(random::id(self.now)),
             device_id: DeviceId::new(random::id(self.now)),
             device_expires_at: self.now + TimeDelta::days(180),
+            after_denial: AfterDenial::Code,
             cost_of_denial: Box::new(|_| vec![budgets::denial()]),
         }
     }

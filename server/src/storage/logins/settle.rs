@@ -12,8 +12,8 @@ use diesel_async::RunQueryDsl;
 use super::LoginRow;
 use crate::{
     model::{
-        ApprovalRequestId, Decision, DeviceId, Effect, Login, LoginFailure, LoginId, LoginPurpose, LoginStep,
-        SessionId, SessionSalt, Settler, UserId, Verdict,
+        AfterDenial, ApprovalRequestId, CodeChannel, Decision, DeviceId, Effect, Login, LoginFailure,
+        LoginId, LoginPurpose, LoginState, LoginStep, SessionId, SessionSalt, Settler, UserId, Verdict,
     },
     storage::{
         Store, StoreError,
@@ -44,6 +44,8 @@ pub struct Settlement {
     pub device_id: DeviceId,
     /// Until when the device is known.
     pub device_expires_at: DateTime<Utc>,
+    /// Which logins a code may still approve after a denial.
+    pub after_denial: AfterDenial,
     /// What it costs that the phone has denied this login, where that is what was decided.
     pub cost_of_denial: CostOfDenial,
 }
@@ -110,7 +112,7 @@ impl Store {
             };
             let found = Login::try_from(row)?;
             free_place!(conn, &found, decision, how);
-            let mut effect = decision.effect(found.state, found.verdict, found.settled_by);
+            let mut effect = decision.effect(&found, how.after_denial);
             if effect == Effect::Ignore {
                 return Ok(Some(Settled { login: found, effect, ended_session: None }));
             }
@@ -248,6 +250,7 @@ struct Change {
     session_salt: Option<String>,
     approval_request_id: Option<String>,
     verdict: Option<&'static str>,
+    code_channel: Option<&'static str>,
     ask_at: Option<At>,
     changed_at: At,
 }
@@ -275,6 +278,7 @@ impl Change {
             _ => (found.state, found.failure),
         };
         let ends = effect.ends_the_login();
+        let is_denied = matches!(effect, Effect::Settle { state: LoginState::Denied, .. });
         // A code got in, and the phone can still say that it was somebody else's.
         let stays_asked =
             effect.opens_a_session() && verdict.is_none() || state.is_open() && verdict.is_none();
@@ -292,6 +296,8 @@ impl Change {
                 .map(SessionSalt::to_stored),
             approval_request_id: push.map(|push| push.as_str().to_owned()),
             verdict: verdict.map(Verdict::as_str),
+            // What was sent before a denial counts no more: another code has to be asked for.
+            code_channel: found.code_channel.filter(|_| !is_denied).map(CodeChannel::as_str),
             ask_at: found.ask_at.filter(|_| stays_asked).map(At),
             changed_at: At(how.at),
         };
