@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use client_example::{
-    Begun, CodeChannel, LoginErrorCode, LoginFailure, LoginInput, LoginState, LoginStatus, LoginStep,
-    VerifyTokenErrorCode,
+    Begun, CodeChannel, LoginErrorCode, LoginFailure, LoginInput, LoginState, LoginStep, VerifyTokenErrorCode,
 };
 use harness::{Database, Person, World, on_both_databases};
 
@@ -93,9 +92,8 @@ async fn after_denials(database: Database, setting: &str, [known, unknown]: [boo
     let world = World::builder(database).set("AFTER_DENIAL", setting).start().await;
     let person = Person::new();
     let device = world.sign_up(&person).await.device_token;
-    let expected = |is_open| match is_open {
-        true => (LoginState::Denied, None),
-        false => (LoginState::Failed, Some(LoginFailure::Denied)),
+    let expected = |is_open| {
+        if is_open { (LoginState::Denied, None) } else { (LoginState::Failed, Some(LoginFailure::Denied)) }
     };
     let login = world.begin_login_from(&person, &device).await;
     assert_eq!(denied(&world, &person, &login).await, expected(known), "{setting}, known device");

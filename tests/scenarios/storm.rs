@@ -243,7 +243,9 @@ async fn assert_ends(fleet: &Fleet, outcomes: &[Outcome]) -> usize {
         assert_eq!(ends.len(), 1, "{intent:?}: {states:?}");
         assert_eq!(end.session.is_some(), expected == LoginState::Approved);
         let client = fleet.client_of(next_instance.fetch_add(1, Ordering::Relaxed) % 3);
-        assert_eq!(client.login_status(&begun.login_token).await.unwrap().as_ref(), Some(end));
+        let read = client.login_status(&begun.login_token).await.unwrap();
+        // Two minutes after its session was delivered, a login token is unknown.
+        assert!(read.as_ref() == Some(end) || read.is_none() && end.session.is_some(), "{read:?}");
         if let Some(session) = &end.session {
             sessions.insert(session.token.reveal().to_owned());
             let me = client.with_bearer(session.token.clone()).me().await.unwrap();

@@ -72,15 +72,15 @@ impl CodeMutation {
     ) -> Result<VerifyTokenPayload> {
         let handover = Handover::of(context)?;
         let Ok(token) = LoginToken::parse(&input.login_token) else {
-            return Ok(VerifyTokenPayload::refused(VerifyError::LoginNotFound, &handover));
+            return Ok(VerifyTokenPayload::refused(VerifyError::LoginNotFound, &handover).await);
         };
         match api(context)?.logins.verify_code(&token, &input.code).await {
             Ok(status) => {
-                let status = Some(LoginStatus::tell(status, &handover));
+                let status = Some(LoginStatus::tell(status, &handover).await);
                 Ok(VerifyTokenPayload { status, errors: Vec::new() })
             }
             Err(VerifyError::Store(error)) => Err(internal(context, &error)),
-            Err(error) => Ok(VerifyTokenPayload::refused(error, &handover)),
+            Err(error) => Ok(VerifyTokenPayload::refused(error, &handover).await),
         }
     }
 
@@ -93,21 +93,21 @@ impl CodeMutation {
     ) -> Result<ResendTokenPayload> {
         let handover = Handover::of(context)?;
         let Ok(token) = LoginToken::parse(&input.login_token) else {
-            return Ok(ResendTokenPayload::refused(ResendError::LoginNotFound, &handover));
+            return Ok(ResendTokenPayload::refused(ResendError::LoginNotFound, &handover).await);
         };
         match api(context)?.logins.resend_code(&token, input.channel.map(Into::into)).await {
             Ok(status) => {
-                let status = Some(LoginStatus::tell(status, &handover));
+                let status = Some(LoginStatus::tell(status, &handover).await);
                 Ok(ResendTokenPayload { status, errors: Vec::new() })
             }
             Err(ResendError::Store(error)) => Err(internal(context, &error)),
-            Err(error) => Ok(ResendTokenPayload::refused(error, &handover)),
+            Err(error) => Ok(ResendTokenPayload::refused(error, &handover).await),
         }
     }
 }
 
 impl VerifyTokenPayload {
-    fn refused(error: VerifyError, handover: &Handover) -> Self {
+    async fn refused(error: VerifyError, handover: &Handover) -> Self {
         use VerifyTokenErrorCode as Code;
         let (code, message) = match &error {
             VerifyError::LoginNotFound => {
@@ -140,7 +140,7 @@ impl VerifyTokenPayload {
             retry_after_seconds: retry_after.map(seconds),
             tries_left,
         };
-        Self { status: status.map(|status| LoginStatus::tell(status, handover)), errors: vec![error] }
+        Self { status: LoginStatus::tell_if_any(status, handover).await, errors: vec![error] }
     }
 }
 
@@ -161,7 +161,7 @@ impl VerifyError {
 }
 
 impl ResendTokenPayload {
-    fn refused(error: ResendError, handover: &Handover) -> Self {
+    async fn refused(error: ResendError, handover: &Handover) -> Self {
         use ResendTokenErrorCode as Code;
         let (status, code, message, retry_after) = match error {
             ResendError::LoginNotFound | ResendError::Store(_) => {
@@ -194,6 +194,7 @@ impl ResendTokenPayload {
         let field = (code == Code::ChannelUnavailable).then(|| "input.channel".to_owned());
         let retry_after_seconds = retry_after.map(seconds);
         let error = ResendTokenError { code, message: message.to_owned(), field, retry_after_seconds };
-        Self { status: status.map(|status| LoginStatus::tell(*status, handover)), errors: vec![error] }
+        let status = status.map(|status| *status);
+        Self { status: LoginStatus::tell_if_any(status, handover).await, errors: vec![error] }
     }
 }

@@ -111,8 +111,12 @@ pub struct LoginStatus {
 }
 
 impl LoginStatus {
-    pub(super) fn tell(status: logins::LoginStatus, handover: &Handover) -> Self {
+    pub(super) async fn tell(status: logins::LoginStatus, handover: &Handover) -> Self {
         let is_over = status.is_over();
+        let session = match status.session {
+            Some(session) => Some(handover.hand_over(session).await),
+            None => None,
+        };
         let login = status.login;
         Self {
             sequence: login.sequence,
@@ -125,7 +129,19 @@ impl LoginStatus {
             told_at: handover.now(),
             expires_at: login.expires_at,
             resend_available_at: (!is_over).then_some(login.resend_available_at),
-            session: status.session.map(|session| handover.hand_over(session)),
+            session,
+        }
+    }
+}
+
+impl LoginStatus {
+    pub(super) async fn tell_if_any(
+        status: Option<logins::LoginStatus>,
+        handover: &Handover,
+    ) -> Option<Self> {
+        match status {
+            Some(status) => Some(Self::tell(status, handover).await),
+            None => None,
         }
     }
 }
@@ -154,8 +170,9 @@ pub struct CancelLoginInput {
 #[derive(SimpleObject)]
 pub struct LoginPayload {
     /// The secret handle of the login: for `loginStatus`, `verifyToken`, `resendToken` and `cancelLogin`. Keep it as
-    /// safe as a session token, which it leads to. It is known until `expiresAt`, and for two minutes after the end, but no
-    /// longer than the session lasts. Null where no login was begun.
+    /// safe as a session token, which it leads to. It is known until `expiresAt`, and for two minutes after the end; where a
+    /// session is delivered, for two minutes after that was first done. Never longer than the session lasts. Null where no
+    /// login was begun.
     login_token: Option<String>,
     /// How the login stands. Null where none was begun.
     status: Option<LoginStatus>,
@@ -191,7 +208,7 @@ impl LoginQuery {
         let handover = Handover::of(context)?;
         let status =
             api(context)?.logins.find_status(&token).await.map_err(|error| internal(context, &error))?;
-        Ok(status.map(|status| LoginStatus::tell(status, &handover)))
+        Ok(LoginStatus::tell_if_any(status, &handover).await)
     }
 }
 
@@ -228,7 +245,7 @@ impl LoginMutation {
             Err(error) => return Err(internal(context, &error)),
         };
         match api.logins.begin(Whom::User(&user, device), origin).await {
-            Ok(begun) => Ok(LoginPayload::begun(begun, &Handover::of(context)?)),
+            Ok(begun) => Ok(LoginPayload::begun(begun, &Handover::of(context)?).await),
             Err(BeginError::Store(error)) => Err(internal(context, &error)),
             Err(error) => Ok(LoginPayload::rejected(error.into())),
         }
@@ -245,7 +262,7 @@ impl LoginMutation {
         };
         let status = api(context)?.logins.cancel(&token).await.map_err(|error| internal(context, &error))?;
         let handover = Handover::of(context)?;
-        Ok(CancelLoginPayload { status: status.map(|status| LoginStatus::tell(status, &handover)) })
+        Ok(CancelLoginPayload { status: LoginStatus::tell_if_any(status, &handover).await })
     }
 }
 
@@ -254,10 +271,10 @@ impl LoginPayload {
         Self { login_token: None, status: None, errors: vec![error] }
     }
 
-    fn begun(begun: Begun, handover: &Handover) -> Self {
+    async fn begun(begun: Begun, handover: &Handover) -> Self {
         Self {
             login_token: Some(begun.token.reveal()),
-            status: Some(LoginStatus::tell(begun.status, handover)),
+            status: Some(LoginStatus::tell(begun.status, handover).await),
             errors: begun.trouble.map(Into::into).into_iter().collect(),
         }
     }

@@ -3,7 +3,7 @@
 //! What may follow what is decided here and nowhere else ([`Decision::effect`]); storage only sees to it that of two
 //! decisions at once exactly one is taken.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{ApprovalRequestId, BudgetKey, DeviceId, LoginId, Phone, ProviderUserId, SessionSalt, UserId};
 
@@ -133,17 +133,37 @@ impl AfterDenial {
 }
 
 words! {
-    /// What settled a login.
-    Settler {
-        /// The phone's verdict on the push, by callback or asked for.
-        Push = "PUSH",
-        /// A code, right or wrong once too often.
-        Code = "CODE",
-        /// The person, by cancelling.
-        Person = "PERSON",
-        /// The deadline.
-        Clock = "CLOCK",
+    /// How the session that a login opens is delivered. Fixed by the request that starts the login, so that who holds the
+    /// login token alone cannot choose.
+    DeliveryMethod {
+        /// In the body of an answer or an event, for a client that presents it as a bearer.
+        Bearer = "BEARER",
+        /// In a cookie of the browser, set by an HTTP response.
+        Cookie = "COOKIE",
     }
+}
+
+/// What settles a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settler {
+    /// The phone's verdict on the push, by callback or asked for.
+    Push,
+    /// A code, right or wrong once too often.
+    Code,
+    /// The person, by cancelling.
+    Person,
+    /// The deadline.
+    Clock,
+}
+
+/// For how long a login can be read with its token after it has ended, and after its session was first delivered.
+const READABLE_AFTER: TimeDelta = TimeDelta::minutes(2);
+
+/// Until when a login that ended then can be read with its token, as long as no session was delivered: its deadline or two
+/// minutes after its end, whichever is later.
+#[must_use]
+pub fn readable_until(expires_at: DateTime<Utc>, settled_at: DateTime<Utc>) -> DateTime<Utc> {
+    expires_at.max(settled_at + READABLE_AFTER)
 }
 
 impl LoginState {
@@ -167,8 +187,6 @@ pub struct Login {
     pub next_step: LoginStep,
     /// Why it failed, with [`LoginState::Failed`] only.
     pub failure: Option<LoginFailure>,
-    /// What settled it, once it is over.
-    pub settled_by: Option<Settler>,
     /// Grows by one with each change that a watcher can see.
     pub sequence: i32,
     /// Whose it is; a signup's is known once the phone is proven.
@@ -183,6 +201,10 @@ pub struct Login {
     pub push_place: Option<BudgetKey>,
     /// Makes the session token from the login token; erased when the login token is to be forgotten.
     pub session_salt: Option<SessionSalt>,
+    /// How its session is delivered.
+    pub session_delivery: DeliveryMethod,
+    /// Until when its token is known, once it is over.
+    pub readable_until: DateTime<Utc>,
     /// Shown to the person and on the phone; `None` where there is no place for a push, or no number free.
     pub match_number: Option<String>,
     /// How the provider knows the person.
@@ -207,6 +229,25 @@ pub struct Login {
     pub created_at: DateTime<Utc>,
     /// Its deadline.
     pub expires_at: DateTime<Utc>,
+    /// When it ended.
+    pub settled_at: Option<DateTime<Utc>>,
+}
+
+/// The session of a login that was not delivered yet, as it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UndeliveredSession {
+    /// The login.
+    pub login: LoginId,
+    /// Until when its token is known if the session is not delivered.
+    pub readable_until: DateTime<Utc>,
+}
+
+impl UndeliveredSession {
+    /// Until when the login token is known after a delivery at that instant: an answer that was lost can be asked for again.
+    #[must_use]
+    pub fn readable_until_after(delivered_at: DateTime<Utc>) -> DateTime<Utc> {
+        delivered_at + READABLE_AFTER
+    }
 }
 
 impl Login {
@@ -215,6 +256,15 @@ impl Login {
     #[must_use]
     pub fn needs_new_code(&self) -> bool {
         self.state == LoginState::Denied && self.code_channel.is_none()
+    }
+
+    /// What has to be recorded when the session that it opened is delivered; `None` where a delivery is recorded already. No
+    /// column says so: a delivery moves `readable_until` away from where the end has put it.
+    #[must_use]
+    pub fn undelivered_session(&self) -> Option<UndeliveredSession> {
+        let undelivered_until = readable_until(self.expires_at, self.settled_at?);
+        (self.readable_until == undelivered_until)
+            .then_some(UndeliveredSession { login: self.id, readable_until: undelivered_until })
     }
 
     /// The decision that a right code is, for a login that stood like this when the code was typed.

@@ -25,8 +25,8 @@ pub use email::{Email, InvalidEmail};
 pub use full_name::{FullName, InvalidFullName};
 pub use id::{DeviceId, LoginId, SessionId, UserId};
 pub use login::{
-    AfterDenial, CodeChannel, Decision, Effect, Login, LoginFailure, LoginPurpose, LoginState, LoginStep,
-    Settler, Verdict,
+    AfterDenial, CodeChannel, Decision, DeliveryMethod, Effect, Login, LoginFailure, LoginPurpose,
+    LoginState, LoginStep, Settler, UndeliveredSession, Verdict, readable_until,
 };
 pub use password::{InvalidPassword, Password};
 pub use phone::{InvalidPhone, Phone};

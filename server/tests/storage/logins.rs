@@ -223,6 +223,41 @@ async fn a_login_token_is_forgotten_two_minutes_after_the_end_or_at_the_deadline
     assert!(!is_known(database.now).await);
 }
 
+async fn the_first_of_many_deliveries_says_when_a_login_token_is_forgotten(database: &Database) {
+    let begun = login_of_user(database, None).await;
+    let found = async |at| database.store.find_login(&begun.token.hash(), at).await.unwrap();
+    let login = found(database.now).await.unwrap().login;
+    assert_eq!((login.session_delivery, login.undelivered_session()), (DeliveryMethod::Cookie, None));
+    database.settle(begun.id, Decision::RightCode).await;
+    let undelivered = found(database.now).await.unwrap().login.undelivered_session().unwrap();
+    let delivered_at = |instance: i64| database.now + TimeDelta::seconds(5 + instance);
+    let racing = (0_i64..20).map(async |instance| {
+        let until = UndeliveredSession::readable_until_after(delivered_at(instance));
+        let is_first = database.store.record_session_delivered(undelivered, until).await.unwrap();
+        is_first.then_some(until)
+    });
+    let recorded: Vec<_> = futures_util::future::join_all(racing).await.into_iter().flatten().collect();
+    let [until] = recorded[..] else { panic!("{recorded:?}") };
+    let just_before = found(until - TimeDelta::microseconds(1)).await.unwrap();
+    assert_eq!(just_before.login.undelivered_session(), None);
+    assert!(just_before.session.is_some());
+    assert!(found(until).await.is_none());
+    assert_eq!(database.store.erase_salts(until - TimeDelta::microseconds(1), 10).await.unwrap(), 0);
+    assert_eq!(database.store.erase_salts(until, 10).await.unwrap(), 1);
+    assert!(found(database.now).await.is_none());
+}
+
+async fn a_delivery_of_what_was_forgotten_is_not_recorded(database: &Database) {
+    let begun = login_of_user(database, None).await;
+    database.settle(begun.id, Decision::RightCode).await;
+    let opened = database.store.find_login(&begun.token.hash(), database.now).await.unwrap().unwrap();
+    let undelivered = opened.login.undelivered_session().unwrap();
+    // Signed out, before the answer went out.
+    assert!(database.store.revoke_session(opened.session.unwrap().0.id, database.now).await.unwrap());
+    let until = UndeliveredSession::readable_until_after(database.now);
+    assert!(!database.store.record_session_delivered(undelivered, until).await.unwrap());
+}
+
 async fn changes_are_found_by_time(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let changed = database.how().at;
@@ -251,5 +286,7 @@ on_both_databases! {
     a_code_from_before_a_denial_is_not_taken_after_it,
     after_a_denial_the_device_of_a_login_decides,
     a_login_token_is_forgotten_two_minutes_after_the_end_or_at_the_deadline,
+    the_first_of_many_deliveries_says_when_a_login_token_is_forgotten,
+    a_delivery_of_what_was_forgotten_is_not_recorded,
     changes_are_found_by_time,
 }

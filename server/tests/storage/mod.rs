@@ -14,9 +14,10 @@ use std::{collections::HashSet, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign::{
     model::{
-        AfterDenial, ApprovalRequestId, Claimed, CodeChannel, CountryCode, Credentials, Decision, DeviceId,
-        Effect, Email, FullName, LoginFailure, LoginId, LoginState, LoginStep, LoginToken, PasswordHash,
-        PendingSignup, Phone, ProviderUserId, SessionId, SessionSalt, TokenHash, UserId, Verdict,
+        AfterDenial, ApprovalRequestId, Claimed, CodeChannel, CountryCode, Credentials, Decision,
+        DeliveryMethod, DeviceId, Effect, Email, FullName, LoginFailure, LoginId, LoginState, LoginStep,
+        LoginToken, PasswordHash, PendingSignup, Phone, ProviderUserId, SessionId, SessionSalt, TokenHash,
+        UndeliveredSession, UserId, Verdict,
     },
     random,
     storage::{AskingClaim, Durability, NewLogin, OverdueClaim, Settlement, Store, StoreSettings},
@@ -28,7 +29,7 @@ use throwaway::{Cluster, require};
 
 const PROVIDER: &str = "authy";
 /// The folders of `migrations/`.
-const MIGRATION_COUNT: usize = 6;
+const MIGRATION_COUNT: usize = 7;
 /// The turn that keeps the pace of asking.
 const PACE: &str = "asking authy";
 
@@ -137,6 +138,7 @@ impl Database {
             session_token: token.derive_session_token(&salt).hash(),
             device_token: token.derive_device_token(&salt).hash(),
             session_salt: &salt,
+            session_delivery: DeliveryMethod::Bearer,
             match_number: Some(match_number),
             push_place: Some(&budgets::key(budgets::PLACE)),
             device_id: None,

@@ -76,6 +76,7 @@ async fn begin_login_with_device_token(
         session_token: token.derive_session_token(&salt).hash(),
         device_token: device_token.clone(),
         session_salt: &salt,
+        session_delivery: DeliveryMethod::Cookie,
         match_number: None,
         push_place: None,
         device_id: from,

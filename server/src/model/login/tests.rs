@@ -14,7 +14,6 @@ fn login() -> Login {
         state: LoginState::Pending,
         next_step: LoginStep::ApproveOnPhone,
         failure: None,
-        settled_by: None,
         sequence: 1,
         user_id: None,
         phone: Phone::from_e164("+12015550123").unwrap(),
@@ -22,6 +21,8 @@ fn login() -> Login {
         network: None,
         push_place: None,
         session_salt: None,
+        session_delivery: DeliveryMethod::Bearer,
+        readable_until: DateTime::UNIX_EPOCH,
         match_number: Some("42".to_owned()),
         provider_user_id: ProviderUserId::new("1000001"),
         approval_request_id: None,
@@ -34,6 +35,7 @@ fn login() -> Login {
         ask_at: None,
         created_at: DateTime::UNIX_EPOCH,
         expires_at: DateTime::UNIX_EPOCH,
+        settled_at: None,
     }
 }
 
@@ -135,6 +137,33 @@ fn nothing_leaves_a_terminal_state() {
             }
         }
     }
+}
+
+#[test]
+fn a_session_is_undelivered_until_a_delivery_moves_the_end_of_reading() {
+    let minutes = |minutes| DateTime::UNIX_EPOCH + TimeDelta::minutes(minutes);
+    // The end, and until when its token is known without a delivery.
+    for (end, until) in [(1, 10), (8, 10), (9, 11), (10, 12)] {
+        assert_eq!(readable_until(minutes(10), minutes(end)), minutes(until));
+        let login = Login {
+            expires_at: minutes(10),
+            settled_at: Some(minutes(end)),
+            readable_until: minutes(until),
+            ..login()
+        };
+        let undelivered = UndeliveredSession { login: login.id, readable_until: minutes(until) };
+        assert_eq!(login.undelivered_session(), Some(undelivered));
+        // Sooner than without one, or later where it was delivered late.
+        for delivered in [minutes(end), minutes(until) - TimeDelta::seconds(1)] {
+            let readable_until = UndeliveredSession::readable_until_after(delivered);
+            assert_eq!(readable_until, delivered + TimeDelta::seconds(120));
+            if readable_until != minutes(until) {
+                let delivered = Login { readable_until, ..login.clone() };
+                assert_eq!(delivered.undelivered_session(), None);
+            }
+        }
+    }
+    assert_eq!(login().undelivered_session(), None, "it has not ended");
 }
 
 #[test]

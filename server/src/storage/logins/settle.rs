@@ -5,7 +5,7 @@
 
 #![expect(clippy::ref_option_ref, reason = "what diesel's derive makes of optional words")]
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
@@ -13,7 +13,8 @@ use super::LoginRow;
 use crate::{
     model::{
         AfterDenial, ApprovalRequestId, CodeChannel, Decision, DeviceId, Effect, Login, LoginFailure,
-        LoginId, LoginPurpose, LoginState, LoginStep, SessionId, SessionSalt, Settler, UserId, Verdict,
+        LoginId, LoginPurpose, LoginState, LoginStep, SessionId, SessionSalt, UserId, Verdict,
+        readable_until,
     },
     storage::{
         Store, StoreError,
@@ -24,9 +25,6 @@ use crate::{
         transact,
     },
 };
-
-/// For how long after its end a login can still be read with its token (DESIGN §2: two minutes).
-const READABLE_AFTER: TimeDelta = TimeDelta::minutes(2);
 
 /// What settling needs to know besides the decision.
 pub struct Settlement {
@@ -244,7 +242,6 @@ struct Change {
     state: &'static str,
     next_step: &'static str,
     failure: Option<&'static str>,
-    settled_by: Option<&'static str>,
     sequence: i32,
     user_id: Option<String>,
     session_salt: Option<String>,
@@ -286,7 +283,6 @@ impl Change {
             state: state.as_str(),
             next_step: if state.is_open() { LoginStep::EnterCode } else { LoginStep::None }.as_str(),
             failure: failure.map(LoginFailure::as_str),
-            settled_by: if ends { Some(decision.settler()) } else { found.settled_by }.map(Settler::as_str),
             sequence: if effect == Effect::Record { found.sequence } else { found.sequence + 1 },
             user_id: user_id.map(|id| id.to_string()),
             session_salt: found
@@ -303,7 +299,7 @@ impl Change {
         };
         let end = End {
             settled_at: ends.then_some(At(how.at)),
-            readable_until: ends.then(|| At(found.expires_at.max(how.at + READABLE_AFTER))),
+            readable_until: ends.then(|| At(readable_until(found.expires_at, how.at))),
         };
         (change, end)
     }
