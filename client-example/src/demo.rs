@@ -1,13 +1,13 @@
 //! The whole story against a running `countersign dev`, told step by step: a signup approved on the phone, a logout,
-//! a login denied on the phone and saved by a code. The only part of the program that taps on phones. It ends well
+//! a login denied on the phone and saved by a code, for it comes from a known device. The only part of the program that taps on phones. It ends well
 //! only if the person it made up is signed in at the end.
 
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use client_example::{
-    Address, Begun, Client, ClientError, CodeChannel, LoginInput, LoginState, LoginStatus, LoginToken,
-    PayloadError, ResendTokenErrorCode, Session, SignupInput, User, Watch,
+    Address, Begun, Client, ClientError, CodeChannel, DeviceToken, LoginInput, LoginState, LoginStatus,
+    LoginToken, PayloadError, ResendTokenErrorCode, Session, SignupInput, User, Watch,
     phone::{ApprovalRequest, Device, Phone, PhoneError},
     random,
 };
@@ -43,7 +43,7 @@ pub(crate) async fn play(
     let mut story = Story { client, phone, terminal, person, steps: 0 };
     let first = story.sign_up().await?;
     story.log_out(&first).await?;
-    let session = story.log_in_with_a_code().await?;
+    let session = story.log_in_with_a_code(&first.device_token).await?;
     ensure!(first.token != session.token, "the second login brought the first one's session token");
     let user = story.who_is_signed_in(&session).await?;
     story.tell(&format!("Signed in: {}", user_text(&user)))
@@ -136,13 +136,14 @@ impl Story<'_> {
         self.tell("Logged out; `me` answers: nobody.")
     }
 
-    /// A login that the phone denies and a code saves.
-    async fn log_in_with_a_code(&mut self) -> anyhow::Result<Session> {
-        self.tell("Logging in again, with the password.")?;
+    /// A login that the phone denies and a code saves. It presents the token of the known device: from elsewhere a denial is
+    /// the end.
+    async fn log_in_with_a_code(&mut self, device: &DeviceToken) -> anyhow::Result<Session> {
+        self.tell("Logging in again, with the password and the device token.")?;
         let input = LoginInput {
             email: self.person.email.clone(),
             password: self.person.password.clone(),
-            device_token: None,
+            device_token: Some(device.clone()),
         };
         let begun = begun(self.client.login(input).await?)?;
         let mut watch = self.subscribe(&begun).await?;

@@ -213,6 +213,8 @@ open_enum! {
     VerifyTokenErrorCode {
         /// Not the code, or nothing that a code could be.
         InvalidCode = "INVALID_CODE",
+        /// The phone denied the login: ask for another code first.
+        NoCodeSent = "NO_CODE_SENT",
         /// This code let another login in already.
         CodeAlreadyUsed = "CODE_ALREADY_USED",
         /// No such login.

@@ -134,7 +134,7 @@ fn channel_asked_for(word: &str) -> Option<CodeChannel> {
 
 fn prompt(status: &LoginStatus) -> String {
     let what = match (&status.state, &status.code_channel) {
-        (LoginState::Denied, None) => "The phone said no. A code can still sign you in.",
+        (LoginState::Denied, None) => "The phone said no. If it was you after all, have a new code sent.",
         (_, Some(CodeChannel::Sms)) => "A code is on its way to your phone, in a text message.",
         (_, Some(CodeChannel::Voice)) => "Your phone will ring and read out a code.",
         (_, Some(CodeChannel::App)) => "Open the Authy app on your phone: it shows a code.",

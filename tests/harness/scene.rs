@@ -6,7 +6,7 @@
 use std::{fs, io::Write, net::IpAddr, path::Path, time::Duration};
 
 use client_example::{
-    Begun, Client, LoginState, LoginStatus, LoginToken, Session, Watch,
+    Begun, Client, DeviceToken, LoginFailure, LoginState, LoginStatus, LoginToken, Session, Watch,
     phone::{ApprovalRequest, Device, Phone},
 };
 use futures_util::StreamExt;
@@ -159,6 +159,13 @@ impl Scene {
         begun
     }
 
+    /// Begins a login of a user in a browser where they have signed in before.
+    pub async fn begin_login_from(&self, person: &Person, device: &DeviceToken) -> Begun {
+        let begun = self.client.login(person.login_from(device)).await.unwrap().into_result().unwrap();
+        self.planted.plant("login token", begun.login_token.reveal());
+        begun
+    }
+
     /// Watches a login.
     pub fn watch(&self, token: &LoginToken) -> Watch {
         self.client.watch(token)
@@ -179,6 +186,14 @@ impl Scene {
     /// Waits for a state.
     pub async fn wait_for_state(&self, token: &LoginToken, state: LoginState) -> LoginStatus {
         self.wait_for(token, |status| status.state == state).await
+    }
+
+    /// Waits until the phone has denied a login, whether a code may follow or not.
+    pub async fn wait_for_denial(&self, token: &LoginToken) -> LoginStatus {
+        let is_denied = |status: &LoginStatus| {
+            status.state == LoginState::Denied || status.failure == Some(LoginFailure::Denied)
+        };
+        self.wait_for(token, is_denied).await
     }
 
     /// Waits until a login is approved, and returns its session.

@@ -91,10 +91,11 @@ async function signUp({ ask, follow }, phone) {
   await phone.approve();
   const status = await until('APPROVED', follow(loginToken));
   check('a signup is approved', status.session.user.email === EMAIL, status);
+  return status.session.deviceToken;
 }
 
-async function tryThePhone({ ask, follow }, logIn, phone) {
-  const denied = await logIn();
+async function tryThePhone({ ask, follow }, logIn, deviceToken, phone) {
+  const denied = await logIn(deviceToken);
   await phone.deny();
   const status = await until('DENIED', follow(denied.loginToken));
   check('a denial asks for a code', status.nextStep === 'ENTER_CODE', status);
@@ -134,12 +135,13 @@ async function main() {
   globalThis.WebSocket = WebSocket;
   const [plain, { LOGIN }, { phone: phoneOf }] = await Promise.all(['plain.js', 'operations.js', 'phone.js'].map(load));
   const phone = phoneOf(SANDBOX, '+12025550147');
-  const logIn = async () => (await plain.ask(LOGIN, { input: { email: EMAIL, password: PASSWORD } })).login;
-  await signUp(plain, phone);
+  const logIn = async (deviceToken) =>
+    (await plain.ask(LOGIN, { input: { email: EMAIL, password: PASSWORD, deviceToken } })).login;
+  const deviceToken = await signUp(plain, phone);
   for (const client of ['use_plain.js', 'use_apollo.js', 'use_urql.js']) {
     await approveFor(client, phone);
   }
-  await tryThePhone(plain, logIn, phone);
+  await tryThePhone(plain, logIn, deviceToken, phone);
   tell();
   process.exit(0);
 }

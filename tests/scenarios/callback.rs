@@ -12,8 +12,8 @@ use serde_json::json;
 /// A world whose key is known, a user in it, and a login of theirs with an open push.
 async fn with_open_push(database: Database) -> (World, Person, Begun, String, u64) {
     let (world, person) = (World::builder(database).split().start().await, Person::new());
-    world.sign_up(&person).await;
-    let begun = world.begin_login(&person).await;
+    let device_token = world.sign_up(&person).await.device_token;
+    let begun = world.begin_login_from(&person, &device_token).await;
     let (push, device) = (world.push(&person, &begun.status).await, world.device(&person).await);
     (world, person, begun, push.uuid, device.authy_id)
 }
@@ -174,7 +174,7 @@ async fn a_callback_may_come_by_get(database: Database) {
     world.session(&begun.login_token).await;
     let login = world.begin_login(&person).await;
     world.deny(&person, &login.status).await;
-    world.wait_for_state(&login.login_token, LoginState::Denied).await;
+    world.wait_for_denial(&login.login_token).await;
 }
 
 async fn a_finger_may_be_faster_than_our_knowing_of_the_push(database: Database) {

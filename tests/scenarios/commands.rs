@@ -107,7 +107,7 @@ async fn a_wrong_value_is_refused_by_the_name_of_its_setting() {
         ("APPROVAL_LOGOS", "low=https://login.example.com/logo.png"),
         ("APPROVAL_LOGOS", "default=https://a/1.png,default=https://a/2.png"),
         ("APPROVAL_LOGOS", &too_long),
-        ("DENIED_IS_FINAL", "maybe"),
+        ("AFTER_DENIAL", "maybe"),
         ("HASH_THREADS", "0"),
         ("HASH_QUEUE", "-1"),
         ("HASH_MEMORY_KIB", "7"),
@@ -124,6 +124,21 @@ async fn a_wrong_value_is_refused_by_the_name_of_its_setting() {
         ("SESSION_TRANSPORT", "header"),
     ] {
         assert_refused(&server(&["serve"], &but(variable, value), &folder).await, variable);
+    }
+}
+
+#[tokio::test]
+async fn a_setting_that_was_replaced_is_refused_with_the_name_of_the_new_one() {
+    let folder = TempDir::new().unwrap();
+    for (command, is_refused) in [("serve", true), ("doctor", true), ("schema", false)] {
+        let finished = server(&[command], &but("DENIED_IS_FINAL", "true"), &folder).await;
+        let told = format!("{}{}", finished.output, finished.log);
+        assert_eq!(
+            told.contains("DENIED_IS_FINAL is replaced by AFTER_DENIAL"),
+            is_refused,
+            "{command}: {told}"
+        );
+        assert_eq!(finished.code == Some(2), is_refused, "{command}");
     }
 }
 

@@ -1,8 +1,8 @@
 //! Sessions in cookies: what pages are given and sent, over plain HTTP, as a browser would do it.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
-use client_example::{Begun, LoginToken};
+use client_example::LoginToken;
 use futures_util::{SinkExt, StreamExt};
 use harness::{Database, Person, World, on_both_databases};
 use reqwest::{Response, StatusCode, header};
@@ -66,10 +66,28 @@ impl<'a> Page<'a> {
         self.ask("{ me { email } }", json!({})).await["me"]["email"].take()
     }
 
+    /// Begins a login, and returns its token and its match number.
+    async fn begin(&mut self, person: &Person) -> (LoginToken, String) {
+        let query = "mutation($i: LoginInput!) { login(input: $i) { loginToken status { matchNumber } } }";
+        let input = json!({ "email": person.email, "password": person.password });
+        let begun = self.ask(query, json!({ "i": input })).await["login"].take();
+        let token = begun["loginToken"].as_str().unwrap();
+        self.world.planted.plant("login token", token);
+        (LoginToken::new(token), begun["status"]["matchNumber"].as_str().unwrap().to_owned())
+    }
+
+    /// Begins a login that the phone approves, and of which the service knows.
+    async fn approved_login(&mut self, person: &Person) -> LoginToken {
+        let (token, number) = self.begin(person).await;
+        let push = approve(self.world, person, &number).await;
+        assert_eq!(self.world.answer_to_callback(&push).await, 200);
+        token
+    }
+
     /// Begins a login, has it approved on the phone, and reads how it stands.
     async fn log_in(&mut self, person: &Person) -> Value {
-        let begun = approved_login(self.world, person).await;
-        self.read(&begun.login_token).await
+        let token = self.approved_login(person).await;
+        self.read(&token).await
     }
 
     async fn socket(&self) -> Result<Socket, tungstenite::Error> {
@@ -141,13 +159,46 @@ async fn world(database: Database, transport: &str) -> (World, Person) {
     (world, person)
 }
 
-/// A login that the phone has approved, and of which the service knows.
-async fn approved_login(world: &World, person: &Person) -> Begun {
-    let begun = world.begin_login(person).await;
-    let push = world.push(person, &begun.status).await;
-    world.phone.approve(&push.uuid).await.unwrap();
-    assert_eq!(world.answer_to_callback(&push.uuid).await, 200);
-    begun
+/// A finger on Approve, on the push with this number. Returns its id.
+async fn approve(world: &World, person: &Person, match_number: &str) -> String {
+    let device = world.device(person).await;
+    let uuid = &device.pending_request(match_number).unwrap().uuid;
+    world.phone.approve(uuid).await.unwrap();
+    uuid.clone()
+}
+
+/// What is told of a login to somebody who sends its token from no page: by each operation that shows a status. With it, the
+/// cookie that came along.
+async fn told_elsewhere(world: &World, token: &LoginToken) -> Vec<(Value, Option<String>)> {
+    let variables = json!({ "t": token.reveal() });
+    let mut told = Vec::new();
+    for (field, query) in [
+        ("loginStatus", format!("query($t: String!) {{ loginStatus(loginToken: $t) {{ {STATUS} }} }}")),
+        (
+            "cancelLogin",
+            format!(
+                "mutation($t: String!) {{ cancelLogin(input: {{ loginToken: $t }}) {{ status {{ {STATUS} }} }} }}"
+            ),
+        ),
+        (
+            "verifyToken",
+            format!(
+                "mutation($t: String!) {{ verifyToken(input: {{ loginToken: $t, code: \"0000000\" }})
+                   {{ status {{ {STATUS} }} }} }}"
+            ),
+        ),
+    ] {
+        let request = world.http.post(format!("{}/graphql", world.service_address()));
+        let answer = request.json(&json!({ "query": query, "variables": variables })).send().await.unwrap();
+        let cookie = set_cookie(&answer);
+        let mut answer: Value = answer.json().await.unwrap();
+        let mut status = answer["data"][field].take();
+        if field != "loginStatus" {
+            status = status["status"].take();
+        }
+        told.push((status, cookie));
+    }
+    told
 }
 
 async fn a_page_is_signed_in_by_a_cookie_and_sees_no_token(database: Database) {
@@ -174,8 +225,8 @@ async fn a_page_is_signed_in_by_a_cookie_and_sees_no_token(database: Database) {
 
 async fn the_cookie_is_for_this_host_by_https_and_out_of_reach_of_scripts(database: Database) {
     let (world, person) = world(database, "cookie").await;
-    let begun = approved_login(&world, &person).await;
-    let variables = json!({ "t": begun.login_token.reveal() });
+    let token = Page::of(&world).approved_login(&person).await;
+    let variables = json!({ "t": token.reveal() });
     // Also where the session itself is not asked for.
     let query = "query($t: String!) { loginStatus(loginToken: $t) { state } }";
     let mut cookies = Vec::new();
@@ -212,16 +263,14 @@ async fn a_right_code_sets_the_cookie_too(database: Database) {
 
 async fn a_socket_tells_of_the_approval_and_keeps_the_token_to_itself(database: Database) {
     let (world, person) = world(database, "both").await;
-    let begun = world.begin_login(&person).await;
     let mut page = Page::of(&world);
+    let (token, number) = page.begin(&person).await;
     let mut socket = page.socket().await.unwrap();
-    let token = begun.login_token.reveal();
-    socket
-        .subscribe(&format!("subscription {{ loginStatus(loginToken: \"{token}\") {{ {STATUS} }} }}"))
-        .await;
+    let text = token.reveal();
+    socket.subscribe(&format!("subscription {{ loginStatus(loginToken: \"{text}\") {{ {STATUS} }} }}")).await;
     let told = |message: &Value| message["payload"]["data"]["loginStatus"].clone();
     assert_eq!(told(&socket.hear().await)["state"], "PENDING");
-    world.approve(&person, &begun.status).await;
+    approve(&world, &person, &number).await;
     let status = told(&socket.hear().await);
     assert_eq!(
         (&status["state"], &status["session"]["token"]),
@@ -230,11 +279,75 @@ async fn a_socket_tells_of_the_approval_and_keeps_the_token_to_itself(database: 
     );
     assert_eq!(status["session"]["user"]["email"], person.email);
     assert_eq!(page.me().await, Value::Null);
-    assert_eq!(page.read(&begun.login_token).await["session"]["token"], Value::Null);
+    assert_eq!(page.read(&token).await["session"]["token"], Value::Null);
     assert_eq!(page.me().await, person.email);
-    // The program that began the login is given the token all the same.
+}
+
+async fn who_has_the_login_token_of_a_page_is_given_no_bearer_and_soon_nothing(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
+    world.sign_up(&person).await;
+    let mut page = Page::of(&world);
+    let token = page.approved_login(&person).await;
+    // Stolen, before the page has its session, and after.
+    for _ in 0..2 {
+        for (status, cookie) in &told_elsewhere(&world, &token).await {
+            assert_eq!((&status["state"], cookie), (&json!("APPROVED"), &None));
+            assert_eq!(status["session"]["token"], Value::Null, "{status}");
+        }
+        let told = world.watch(&token).next().await.unwrap().unwrap_err();
+        assert!(matches!(told, client_example::WatchError::TokenWithheld(_)), "{told}");
+        assert_eq!(page.read(&token).await["session"]["token"], Value::Null);
+    }
+    let given = page.cookie.clone();
+    assert_eq!(page.me().await, person.email);
+    // The answer may have been lost: for two minutes the page is given the same cookie again.
+    world.advance(Duration::from_secs(119)).await;
+    page.cookie = None;
+    page.read(&token).await;
+    assert_eq!(page.cookie, given);
+    world.advance(Duration::from_secs(1)).await;
+    assert_eq!(page.read(&token).await, Value::Null);
+    for (status, cookie) in &told_elsewhere(&world, &token).await {
+        assert_eq!((status, cookie), (&Value::Null, &None));
+    }
+    assert_eq!(page.me().await, person.email, "the session goes on");
+}
+
+async fn a_bearer_is_given_again_for_two_minutes_however_it_was_read_first(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
+    world.sign_up(&person).await;
+    for over_socket in [true, false] {
+        let begun = world.begin_login(&person).await;
+        let push = world.push(&person, &begun.status).await.uuid;
+        world.phone.approve(&push).await.unwrap();
+        assert_eq!(world.answer_to_callback(&push).await, 200);
+        let token = &begun.login_token;
+        // Reading how it stands delivers nothing, and takes nothing away.
+        let query = "query($t: String!) { loginStatus(loginToken: $t) { state session { deviceToken } } }";
+        let mut program = Page::at(&world, "http://localhost:5173");
+        program.ask(query, json!({ "t": token.reveal() })).await;
+        world.advance(Duration::from_secs(200)).await;
+        let read = async || world.client.login_status(token).await.unwrap();
+        let first =
+            if over_socket { world.session(token).await } else { read().await.unwrap().session.unwrap() };
+        world.planted.plant("session token", first.token.reveal());
+        world.advance(Duration::from_secs(119)).await;
+        assert_eq!(read().await.unwrap().session.as_ref(), Some(&first));
+        world.advance(Duration::from_secs(1)).await;
+        assert_eq!(read().await, None);
+        assert_eq!(world.client.with_bearer(first.token).me().await.unwrap().unwrap().email, person.email);
+    }
+}
+
+async fn a_page_of_our_own_is_given_no_cookie_for_the_login_of_a_program(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
+    world.sign_up(&person).await;
+    let begun = world.begin_login(&person).await;
+    world.approve(&person, &begun.status).await;
     let session = world.session(&begun.login_token).await;
-    assert_eq!(session.token.reveal(), page.cookie.as_deref().map(token_in).unwrap());
+    let mut page = Page::of(&world);
+    let status = page.read(&begun.login_token).await;
+    assert_eq!((&status["session"]["token"], &page.cookie), (&json!(session.token.reveal()), &None));
 }
 
 async fn a_foreign_page_is_turned_away_before_anything_is_done(database: Database) {
@@ -288,10 +401,10 @@ async fn where_sessions_are_bearers_no_cookie_is_set_and_none_counts(database: D
 
 async fn a_program_without_a_cookie_jar_is_told_why_it_has_no_token(database: Database) {
     let (world, person) = world(database, "cookie").await;
-    let begun = approved_login(&world, &person).await;
-    let error = world.client.wait_for_phone(&begun.login_token).await.unwrap_err();
+    let token = Page::of(&world).approved_login(&person).await;
+    let error = world.client.wait_for_phone(&token).await.unwrap_err();
     assert!(matches!(error, client_example::WatchError::TokenWithheld(_)), "{error}");
-    let error = world.client.login_status(&begun.login_token).await.unwrap_err();
+    let error = world.client.login_status(&token).await.unwrap_err();
     assert!(error.to_string().contains("SESSION_TRANSPORT"), "{error}");
 }
 
@@ -317,6 +430,9 @@ on_both_databases! {
     the_cookie_is_for_this_host_by_https_and_out_of_reach_of_scripts,
     a_right_code_sets_the_cookie_too,
     a_socket_tells_of_the_approval_and_keeps_the_token_to_itself,
+    who_has_the_login_token_of_a_page_is_given_no_bearer_and_soon_nothing,
+    a_bearer_is_given_again_for_two_minutes_however_it_was_read_first,
+    a_page_of_our_own_is_given_no_cookie_for_the_login_of_a_program,
     a_foreign_page_is_turned_away_before_anything_is_done,
     so_it_is_where_only_our_own_pages_keep_cookies,
     a_program_is_given_the_token_where_only_our_own_pages_keep_cookies,

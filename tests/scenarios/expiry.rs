@@ -55,14 +55,28 @@ async fn a_right_code_after_the_deadline_does_not_help(database: Database) {
     assert_eq!(reply.status.unwrap().session, None);
 }
 
-async fn a_login_token_is_forgotten_at_the_deadline_and_its_session_lives_on(database: Database) {
+async fn a_login_token_is_forgotten_at_the_deadline_where_nobody_fetched_its_session(database: Database) {
     let (world, person) = (World::new(database).await, Person::new());
     let begun = world.begin_signup(&person).await;
-    world.approve(&person, &begun.status).await;
-    let session = world.session(&begun.login_token).await;
+    let push = world.push(&person, &begun.status).await.uuid;
+    world.phone.approve(&push).await.unwrap();
+    assert_eq!(world.answer_to_callback(&push).await, 200);
+    world.advance(TEN_MINUTES).await;
+    assert_eq!(world.client.login_status(&begun.login_token).await.unwrap(), None);
+}
+
+async fn a_session_that_is_fetched_late_can_be_fetched_again_for_two_minutes(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
+    let begun = world.begin_signup(&person).await;
+    let push = world.push(&person, &begun.status).await.uuid;
+    world.phone.approve(&push).await.unwrap();
+    assert_eq!(world.answer_to_callback(&push).await, 200);
     world.advance(Duration::from_mins(9)).await;
-    assert!(world.client.login_status(&begun.login_token).await.unwrap().is_some());
-    world.advance(Duration::from_mins(1)).await;
+    let session = world.session(&begun.login_token).await;
+    world.advance(Duration::from_secs(119)).await;
+    let again = world.client.login_status(&begun.login_token).await.unwrap().unwrap();
+    assert_eq!(again.session.as_ref(), Some(&session));
+    world.advance(Duration::from_secs(1)).await;
     assert_eq!(world.client.login_status(&begun.login_token).await.unwrap(), None);
     assert!(world.client.with_bearer(session.token).me().await.unwrap().is_some());
 }
@@ -181,7 +195,8 @@ on_both_databases! {
     after_ten_minutes_the_watcher_is_told,
     an_approval_given_in_time_counts_although_its_callback_is_lost,
     a_right_code_after_the_deadline_does_not_help,
-    a_login_token_is_forgotten_at_the_deadline_and_its_session_lives_on,
+    a_login_token_is_forgotten_at_the_deadline_where_nobody_fetched_its_session,
+    a_session_that_is_fetched_late_can_be_fetched_again_for_two_minutes,
     a_session_ends_by_itself,
     a_lost_callback_is_made_good_by_asking,
 }

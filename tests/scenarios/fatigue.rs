@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use client_example::{Begun, DeviceToken, LoginState, LoginStep};
+use client_example::{Begun, DeviceToken, LoginStep};
 use futures_util::future::join_all;
 use harness::{Database, Person, World, WorldBuilder, on_both_databases};
 
@@ -44,7 +44,7 @@ async fn open_pushes(world: &World, person: &Person) -> usize {
 
 async fn deny(world: &World, person: &Person, begun: &Begun) {
     world.deny(person, &begun.status).await;
-    world.wait_for_state(&begun.login_token, LoginState::Denied).await;
+    world.wait_for_denial(&begun.login_token).await;
 }
 
 async fn two_pushes_lie_open_at_most_and_a_third_for_a_known_device(database: Database) {

@@ -185,7 +185,7 @@ async fn whatever_becomes_of_callbacks_every_login_ends_as_its_phone_said(databa
             if number % 2 == 0 {
                 tokens.insert(world.session(&begun.login_token).await.token.reveal().to_owned());
             } else {
-                let denied = world.wait_for_state(&begun.login_token, LoginState::Denied).await;
+                let denied = world.wait_for_denial(&begun.login_token).await;
                 assert_eq!(denied.session, None, "{name}");
             }
         }

@@ -134,7 +134,7 @@ async fn an_approval_is_counted_by_how_it_was_learnt(database: Database) {
 
 async fn codes_denials_and_ends_are_counted_by_what_came_of_them(database: Database) {
     let (world, person) = (World::builder(database).with_metrics().start().await, Person::new());
-    world.sign_up(&person).await;
+    let device = world.sign_up(&person).await.device_token;
     let mut ledger = Ledger::of(world.meter(), LOGINS).await;
     let pushed = || begun("login", "approve_on_phone");
 
@@ -153,7 +153,7 @@ async fn codes_denials_and_ends_are_counted_by_what_came_of_them(database: Datab
 
     // It is told twice, and denied once.
     with_callbacks(&world, CallbackFaults { repeat: 1, ..CallbackFaults::default() }).await;
-    let denied_once = world.begin_login(&person).await;
+    let denied_once = world.begin_login_from(&person, &device).await;
     world.deny(&person, &denied_once.status).await;
     in_time(world.meter().wait_for(&heard("repeated").0, 1)).await;
     in_time(world.meter().wait_for(&heard("accepted").0, 3)).await;
@@ -163,6 +163,18 @@ async fn codes_denials_and_ends_are_counted_by_what_came_of_them(database: Datab
     world.phone.clear_faults().await.unwrap();
     world.client.cancel_login(&denied_once.login_token).await.unwrap();
     ledger.shows([ended("login", "cancelled", "person")]).await;
+
+    // From elsewhere that is the end.
+    let refused = world.begin_login(&person).await;
+    assert_eq!(tell(&world, &person, &refused, false).await, 200);
+    ledger
+        .shows([
+            pushed(),
+            denied("login_ended", "callback"),
+            ended("login", "denied", "callback"),
+            heard("accepted"),
+        ])
+        .await;
 
     let authy_id = world.device(&person).await.authy_id;
     world.phone.set_onetouch(authy_id, false).await.unwrap();

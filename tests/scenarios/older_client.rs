@@ -194,7 +194,10 @@ async fn it_signs_up_and_in_and_out(database: Database) {
 }
 
 async fn it_is_denied_and_types_a_code(database: Database) {
-    let (world, person) = world_and_person(database).await;
+    // It presents no device token: it is older than those.
+    let world = World::builder(database).set("AFTER_DENIAL", "code").start().await;
+    let person = Person::new();
+    world.plant(&person);
     world.sign_up(&person).await;
     let mut older = OlderClient::new(&world);
     let begun = older.log_in(&person).await;

@@ -47,7 +47,7 @@ async fn verdicts_during_an_outage(how: Line) {
     line.set(Line::Whole);
 
     for (number, watch) in watches.iter_mut().enumerate() {
-        let expected = if number % 2 == 0 { LoginState::Approved } else { LoginState::Denied };
+        let expected = if number % 2 == 0 { LoginState::Approved } else { LoginState::Failed };
         let status = watch.next().await.unwrap().unwrap();
         assert_eq!(
             (status.state, status.session.is_some()),

@@ -39,6 +39,14 @@ impl Desk {
         self.page.press("Enter").await;
     }
 
+    /// Signs up to the end, and logs out.
+    async fn sign_up_whole(&self, world: &World, person: &Person) {
+        self.sign_up(world, person).await;
+        self.tap(world, "approve").await;
+        self.view("account").await;
+        self.log_out().await;
+    }
+
     async fn log_in(&self, world: &World, person: &Person) {
         self.page.goto(&format!("{}/login", world.service_address())).await;
         self.page.fill("#login-email", &person.email).await;
@@ -130,8 +138,9 @@ async fn a_person_signs_up_and_logs_in_with_two_clicks_on_the_phone(database: Da
 async fn after_a_denial_a_code_signs_in(database: Database) {
     let Some(browser) = Browser::launch().await else { return };
     let (world, person) = (World::new(database).await, Person::new());
-    world.sign_up(&person).await;
     let desk = Desk::at(&browser, &world).await;
+    desk.sign_up_whole(&world, &person).await;
+    // The browser is known from now on.
     desk.log_in(&world, &person).await;
     desk.tap(&world, "deny").await;
     desk.page.read("#verify-reason", "You denied this login").await;
@@ -147,6 +156,21 @@ async fn after_a_denial_a_code_signs_in(database: Database) {
     desk.page.fill("#verify-code", &format!("{} {}", &code[..3], &code[3..])).await;
     desk.page.click("#verify-form [type=submit]").await;
     desk.view("account").await;
+    desk.assert_clean().await;
+}
+
+#[tokio::test]
+async fn a_denial_elsewhere_than_on_a_known_device_ends_the_login() {
+    let Some(browser) = Browser::launch().await else { return };
+    let (world, person) = (World::new(Database::Sqlite).await, Person::new());
+    let desk = Desk::at(&browser, &world).await;
+    desk.sign_up(&world, &person).await;
+    desk.tap(&world, "deny").await;
+    desk.page.read("#signup-form [data-alert]", "denied on your phone").await;
+    world.sign_up(&person).await;
+    desk.log_in(&world, &person).await;
+    desk.tap(&world, "deny").await;
+    desk.page.read("#login-form [data-alert]", "denied on your phone").await;
     desk.assert_clean().await;
 }
 
@@ -351,6 +375,10 @@ async fn no_view_has_a_barrier_that_can_be_found_light_or_dark_wide_or_narrow() 
         check("approve", &desk.page).await;
         desk.phone.see("[data-request]").await;
         check("a request", &desk.phone).await;
+        desk.tap(&world, "approve").await;
+        desk.view("account").await;
+        desk.log_out().await;
+        desk.log_in(&world, &person).await;
         desk.tap(&world, "deny").await;
         desk.page.read("#verify-reason", "You denied").await;
         check("verify", &desk.page).await;

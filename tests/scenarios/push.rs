@@ -1,6 +1,10 @@
 //! Logging in with a push.
 
-use client_example::{LoginErrorCode, LoginFailure, LoginInput, LoginState, LoginStatus, LoginStep};
+use std::time::Duration;
+
+use client_example::{
+    Begun, CodeChannel, LoginErrorCode, LoginFailure, LoginInput, LoginState, LoginStep, VerifyTokenErrorCode,
+};
 use harness::{Database, Person, World, on_both_databases};
 
 async fn an_approved_push_signs_in_and_the_watcher_is_told(database: Database) {
@@ -24,10 +28,10 @@ async fn an_approved_push_signs_in_and_the_watcher_is_told(database: Database) {
     assert_eq!(me.email, person.email);
 }
 
-async fn after_a_denial_a_right_code_still_signs_in(database: Database) {
+async fn after_a_denial_a_right_code_still_signs_in_on_a_known_device(database: Database) {
     let (world, person) = (World::new(database).await, Person::new());
-    world.sign_up(&person).await;
-    let begun = world.begin_login(&person).await;
+    let device = world.sign_up(&person).await.device_token;
+    let begun = world.begin_login_from(&person, &device).await;
     world.phone.forget_calls().await.unwrap();
     world.deny(&person, &begun.status).await;
     let denied = world.wait_for_state(&begun.login_token, LoginState::Denied).await;
@@ -41,14 +45,73 @@ async fn after_a_denial_a_right_code_still_signs_in(database: Database) {
     assert!(world.client.with_bearer(status.session.unwrap().token).me().await.unwrap().is_some());
 }
 
-async fn a_denial_is_final_where_a_setting_says_so(database: Database) {
-    let world = World::builder(database).set("DENIED_IS_FINAL", "true").start().await;
-    let person = Person::new();
-    world.sign_up(&person).await;
-    let begun = world.begin_login(&person).await;
+async fn a_code_from_before_a_denial_is_refused_after_it(database: Database) {
+    let (world, person) = (World::new(database).await, Person::new());
+    let device = world.sign_up(&person).await.device_token;
+    let begun = world.begin_login_from(&person, &device).await;
+    let token = &begun.login_token;
+    // The person reads this code to whoever talks them into it, and denies the push.
+    world.client.resend_token(token, None).await.unwrap().into_result().unwrap();
+    let early = world.sms_code(&person).await;
     world.deny(&person, &begun.status).await;
-    let status = world.wait_for(&begun.login_token, LoginStatus::is_over).await;
-    assert_eq!((status.state, status.failure), (LoginState::Failed, Some(LoginFailure::Denied)));
+    let denied = world.wait_for_state(token, LoginState::Denied).await;
+    assert_eq!((denied.next_step, denied.code_channel), (LoginStep::EnterCode, None));
+    world.phone.forget_calls().await.unwrap();
+    let app_code = world.device(&person).await.app_code.unwrap();
+    world.planted.plant("code", &app_code);
+    for code in [&early, &app_code, "0000000", "no code"] {
+        let refused = world.client.verify_token(token, code).await.unwrap();
+        let [error] = &refused.errors[..] else { panic!("{:?}", refused.errors) };
+        assert_eq!((&error.code, error.tries_left), (&VerifyTokenErrorCode::NoCodeSent, Some(5)));
+        assert_eq!(refused.status.unwrap().state, LoginState::Denied);
+    }
+    assert_eq!(world.phone.calls().await.unwrap().count("verify"), 0, "the provider was asked");
+    // The app shows codes without being asked: it counts as asked from the moment when the service was.
+    world.advance(Duration::from_secs(31)).await;
+    let resent = world.client.resend_token(token, Some(CodeChannel::App)).await.unwrap();
+    assert_eq!(resent.into_result().unwrap().code_channel, Some(CodeChannel::App));
+    let code = world.device(&person).await.app_code.unwrap();
+    world.planted.plant("code", &code);
+    let status = world.client.verify_token(token, &code).await.unwrap().into_result().unwrap();
+    assert_eq!(status.state, LoginState::Approved);
+}
+
+/// Denies a login on the phone, and returns what becomes of it.
+async fn denied(world: &World, person: &Person, begun: &Begun) -> (LoginState, Option<LoginFailure>) {
+    world.deny(person, &begun.status).await;
+    let status = world.wait_for_denial(&begun.login_token).await;
+    // A code is sent where it can still approve, and nowhere else.
+    let resent = world.client.resend_token(&begun.login_token, None).await.unwrap();
+    assert_eq!(resent.errors.is_empty(), status.state == LoginState::Denied, "{:?}", resent.errors);
+    (status.state, status.failure)
+}
+
+/// What becomes of a denied login from a known device and from an unknown one, under a setting: whether a code may follow.
+/// A denied signup is over in any case.
+async fn after_denials(database: Database, setting: &str, [known, unknown]: [bool; 2]) {
+    let world = World::builder(database).set("AFTER_DENIAL", setting).start().await;
+    let person = Person::new();
+    let device = world.sign_up(&person).await.device_token;
+    let expected = |is_open| {
+        if is_open { (LoginState::Denied, None) } else { (LoginState::Failed, Some(LoginFailure::Denied)) }
+    };
+    let login = world.begin_login_from(&person, &device).await;
+    assert_eq!(denied(&world, &person, &login).await, expected(known), "{setting}, known device");
+    let login = world.begin_login(&person).await;
+    assert_eq!(denied(&world, &person, &login).await, expected(unknown), "{setting}, unknown device");
+    let stranger = person.sharing_phone();
+    let signup = world.begin_signup(&stranger).await;
+    assert_eq!(denied(&world, &stranger, &signup).await, expected(false), "{setting}, signup");
+}
+
+async fn a_denial_is_final_except_on_a_known_device(database: Database) {
+    after_denials(database, "known_device", [true, false]).await;
+}
+
+#[tokio::test]
+async fn a_setting_lets_a_code_follow_every_denial_or_none() {
+    after_denials(Database::Sqlite, "code", [true, true]).await;
+    after_denials(Database::Sqlite, "final", [false, false]).await;
 }
 
 async fn of_two_logins_at_the_same_time_approving_one_leaves_the_other_pending(database: Database) {
@@ -61,7 +124,7 @@ async fn of_two_logins_at_the_same_time_approving_one_leaves_the_other_pending(d
     let other = world.client.login_status(&theirs.login_token).await.unwrap().unwrap();
     assert_eq!((other.state, other.session), (LoginState::Pending, None));
     world.deny(&person, &theirs.status).await;
-    world.wait_for_state(&theirs.login_token, LoginState::Denied).await;
+    world.wait_for_denial(&theirs.login_token).await;
     let first = world.client.login_status(&mine.login_token).await.unwrap().unwrap();
     assert_eq!(first.state, LoginState::Approved);
 }
@@ -142,8 +205,9 @@ async fn each_login_opens_a_session_of_its_own(database: Database) {
 
 on_both_databases! {
     an_approved_push_signs_in_and_the_watcher_is_told,
-    after_a_denial_a_right_code_still_signs_in,
-    a_denial_is_final_where_a_setting_says_so,
+    after_a_denial_a_right_code_still_signs_in_on_a_known_device,
+    a_code_from_before_a_denial_is_refused_after_it,
+    a_denial_is_final_except_on_a_known_device,
     of_two_logins_at_the_same_time_approving_one_leaves_the_other_pending,
     a_cancelled_login_cannot_be_approved,
     cancelling_what_is_approved_changes_nothing,

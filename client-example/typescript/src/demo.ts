@@ -43,7 +43,7 @@ class Story {
   async play(): Promise<void> {
     const first = await this.#signUp();
     await this.#logOut(first);
-    const session = await this.#logInWithACode();
+    const session = await this.#logInWithACode(first.deviceToken);
     assert.notEqual(bearerOf(session), bearerOf(first), "the second login brought the first one's session token");
     this.#tell(`Signed in: ${userText(await this.#whoIsSignedIn(session))}`);
   }
@@ -69,11 +69,14 @@ class Story {
     this.#tell("Logged out; `me` answers: nobody.");
   }
 
-  /** A login that the phone denies and a code saves. */
-  async #logInWithACode(): Promise<Session> {
-    this.#tell("Logging in again, with the password.");
+  /**
+   * A login that the phone denies and a code saves. It presents the token of the known device: from elsewhere a denial is the
+   * end.
+   */
+  async #logInWithACode(deviceToken: string): Promise<Session> {
+    this.#tell("Logging in again, with the password and the device token.");
     const { email, password } = this.#person;
-    const login = begun(await this.#client.login({ email, password }));
+    const login = begun(await this.#client.login({ email, password, deviceToken }));
     const watch = await this.#subscribe(login);
     const request = await this.#push(login.status);
     this.#tell(`The phone asks: "${request.message}" ${numberOf(login.status)}. Denying.`);

@@ -4,10 +4,10 @@ import { test } from "node:test";
 import { accepted, Refused } from "../src/index.js";
 import { client, Somebody, UNKNOWN_TOKEN } from "./scene.js";
 
-/** A login that the phone has denied. */
+/** A login from a known device that the phone has denied. */
 async function denied() {
   const somebody = new Somebody();
-  const login = await somebody.beginSignup();
+  const login = await somebody.beginLoginFrom(await somebody.signUpForDevice());
   await somebody.deny(login.status);
   const outcome = await client.waitForPhone(login.loginToken);
   assert(outcome.kind === "needsCode");
@@ -24,6 +24,22 @@ test("a login that the phone denied is saved by a code", async () => {
   const outcome = await client.waitForPhone(loginToken);
   assert(outcome.kind === "signedIn");
   assert.equal(outcome.session.token, session?.token);
+});
+
+test("a denied signup is over", async () => {
+  const somebody = new Somebody();
+  const login = await somebody.beginSignup();
+  await somebody.deny(login.status);
+  const outcome = await client.waitForPhone(login.loginToken);
+  assert(outcome.kind === "refused");
+  assert.deepEqual([outcome.status.state, outcome.status.failure], ["FAILED", "DENIED"]);
+});
+
+test("after a denial a code has to be asked for first", async () => {
+  const { loginToken } = await denied();
+  const reply = await client.verifyToken(loginToken, "1234567");
+  assert.deepEqual(reply.errors.map(({ code, triesLeft }) => [code, triesLeft]), [["NO_CODE_SENT", 5]]);
+  assert.equal(reply.status?.state, "DENIED");
 });
 
 test("a wrong code is refused as data, with the tries that are left", async () => {

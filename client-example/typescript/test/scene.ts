@@ -13,6 +13,7 @@ import {
   type LoginInput,
   type LoginStatus,
   type Problem,
+  type Session,
   type SignupInput,
 } from "../src/index.js";
 import { newestSmsCode, pendingRequest, Phone } from "../src/phone.js";
@@ -61,13 +62,26 @@ export class Somebody {
     return begun(await client.login(this.login));
   }
 
+  async beginLoginFrom(deviceToken: string): Promise<Begun> {
+    return begun(await client.login({ ...this.login, deviceToken }));
+  }
+
   /** Signs up to the end, and returns the client of the session. */
   async signUp(): Promise<Client> {
+    return client.withBearer(bearerOf(await this.#signedUp()));
+  }
+
+  /** Signs up to the end, and returns the token of the device that is known from then on. */
+  async signUpForDevice(): Promise<string> {
+    return (await this.#signedUp()).deviceToken;
+  }
+
+  async #signedUp(): Promise<Session> {
     const login = await this.beginSignup();
     await this.approve(login.status);
     const outcome = await client.waitForPhone(login.loginToken);
     assert(outcome.kind === "signedIn");
-    return client.withBearer(bearerOf(outcome.session));
+    return outcome.session;
   }
 
   async approve(status: LoginStatus): Promise<void> {

@@ -42,7 +42,7 @@ test("what happens while the connection is lost is told after it", async (test) 
   line.cut();
   await somebody.deny(login.status);
   const denied = await next(watch);
-  assert.deepEqual([denied.state, line.connections], ["DENIED", 2]);
+  assert.deepEqual([denied.state, denied.failure, line.connections], ["FAILED", "DENIED", 2]);
   assert(denied.sequence > login.status.sequence);
   await watch.return();
 });

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use tracing::Level;
 use url::Url;
 
@@ -68,6 +68,18 @@ pub enum Command {
     },
     /// Prints the GraphQL schema.
     Schema,
+}
+
+impl Command {
+    /// Whether it reads the settings of a service.
+    pub(super) fn reads_settings(&self) -> bool {
+        match self {
+            #[cfg(feature = "sandbox")]
+            Self::Dev(_) => true,
+            Self::Serve(_) | Self::Doctor(_) => true,
+            _ => false,
+        }
+    }
 }
 
 /// The flags of `serve`.
@@ -168,9 +180,10 @@ pub(super) struct LoginArguments {
     /// From one code to the next of the same login.
     #[arg(long, env = "RESEND_PAUSE", default_value = "30s", value_parser = duration)]
     resend_pause: Duration,
-    /// Whether a denial on the phone ends the login, instead of leaving a code to be typed.
-    #[arg(long, env = "DENIED_IS_FINAL", default_value_t = false, action = clap::ArgAction::Set)]
-    denied_is_final: bool,
+    /// Which logins a code may still approve after the phone denied them: those from a `known_device`, all of them (`code`),
+    /// or none (`final`). The code has to be asked for after the denial, and a denied signup is always over.
+    #[arg(long, env = "AFTER_DENIAL", default_value = "known_device", value_enum)]
+    after_denial: AfterDenial,
     /// Codes that one login may have judged; when all were wrong, it is over.
     #[arg(long, env = "WRONG_CODES_PER_LOGIN", default_value_t = 5, value_parser = clap::value_parser!(i32).range(1..=100))]
     wrong_codes_per_login: i32,
@@ -180,6 +193,25 @@ pub(super) struct LoginArguments {
     /// The logos of the push: `default=https://…,low=https://…`.
     #[arg(long, env = "APPROVAL_LOGOS", default_value = "")]
     pub(super) approval_logos: Logos,
+}
+
+/// Which logins a code may still approve after a denial, as it is written in the settings.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum AfterDenial {
+    #[value(name = "known_device")]
+    KnownDevice,
+    Code,
+    Final,
+}
+
+impl From<AfterDenial> for crate::model::AfterDenial {
+    fn from(given: AfterDenial) -> Self {
+        match given {
+            AfterDenial::KnownDevice => Self::KnownDevice,
+            AfterDenial::Code => Self::Code,
+            AfterDenial::Final => Self::Final,
+        }
+    }
 }
 
 /// The flags that say how passwords are hashed.
@@ -237,7 +269,7 @@ impl LoginArguments {
             session_ttl: self.session_ttl,
             provider_timeout: self.provider_timeout,
             resend_pause: self.resend_pause,
-            denied_is_final: self.denied_is_final,
+            after_denial: self.after_denial.into(),
             tries: self.wrong_codes_per_login,
             device_ttl: self.device_ttl,
         }

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{
     Arguments, AuthySettings, Command, DatabaseUrl, SettingError, Settings, UsageError,
-    arguments::ServeArguments, invalid_argument, values::required, without_value,
+    arguments::ServeArguments, invalid_argument, replaced, values::required, without_value,
 };
 use crate::{
     events::Transport,
@@ -214,6 +214,7 @@ pub(super) fn read(
         return dotenv.map(|()| None);
     }
     let mut problems: Vec<_> = dotenv.err().iter().map(ToString::to_string).collect();
+    problems.extend(replaced::check(replaced::is_in_environment).err().map(|error| error.to_string()));
     let mut command = Arguments::command();
     let mut set_aside: Vec<String> = Vec::new();
     let matches = loop {

@@ -8,6 +8,7 @@ mod examined;
 mod limits;
 mod login_limits;
 mod proxy;
+mod replaced;
 #[cfg(feature = "sandbox")]
 mod sandboxed;
 mod telemetry;
@@ -141,7 +142,11 @@ pub fn read() -> Result<(Task, TelemetrySettings), UsageError> {
         let telemetry = TelemetrySettings { level: doctor.level, format: LogFormat::Text, export: None };
         return Ok((Task::Doctor(Box::new(doctor)), telemetry));
     }
-    Ok(Arguments::try_parse()?.into_task()?)
+    let arguments = Arguments::try_parse()?;
+    if arguments.command.reads_settings() {
+        replaced::check(replaced::is_in_environment)?;
+    }
+    Ok(arguments.into_task()?)
 }
 
 /// Reads `.env` in the working folder, where there is one. What the environment says already, wins.

@@ -64,7 +64,8 @@ pub struct CodeMutation;
 #[Object]
 impl CodeMutation {
     /// Has a code judged that the person typed, and signs them in where it is right. Any code of their phone's will do while
-    /// the login is not over, also while a push is open. On a login that is approved already, the answer is the same again.
+    /// the login is not over, also while a push is open; after a denial, `resendToken` has to come first. On a login that is
+    /// approved already, the answer is the same again.
     async fn verify_token(
         &self,
         context: &Context<'_>,
@@ -72,15 +73,15 @@ impl CodeMutation {
     ) -> Result<VerifyTokenPayload> {
         let handover = Handover::of(context)?;
         let Ok(token) = LoginToken::parse(&input.login_token) else {
-            return Ok(VerifyTokenPayload::refused(VerifyError::LoginNotFound, &handover));
+            return Ok(VerifyTokenPayload::refused(VerifyError::LoginNotFound, &handover).await);
         };
         match api(context)?.logins.verify_code(&token, &input.code, origin(context)).await {
             Ok(status) => {
-                let status = Some(LoginStatus::tell(status, &handover));
+                let status = Some(LoginStatus::tell(status, &handover).await);
                 Ok(VerifyTokenPayload { status, errors: Vec::new() })
             }
             Err(VerifyError::Store(error)) => Err(internal(context, &error)),
-            Err(error) => Ok(VerifyTokenPayload::refused(error, &handover)),
+            Err(error) => Ok(VerifyTokenPayload::refused(error, &handover).await),
         }
     }
 
@@ -93,27 +94,30 @@ impl CodeMutation {
     ) -> Result<ResendTokenPayload> {
         let handover = Handover::of(context)?;
         let Ok(token) = LoginToken::parse(&input.login_token) else {
-            return Ok(ResendTokenPayload::refused(ResendError::LoginNotFound, &handover));
+            return Ok(ResendTokenPayload::refused(ResendError::LoginNotFound, &handover).await);
         };
         match api(context)?.logins.resend_code(&token, input.channel.map(Into::into)).await {
             Ok(status) => {
-                let status = Some(LoginStatus::tell(status, &handover));
+                let status = Some(LoginStatus::tell(status, &handover).await);
                 Ok(ResendTokenPayload { status, errors: Vec::new() })
             }
             Err(ResendError::Store(error)) => Err(internal(context, &error)),
-            Err(error) => Ok(ResendTokenPayload::refused(error, &handover)),
+            Err(error) => Ok(ResendTokenPayload::refused(error, &handover).await),
         }
     }
 }
 
 impl VerifyTokenPayload {
-    fn refused(error: VerifyError, handover: &Handover) -> Self {
+    async fn refused(error: VerifyError, handover: &Handover) -> Self {
         use VerifyTokenErrorCode as Code;
         let (code, message) = match &error {
             VerifyError::LoginNotFound => {
                 (Code::LoginNotFound, "This login is not known any more. Please begin again.")
             }
             VerifyError::LoginOver(_) => (Code::LoginOver, "This login is over. Please begin again."),
+            VerifyError::NoCodeSent(_) => {
+                (Code::NoCodeSent, "You denied this login on your phone. Please ask for a new code first.")
+            }
             VerifyError::InvalidCode(_) => (Code::InvalidCode, "This is not the code."),
             VerifyError::UnreadableCode(_) => {
                 (Code::InvalidCode, "This cannot be read as a code. Please type its 6 to 8 digits.")
@@ -140,7 +144,7 @@ impl VerifyTokenPayload {
             retry_after_seconds: retry_after.map(seconds),
             tries_left,
         };
-        Self { status: status.map(|status| LoginStatus::tell(status, handover)), errors: vec![error] }
+        Self { status: LoginStatus::tell_if_any(status, handover).await, errors: vec![error] }
     }
 }
 
@@ -150,6 +154,7 @@ impl VerifyError {
         match self {
             Self::LoginNotFound | Self::Store(_) => (None, None),
             Self::LoginOver(status)
+            | Self::NoCodeSent(status)
             | Self::InvalidCode(status)
             | Self::UnreadableCode(status)
             | Self::CodeAlreadyUsed(status) => (Some(*status), None),
@@ -162,7 +167,7 @@ impl VerifyError {
 }
 
 impl ResendTokenPayload {
-    fn refused(error: ResendError, handover: &Handover) -> Self {
+    async fn refused(error: ResendError, handover: &Handover) -> Self {
         use ResendTokenErrorCode as Code;
         let (status, code, message, retry_after) = match error {
             ResendError::LoginNotFound | ResendError::Store(_) => {
@@ -195,6 +200,7 @@ impl ResendTokenPayload {
         let field = (code == Code::ChannelUnavailable).then(|| "input.channel".to_owned());
         let retry_after_seconds = retry_after.map(seconds);
         let error = ResendTokenError { code, message: message.to_owned(), field, retry_after_seconds };
-        Self { status: status.map(|status| LoginStatus::tell(*status, handover)), errors: vec![error] }
+        let status = status.map(|status| *status);
+        Self { status: LoginStatus::tell_if_any(status, handover).await, errors: vec![error] }
     }
 }

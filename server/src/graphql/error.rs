@@ -134,6 +134,8 @@ pub enum VerifyTokenErrorCode {
     /// The code was right, but has been used already. It took a try. Wait until the app shows the next one, or ask for
     /// another.
     CodeAlreadyUsed,
+    /// The phone denied the login, and no code was asked for since: `resendToken` comes first. It took no try.
+    NoCodeSent,
     /// Nobody knows this login token, or no longer. Begin again.
     LoginNotFound,
     /// The login is over; `status` says how. Begin again.

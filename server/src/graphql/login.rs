@@ -23,8 +23,8 @@ pub enum LoginState {
     Pending,
     /// Signed in, with a `session`. The end.
     Approved,
-    /// The person, or whoever holds their phone, pressed Deny. Not the end: a code may still be typed, and `resendToken`
-    /// sends one.
+    /// The person, or whoever holds their phone, pressed Deny. Not the end, where this is told: `resendToken` sends a code,
+    /// which may be typed. Codes from before are not taken.
     Denied,
     /// Neither an approval nor a right code came in time. The end: begin again.
     Expired,
@@ -65,7 +65,8 @@ pub enum LoginFailure {
     Cancelled,
     /// A signup whose email has a user already; told only now that its phone is proven. They may log in instead.
     EmailTaken,
-    /// The person, or whoever holds their phone, pressed Deny, on a service that makes that final.
+    /// The person, or whoever holds their phone, pressed Deny, and no code may follow: a signup, or a login without the device
+    /// token of a known browser, unless the service is set otherwise.
     Denied,
 }
 
@@ -97,7 +98,7 @@ pub struct LoginStatus {
     /// Two digits that the push shows too: show them. A person who sees another number on their phone should deny, for that
     /// is not their login. Null where there is no push.
     match_number: Option<String>,
-    /// How the last code reached the person. Null as long as there was none.
+    /// How the last code reached the person. Null as long as there was none, and with `DENIED` until one was asked for since.
     code_channel: Option<CodeChannel>,
     /// When this was told, by the service's clock. Count the instants below down from here: the clock of a browser may be wrong.
     told_at: DateTime<Utc>,
@@ -110,8 +111,12 @@ pub struct LoginStatus {
 }
 
 impl LoginStatus {
-    pub(super) fn tell(status: logins::LoginStatus, handover: &Handover) -> Self {
+    pub(super) async fn tell(status: logins::LoginStatus, handover: &Handover) -> Self {
         let is_over = status.is_over();
+        let session = match status.session {
+            Some(session) => Some(handover.hand_over(session).await),
+            None => None,
+        };
         let login = status.login;
         Self {
             sequence: login.sequence,
@@ -124,7 +129,19 @@ impl LoginStatus {
             told_at: handover.now(),
             expires_at: login.expires_at,
             resend_available_at: (!is_over).then_some(login.resend_available_at),
-            session: status.session.map(|session| handover.hand_over(session)),
+            session,
+        }
+    }
+}
+
+impl LoginStatus {
+    pub(super) async fn tell_if_any(
+        status: Option<logins::LoginStatus>,
+        handover: &Handover,
+    ) -> Option<Self> {
+        match status {
+            Some(status) => Some(Self::tell(status, handover).await),
+            None => None,
         }
     }
 }
@@ -137,8 +154,8 @@ pub struct LoginInput {
     /// Their password.
     password: String,
     /// What `Session.deviceToken` said when this person last signed in in this browser; left out where they never have. It
-    /// replaces neither the password nor the phone: it only spares people who have been here before the pauses that
-    /// others' guesses cause. One that is not known (any more) does no harm.
+    /// replaces neither the password nor the phone: it spares people who have been here before the pauses that others'
+    /// guesses cause, and lets them type a code after a denial. One that is not known (any more) does no harm.
     device_token: Option<String>,
 }
 
@@ -153,8 +170,9 @@ pub struct CancelLoginInput {
 #[derive(SimpleObject)]
 pub struct LoginPayload {
     /// The secret handle of the login: for `loginStatus`, `verifyToken`, `resendToken` and `cancelLogin`. Keep it as
-    /// safe as a session token, which it leads to. It is known until `expiresAt`, and for two minutes after the end, but no
-    /// longer than the session lasts. Null where no login was begun.
+    /// safe as a session token, which it leads to. It is known until `expiresAt`, and for two minutes after the end; where a
+    /// session is delivered, for two minutes after that was first done. Never longer than the session lasts. Null where no
+    /// login was begun.
     login_token: Option<String>,
     /// How the login stands. Null where none was begun.
     status: Option<LoginStatus>,
@@ -190,7 +208,7 @@ impl LoginQuery {
         let handover = Handover::of(context)?;
         let status =
             api(context)?.logins.find_status(&token).await.map_err(|error| internal(context, &error))?;
-        Ok(status.map(|status| LoginStatus::tell(status, &handover)))
+        Ok(LoginStatus::tell_if_any(status, &handover).await)
     }
 }
 
@@ -227,7 +245,7 @@ impl LoginMutation {
             Err(error) => return Err(internal(context, &error)),
         };
         match api.logins.begin(Whom::User(&user, device), origin).await {
-            Ok(begun) => Ok(LoginPayload::begun(begun, &Handover::of(context)?)),
+            Ok(begun) => Ok(LoginPayload::begun(begun, &Handover::of(context)?).await),
             Err(BeginError::Store(error)) => Err(internal(context, &error)),
             Err(error) => Ok(LoginPayload::rejected(error.into())),
         }
@@ -244,7 +262,7 @@ impl LoginMutation {
         };
         let status = api(context)?.logins.cancel(&token).await.map_err(|error| internal(context, &error))?;
         let handover = Handover::of(context)?;
-        Ok(CancelLoginPayload { status: status.map(|status| LoginStatus::tell(status, &handover)) })
+        Ok(CancelLoginPayload { status: LoginStatus::tell_if_any(status, &handover).await })
     }
 }
 
@@ -253,10 +271,10 @@ impl LoginPayload {
         Self { login_token: None, status: None, errors: vec![error] }
     }
 
-    fn begun(begun: Begun, handover: &Handover) -> Self {
+    async fn begun(begun: Begun, handover: &Handover) -> Self {
         Self {
             login_token: Some(begun.token.reveal()),
-            status: Some(LoginStatus::tell(begun.status, handover)),
+            status: Some(LoginStatus::tell(begun.status, handover).await),
             errors: begun.trouble.map(Into::into).into_iter().collect(),
         }
     }

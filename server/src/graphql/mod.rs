@@ -27,6 +27,7 @@ pub use request::{
 
 use crate::{
     logins::{Logins, Origin},
+    model::DeliveryMethod,
     sessions::{Sessions, SignedIn},
     users::Users,
 };
@@ -134,7 +135,9 @@ fn signed_in<'a>(context: &Context<'a>) -> Option<&'a SignedIn> {
 }
 
 fn origin(context: &Context<'_>) -> Origin {
-    Origin { address: context.data_opt::<ClientAddress>().map(|client| client.0) }
+    let address = context.data_opt::<ClientAddress>().map(|client| client.0);
+    let delivery = context.data_opt::<TokenDelivery>().map_or(DeliveryMethod::Bearer, TokenDelivery::method);
+    Origin { address, delivery }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use crate::model::DeliveryMethod;
 pub use crate::model::SessionToken;
 
 /// What an operation came over.
@@ -19,7 +20,8 @@ pub enum Transport {
     Socket,
 }
 
-/// Where the token of a session goes that an answer opens. Nothing in a request's data is [`Self::InAnswer`].
+/// Where the token of a session can go that an answer opens. The request that starts a login fixes where it does go
+/// ([`DeliveryMethod`]). Nothing in a request's data is [`Self::InAnswer`].
 #[derive(Clone, Debug, Default)]
 pub enum TokenDelivery {
     /// Into the answer, for a program that presents it as a bearer.
@@ -29,6 +31,16 @@ pub enum TokenDelivery {
     InCookie(CookieSlot),
     /// Nowhere: a socket sets no cookies. The page asks again by HTTP.
     Withheld,
+}
+
+impl TokenDelivery {
+    /// How the session of a login is delivered that a request like this starts.
+    pub(super) fn method(&self) -> DeliveryMethod {
+        match self {
+            Self::InAnswer => DeliveryMethod::Bearer,
+            Self::InCookie(_) | Self::Withheld => DeliveryMethod::Cookie,
+        }
+    }
 }
 
 /// Where an answer leaves what is to become of the browser's session cookie.

@@ -1,5 +1,7 @@
 //! Sessions: what a login opens, and logging out.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use async_graphql::{Context, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 
@@ -10,25 +12,65 @@ use super::{
     signed_in,
     user::User,
 };
-use crate::{logins::OpenSession, sessions::Sessions};
+use crate::{
+    logins::OpenSession,
+    model::{DeliveryMethod, UndeliveredSession},
+    sessions::Sessions,
+};
 
 /// Being signed in.
-#[derive(Clone, SimpleObject)]
+#[derive(Clone)]
 pub struct Session {
-    /// The secret that signs the person in: `Authorization: Bearer …`, over HTTP and in `connection_init`. Null where the
-    /// service keeps it in a cookie of the browser instead: the answer by HTTP that shows an approved login sets that cookie, and
-    /// a page that was told over a socket asks `loginStatus` once more by HTTP.
     token: Option<String>,
-    /// What this browser is known by from now on. Keep one for each `user.id`, in place of an older one, beyond the session,
-    /// and present it as `LoginInput.deviceToken`. It signs nobody in. A secret all the same.
+    /// What is recorded as soon as the token is read.
+    undelivered: Arc<Mutex<Option<UndeliveredSession>>>,
     device_token: String,
-    /// When the session ends by itself. Using it does not put that off.
     expires_at: DateTime<Utc>,
-    /// Who is signed in.
     user: User,
 }
 
+/// Being signed in.
+#[Object]
+impl Session {
+    /// The secret that signs the person in: `Authorization: Bearer …`, over HTTP and in `connection_init`. Null where the login
+    /// was started by a page whose session lives in a cookie: the answer by HTTP that shows the approved login sets that cookie,
+    /// and a page that was told over a socket asks `loginStatus` once more by HTTP. How the session is delivered is fixed when
+    /// the login starts.
+    async fn token(&self, context: &Context<'_>) -> Result<Option<&str>> {
+        // Not held while it is recorded.
+        let undelivered = self.undelivered.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(undelivered) = undelivered {
+            record_delivered(&api(context)?.sessions, undelivered).await;
+        }
+        Ok(self.token.as_deref())
+    }
+
+    /// What this browser is known by from now on. Keep one for each `user.id`, in place of an older one, beyond the session,
+    /// and present it as `LoginInput.deviceToken`. It signs nobody in. A secret all the same.
+    async fn device_token(&self) -> &str {
+        &self.device_token
+    }
+
+    /// When the session ends by itself. Using it does not put that off.
+    async fn expires_at(&self) -> DateTime<Utc> {
+        self.expires_at
+    }
+
+    /// Who is signed in.
+    async fn user(&self) -> &User {
+        &self.user
+    }
+}
+
+/// Records a delivery. The person is signed in although it fails: the login token is then known until the login's own end.
+async fn record_delivered(sessions: &Sessions, undelivered: UndeliveredSession) {
+    if let Err(error) = sessions.record_delivered(undelivered).await {
+        tracing::warn!(login.id = %undelivered.login, %error, "session delivery not recorded; its login token stays valid for longer");
+    }
+}
+
 /// How what an answer opens reaches whoever asked.
+#[derive(Clone)]
 pub(super) struct Handover {
     delivery: TokenDelivery,
     sessions: Sessions,
@@ -45,21 +87,30 @@ impl Handover {
         self.sessions.now()
     }
 
-    /// Hands the session over. This is the one way to show one, so that no answer tells what belongs into a cookie.
-    pub(super) fn hand_over(&self, session: OpenSession) -> Session {
-        let OpenSession { token, device_token, expires_at, user } = session;
-        let token = match &self.delivery {
-            TokenDelivery::InAnswer => Some(token.reveal()),
-            TokenDelivery::InCookie(slot) => {
-                slot.put(CookieChange::Set {
-                    token,
-                    max_age_seconds: (expires_at - self.now()).num_seconds(),
-                });
-                None
+    /// Hands the session over. This is the one way to show one, so that no answer tells what belongs into a cookie. The login
+    /// says how, and not the request: whoever holds a login token may choose their headers.
+    pub(super) async fn hand_over(&self, session: OpenSession) -> Session {
+        let OpenSession { token, device_token, expires_at, user, delivery, undelivered } = session;
+        let (token, undelivered) = match (delivery, &self.delivery) {
+            // Recorded when it is read: not every answer has it.
+            (DeliveryMethod::Bearer, _) => (Some(token.reveal()), undelivered),
+            (DeliveryMethod::Cookie, TokenDelivery::InCookie(slot)) => {
+                let max_age_seconds = (expires_at - self.now()).num_seconds();
+                slot.put(CookieChange::Set { token, max_age_seconds });
+                if let Some(undelivered) = undelivered {
+                    record_delivered(&self.sessions, undelivered).await;
+                }
+                (None, None)
             }
-            TokenDelivery::Withheld => None,
+            (DeliveryMethod::Cookie, TokenDelivery::InAnswer | TokenDelivery::Withheld) => (None, None),
         };
-        Session { token, device_token: device_token.reveal(), expires_at, user: User::from(&user) }
+        Session {
+            token,
+            undelivered: Arc::new(Mutex::new(undelivered)),
+            device_token: device_token.reveal(),
+            expires_at,
+            user: User::from(&user),
+        }
     }
 }
 

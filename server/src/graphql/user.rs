@@ -129,7 +129,7 @@ impl SignupMutation {
             Err(error) => return Err(internal(context, &error)),
         };
         match api.logins.begin(Whom::Newcomer(&prepared.signup), origin).await {
-            Ok(begun) => Ok(SignupPayload::begun(begun, &Handover::of(context)?)),
+            Ok(begun) => Ok(SignupPayload::begun(begun, &Handover::of(context)?).await),
             Err(BeginError::Store(error)) => Err(internal(context, &error)),
             Err(error) => {
                 if !matches!(error, BeginError::Refused) {
@@ -146,10 +146,10 @@ impl SignupPayload {
         Self { login_token: None, status: None, errors }
     }
 
-    fn begun(begun: Begun, handover: &Handover) -> Self {
+    async fn begun(begun: Begun, handover: &Handover) -> Self {
         Self {
             login_token: Some(begun.token.reveal()),
-            status: Some(LoginStatus::tell(begun.status, handover)),
+            status: Some(LoginStatus::tell(begun.status, handover).await),
             errors: begun.trouble.map(Into::into).into_iter().collect(),
         }
     }

@@ -44,9 +44,14 @@ impl Subscription {
         };
         let request_id = context.data_opt().cloned();
         let handover = Handover::of(context)?;
-        Ok(statuses.map(move |status| {
-            let told = status.map(|status| LoginStatus::tell(status, &handover));
-            told.map_err(|error| internal_in(request_id.as_ref(), &error))
+        Ok(statuses.then(move |status| {
+            let (handover, request_id) = (handover.clone(), request_id.clone());
+            async move {
+                match status {
+                    Ok(status) => Ok(LoginStatus::tell(status, &handover).await),
+                    Err(error) => Err(internal_in(request_id.as_ref(), &error)),
+                }
+            }
         }))
     }
 }

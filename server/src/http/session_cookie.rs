@@ -1,7 +1,8 @@
 //! Sessions in cookies, for pages: whose session lives in one, whose cookie counts, and how it is written.
 //!
 //! The invariant: where a session lives in a cookie, no page ever sees its token; and a cookie that a browser adds to what
-//! a foreign page sends counts for nothing.
+//! a foreign page sends counts for nothing. Whether it lives in one is fixed when its login starts, by the headers of that
+//! request; the headers of later ones only say whether a cookie can be set.
 
 use axum::{
     http::{HeaderMap, HeaderValue, header},
@@ -56,7 +57,8 @@ impl HttpSettings {
         counts.then(|| only_cookie(headers)).flatten()
     }
 
-    /// Where the token of a session goes that an answer to these headers opens.
+    /// Where the token of a session can go in the answer to these headers; and how the session of a login is delivered that this
+    /// request starts.
     pub(super) fn delivery_to(&self, headers: &HeaderMap) -> TokenDelivery {
         if self.keeps_in_cookie(headers) {
             TokenDelivery::InCookie(CookieSlot::default())

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     limits::{self, LimitError, PhoneUse, PushPlace, Standing},
     model::{
-        DeviceId, Email, LoginId, LoginPurpose, LoginToken, PendingSignup, Phone, ProviderUserId,
-        SessionSalt, User,
+        DeliveryMethod, DeviceId, Email, LoginId, LoginPurpose, LoginState, LoginToken, PendingSignup, Phone,
+        ProviderUserId, SessionSalt, User,
     },
     provider::{PauseScope, ProviderError, Sending, guarded::CallSubject},
     random,
@@ -30,11 +30,13 @@ pub enum Whom<'a> {
     Newcomer(&'a PendingSignup),
 }
 
-/// Where a request came from, for the person to compare.
+/// Where a request came from, for the person to compare, and how it is answered.
 #[derive(Clone, Copy, Debug)]
 pub struct Origin {
     /// The client's address, where it is known.
     pub address: Option<IpAddr>,
+    /// How the session is delivered that the login opens.
+    pub delivery: DeliveryMethod,
 }
 
 /// A login that has begun.
@@ -88,6 +90,7 @@ pub(super) struct Draft {
     pub(super) place: Option<PushPlace>,
     /// The network that it comes from.
     pub(super) network: Option<String>,
+    delivery: DeliveryMethod,
     pub(super) match_number: Option<String>,
     pub(super) provider_user_id: ProviderUserId,
     pub(super) created_at: DateTime<Utc>,
@@ -228,6 +231,7 @@ impl Logins {
             token: LoginToken::from_bytes(random::bytes()),
             place,
             network,
+            delivery: origin.delivery,
             match_number: None,
             provider_user_id,
             created_at,
@@ -267,6 +271,7 @@ impl Logins {
                 session_token: draft.token.derive_session_token(&salt).hash(),
                 device_token: draft.token.derive_device_token(&salt).hash(),
                 session_salt: &salt,
+                session_delivery: draft.delivery,
                 match_number: draft.match_number.as_deref(),
                 push_place: draft.place.as_ref().map(|place| &place.key),
                 device_id: whom.device(),
@@ -299,6 +304,7 @@ impl Logins {
     ) -> Result<Option<CodeTrouble>, StoreError> {
         let to = Recipient {
             login: draft.id,
+            state: LoginState::Pending,
             user: &draft.provider_user_id,
             phone: whom.phone_use(draft.network.as_deref()),
             is_first: true,

@@ -61,8 +61,8 @@ struct Kept {
 pub(super) enum Heard {
     /// The provider's own report.
     Report(CallbackReport),
-    /// The provider has judged a code right, and does not do so twice.
-    RightCode(LoginId),
+    /// The provider has judged a code right, and does not do so twice; and what that decides.
+    RightCode(LoginId, Decision),
 }
 
 impl Default for Unstored {
@@ -118,9 +118,9 @@ impl Logins {
     }
 
     /// Keeps a right code whose effect could not be stored: its person cannot type it again.
-    pub(super) fn keep_right_code(&self, login: LoginId) {
+    pub(super) fn keep_right_code(&self, login: LoginId, decision: Decision) {
         tracing::warn!(login.id = %login, "a right code could not be stored and is tried again");
-        self.unstored.keep(Heard::RightCode(login));
+        self.unstored.keep(Heard::RightCode(login, decision));
     }
 
     /// Stores what could not be stored when it was heard, in the same order, until it is dropped.
@@ -151,7 +151,7 @@ impl Logins {
     /// Settles the login that is meant, and says which it is.
     async fn act_on(&self, heard: &Heard) -> Result<Acted, StoreError> {
         let (found, decision, source) = match heard {
-            Heard::RightCode(login) => (Some(*login), Decision::RightCode, Source::Elsewhere),
+            Heard::RightCode(login, decision) => (Some(*login), *decision, Source::Elsewhere),
             Heard::Report(CallbackReport::Answered { id: push, user, login_id, verdict }) => {
                 let found =
                     self.store.find_login_of_push(self.provider.name(), push, *login_id, user).await?;

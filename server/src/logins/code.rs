@@ -50,6 +50,9 @@ pub enum VerifyError {
     /// It is over.
     #[error("the login is over")]
     LoginOver(Box<LoginStatus>),
+    /// The phone denied the login, and no code was asked for since. Nothing was judged.
+    #[error("no code was asked for since the denial")]
+    NoCodeSent(Box<LoginStatus>),
     /// It is not the code.
     #[error("the code is wrong")]
     InvalidCode(Box<LoginStatus>),
@@ -134,6 +137,8 @@ impl NotSent {
 pub(super) struct Recipient<'a> {
     /// For which login.
     pub(super) login: LoginId,
+    /// The state that it was in when the code was asked for.
+    pub(super) state: LoginState,
     /// How the provider knows the person.
     pub(super) user: &'a ProviderUserId,
     /// Their phone, and what is known of them.
@@ -148,6 +153,7 @@ impl<'a> Recipient<'a> {
     fn of(login: &'a Login) -> Self {
         Self {
             login: login.id,
+            state: login.state,
             user: &login.provider_user_id,
             phone: phone_use(login),
             is_first: !was_sent_a_code(login),
@@ -209,10 +215,13 @@ impl Logins {
         if self.is_over(&status) {
             return Err(VerifyError::LoginOver(Box::new(status)));
         }
+        if status.login.needs_new_code() {
+            return Err(VerifyError::NoCodeSent(Box::new(status)));
+        }
         let Ok(code) = Code::parse(code) else {
             return Err(VerifyError::UnreadableCode(Box::new(status)));
         };
-        let id = status.login.id;
+        let (id, right_code) = (status.login.id, status.login.right_code());
         let network = from.address.map(limits::network);
         match self.limits.check_unjudged_codes(id, network.as_deref()).await {
             Ok(()) => {}
@@ -226,9 +235,9 @@ impl Logins {
         let judged = self.patience().with(self.provider.check_code(of, user, &code)).await;
         if let Ok(CodeJudgement::Right) = judged {
             let settled = self
-                .decide(id, Decision::RightCode, Source::Elsewhere)
+                .decide(id, right_code, Source::Elsewhere)
                 .await
-                .inspect_err(|_| self.keep_right_code(id));
+                .inspect_err(|_| self.keep_right_code(id, right_code));
             self.limits.give_back(grant).await;
             let settled = settled?;
             let was_first = settled.is_some_and(|settled| settled.effect.ends_the_login());
@@ -237,6 +246,9 @@ impl Logins {
             let is_signed_in = status.login.state == LoginState::Approved;
             return if was_first || is_signed_in {
                 Ok(status)
+            } else if status.login.needs_new_code() {
+                // The phone denied it while the code was judged.
+                Err(VerifyError::NoCodeSent(Box::new(status)))
             } else {
                 Err(VerifyError::LoginOver(Box::new(status)))
             };
@@ -314,6 +326,13 @@ impl Logins {
             self.send_code(&Recipient::of(&status.login), sending, self.patience()).await?
         };
         let status = self.find_status(token).await?.ok_or(ResendError::LoginNotFound)?;
+        let sent = match sent {
+            // The phone denied it while the code was sent: it is one from before the denial.
+            Ok(()) if status.login.needs_new_code() => {
+                Err(CodeTrouble::TooSoon { retry_after: self.settings.resend_pause })
+            }
+            sent => sent,
+        };
         match sent {
             Ok(()) => Ok(status),
             Err(_) if self.is_over(&status) => Err(ResendError::LoginOver(Box::new(status))),
@@ -380,7 +399,7 @@ impl Logins {
         };
         let now = self.clock.now();
         let next = now + delta(self.settings.resend_pause);
-        if !self.store.take_sending(to.login, now, next).await? {
+        if !self.store.take_sending(to.login, to.state, now, next).await? {
             self.limits.give_back(grant).await;
             let trouble = CodeTrouble::TooSoon { retry_after: self.settings.resend_pause };
             return Ok(Err(NotSent::certainly(trouble)));
@@ -389,7 +408,7 @@ impl Logins {
         match patience.with(self.provider.send_code(of, to.user, sending)).await {
             Ok(channel) => {
                 self.count_sending(to, channel, grant).await;
-                self.store.record_code_sent(to.login, channel, self.clock.now()).await?;
+                self.store.record_code_sent(to.login, to.state, channel, self.clock.now()).await?;
                 self.publish(to.login);
                 Ok(Ok(channel))
             }

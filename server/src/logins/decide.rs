@@ -9,7 +9,7 @@ use super::{
 use crate::{
     events::Topic,
     limits::Standing,
-    model::{Decision, DeviceId, Effect, LoginId, LoginToken, SessionId, UserId, Verdict},
+    model::{Decision, DeviceId, Effect, LoginId, LoginToken, SessionId, UserId},
     random,
     storage::{CostOfDenial, Settled, Settlement, StoreError},
 };
@@ -33,11 +33,8 @@ impl Logins {
             user_id: UserId::new(random::id(at)),
             device_id: DeviceId::new(random::id(at)),
             device_expires_at: at + delta(self.settings.device_ttl),
+            after_denial: self.settings.after_denial,
             cost_of_denial: self.cost_of_denial(),
-        };
-        let decision = match decision {
-            Decision::Verdict(Verdict::Denied) if self.settings.denied_is_final => Decision::FinalDenial,
-            other => other,
         };
         let settled = self.store.settle(id, decision, &how).await?;
         // Before anybody is told: who hears of it finds it counted.
@@ -78,7 +75,7 @@ impl Logins {
             return Ok(());
         }
         let is_proven = effect.opens_a_session() || *effect == Effect::EMAIL_TAKEN;
-        if decision == Decision::RightCode && is_proven && was_sent_a_code(login) {
+        if decision.is_right_code() && is_proven && was_sent_a_code(login) {
             let of = phone_use(login);
             if of.standing == Standing::Unproven {
                 self.limits.record_code_returned(of).await?;

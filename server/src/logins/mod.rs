@@ -36,6 +36,7 @@ use crate::{
     clock::Clock,
     events::Events,
     limits::Limits,
+    model::AfterDenial,
     provider::{ProviderError, guarded::GuardedProvider},
     storage::Store,
 };
@@ -54,8 +55,8 @@ pub struct LoginSettings {
     pub provider_timeout: Duration,
     /// From one code to the next of the same login.
     pub resend_pause: Duration,
-    /// Whether a denial ends the login, instead of leaving a code to be typed.
-    pub denied_is_final: bool,
+    /// Which logins a code may still approve after a denial.
+    pub after_denial: AfterDenial,
     /// How many codes one login may have judged.
     pub tries: i32,
     /// How long a device is known after somebody has signed in in it.

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::Logins;
 use crate::{
-    model::{DeviceToken, Login, LoginState, LoginToken, SessionToken, User},
+    model::{
+        DeliveryMethod, DeviceToken, Login, LoginState, LoginToken, SessionToken, UndeliveredSession, User,
+    },
     storage::{OpenedLogin, StoreError},
 };
 
@@ -30,6 +32,10 @@ pub struct OpenSession {
     pub expires_at: DateTime<Utc>,
     /// Whose it is.
     pub user: User,
+    /// How it is delivered.
+    pub delivery: DeliveryMethod,
+    /// What has to be recorded when it is delivered; `None` where that is recorded.
+    pub undelivered: Option<UndeliveredSession>,
 }
 
 impl Logins {
@@ -53,6 +59,8 @@ impl LoginStatus {
                 device_token: token.derive_device_token(salt),
                 expires_at: session.expires_at,
                 user,
+                delivery: login.session_delivery,
+                undelivered: login.undelivered_session(),
             }),
             _ => None,
         };

@@ -3,7 +3,7 @@
 //! What may follow what is decided here and nowhere else ([`Decision::effect`]); storage only sees to it that of two
 //! decisions at once exactly one is taken.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{ApprovalRequestId, BudgetKey, DeviceId, LoginId, Phone, ProviderUserId, SessionSalt, UserId};
 
@@ -37,7 +37,7 @@ words! {
         Pending = "PENDING",
         /// Signed in. Terminal.
         Approved = "APPROVED",
-        /// The phone said no; a code may still be typed.
+        /// The phone said no; a code that is asked for from then on may still be typed.
         Denied = "DENIED",
         /// Nobody countersigned in time. Terminal.
         Expired = "EXPIRED",
@@ -77,7 +77,7 @@ words! {
         Cancelled = "CANCELLED",
         /// A signup whose email has a user already; told to who proved the phone.
         EmailTaken = "EMAIL_TAKEN",
-        /// The phone said no, and a setting makes that final.
+        /// The phone said no, and no code may follow ([`AfterDenial`]).
         Denied = "DENIED",
     }
 }
@@ -105,17 +105,65 @@ words! {
 }
 
 words! {
-    /// What settled a login.
-    Settler {
-        /// The phone's verdict on the push, by callback or asked for.
-        Push = "PUSH",
-        /// A code, right or wrong once too often.
-        Code = "CODE",
-        /// The person, by cancelling.
-        Person = "PERSON",
-        /// The deadline.
-        Clock = "CLOCK",
+    /// Which logins a code may still approve after the phone denied them: the setting `AFTER_DENIAL`.
+    ///
+    /// The phone answers once, so an approval by such a code cannot be denied any more.
+    AfterDenial {
+        /// Logins that were started with the token of a known device.
+        KnownDevice = "known_device",
+        /// All logins.
+        Code = "code",
+        /// None.
+        Final = "final",
     }
+}
+
+impl AfterDenial {
+    /// Whether a code may approve this login after the phone denies it. A denied signup is always final: its phone said
+    /// that it belongs to somebody else.
+    #[must_use]
+    pub fn allows_code(self, login: &Login) -> bool {
+        let is_allowed = match self {
+            Self::KnownDevice => login.device_id.is_some(),
+            Self::Code => true,
+            Self::Final => false,
+        };
+        is_allowed && login.purpose == LoginPurpose::Login
+    }
+}
+
+words! {
+    /// How the session that a login opens is delivered. Fixed by the request that starts the login, so that who holds the
+    /// login token alone cannot choose.
+    DeliveryMethod {
+        /// In the body of an answer or an event, for a client that presents it as a bearer.
+        Bearer = "BEARER",
+        /// In a cookie of the browser, set by an HTTP response.
+        Cookie = "COOKIE",
+    }
+}
+
+/// What settles a login.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settler {
+    /// The phone's verdict on the push, by callback or asked for.
+    Push,
+    /// A code, right or wrong once too often.
+    Code,
+    /// The person, by cancelling.
+    Person,
+    /// The deadline.
+    Clock,
+}
+
+/// For how long a login can be read with its token after it has ended, and after its session was first delivered.
+const READABLE_AFTER: TimeDelta = TimeDelta::minutes(2);
+
+/// Until when a login that ended then can be read with its token, as long as no session was delivered: its deadline or two
+/// minutes after its end, whichever is later.
+#[must_use]
+pub fn readable_until(expires_at: DateTime<Utc>, settled_at: DateTime<Utc>) -> DateTime<Utc> {
+    expires_at.max(settled_at + READABLE_AFTER)
 }
 
 impl LoginState {
@@ -139,8 +187,6 @@ pub struct Login {
     pub next_step: LoginStep,
     /// Why it failed, with [`LoginState::Failed`] only.
     pub failure: Option<LoginFailure>,
-    /// What settled it, once it is over.
-    pub settled_by: Option<Settler>,
     /// Grows by one with each change that a watcher can see.
     pub sequence: i32,
     /// Whose it is; a signup's is known once the phone is proven.
@@ -155,6 +201,10 @@ pub struct Login {
     pub push_place: Option<BudgetKey>,
     /// Makes the session token from the login token; erased when the login token is to be forgotten.
     pub session_salt: Option<SessionSalt>,
+    /// How its session is delivered.
+    pub session_delivery: DeliveryMethod,
+    /// Until when its token is known, once it is over.
+    pub readable_until: DateTime<Utc>,
     /// Shown to the person and on the phone; `None` where there is no place for a push, or no number free.
     pub match_number: Option<String>,
     /// How the provider knows the person.
@@ -163,7 +213,7 @@ pub struct Login {
     pub approval_request_id: Option<ApprovalRequestId>,
     /// The phone's one verdict on the push.
     pub verdict: Option<Verdict>,
-    /// How the last code travelled.
+    /// How the last code travelled; after a denial, the last one that was asked for since.
     pub code_channel: Option<CodeChannel>,
     /// Codes that were sent to be judged, whatever became of them.
     pub tries_taken: i32,
@@ -179,6 +229,49 @@ pub struct Login {
     pub created_at: DateTime<Utc>,
     /// Its deadline.
     pub expires_at: DateTime<Utc>,
+    /// When it ended.
+    pub settled_at: Option<DateTime<Utc>>,
+}
+
+/// The session of a login that was not delivered yet, as it was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UndeliveredSession {
+    /// The login.
+    pub login: LoginId,
+    /// Until when its token is known if the session is not delivered.
+    pub readable_until: DateTime<Utc>,
+}
+
+impl UndeliveredSession {
+    /// Until when the login token is known after a delivery at that instant: an answer that was lost can be asked for again.
+    #[must_use]
+    pub fn readable_until_after(delivered_at: DateTime<Utc>) -> DateTime<Utc> {
+        delivered_at + READABLE_AFTER
+    }
+}
+
+impl Login {
+    /// Whether a code has to be asked for before any is taken: the phone denied the login, and none was asked for since. A
+    /// code from before the denial may be the reason for it.
+    #[must_use]
+    pub fn needs_new_code(&self) -> bool {
+        self.state == LoginState::Denied && self.code_channel.is_none()
+    }
+
+    /// What has to be recorded when the session that it opened is delivered; `None` where a delivery is recorded already. No
+    /// column says so: a delivery moves `readable_until` away from where the end has put it.
+    #[must_use]
+    pub fn undelivered_session(&self) -> Option<UndeliveredSession> {
+        let undelivered_until = readable_until(self.expires_at, self.settled_at?);
+        (self.readable_until == undelivered_until)
+            .then_some(UndeliveredSession { login: self.id, readable_until: undelivered_until })
+    }
+
+    /// The decision that a right code is, for a login that stood like this when the code was typed.
+    #[must_use]
+    pub fn right_code(&self) -> Decision {
+        if self.state == LoginState::Denied { Decision::RightCodeAfterDenial } else { Decision::RightCode }
+    }
 }
 
 /// What there is to decide about a login.
@@ -186,10 +279,10 @@ pub struct Login {
 pub enum Decision {
     /// The phone answered the push.
     Verdict(Verdict),
-    /// The phone answered no, and a setting makes that the end.
-    FinalDenial,
-    /// A right code was typed.
+    /// A right code was typed, before any denial.
     RightCode,
+    /// A right code was typed after the phone denied the login, and after another code was asked for.
+    RightCodeAfterDenial,
     /// The last try was wrong.
     TooManyWrongCodes,
     /// The person gave up.
@@ -240,43 +333,54 @@ impl Decision {
     pub fn verdict(self) -> Option<Verdict> {
         match self {
             Self::Verdict(verdict) => Some(verdict),
-            Self::FinalDenial => Some(Verdict::Denied),
-            Self::RightCode | Self::TooManyWrongCodes | Self::Cancelled | Self::Deadline => None,
+            _ => None,
         }
+    }
+
+    /// Whether it is a right code.
+    #[must_use]
+    pub fn is_right_code(self) -> bool {
+        matches!(self, Self::RightCode | Self::RightCodeAfterDenial)
     }
 
     /// What will have settled the login.
     #[must_use]
     pub fn settler(self) -> Settler {
         match self {
-            Self::Verdict(_) | Self::FinalDenial => Settler::Push,
-            Self::RightCode | Self::TooManyWrongCodes => Settler::Code,
+            Self::Verdict(_) => Settler::Push,
+            Self::RightCode | Self::RightCodeAfterDenial | Self::TooManyWrongCodes => Settler::Code,
             Self::Cancelled => Settler::Person,
             Self::Deadline => Settler::Clock,
         }
     }
 
-    /// What this decision does to a login in that state (DESIGN §2).
-    ///
-    /// `verdict` is what the phone had said before, `settled_by` what ended the login.
+    /// What this decision does to that login (DESIGN §2, §8).
     #[must_use]
-    pub fn effect(self, state: LoginState, verdict: Option<Verdict>, settled_by: Option<Settler>) -> Effect {
+    pub fn effect(self, login: &Login, after_denial: AfterDenial) -> Effect {
         let settle = |state, failure| Effect::Settle { state, failure };
-        if self.verdict().is_some() && verdict.is_some() {
+        if self.verdict().is_some() && login.verdict.is_some() {
             return Effect::Ignore;
         }
-        if !state.is_open() {
-            let denied = self.verdict() == Some(Verdict::Denied);
-            return match (state, settled_by) {
-                (LoginState::Approved, Some(Settler::Code)) if denied => Effect::EndSession,
-                _ if self.verdict().is_some() => Effect::Record,
-                _ => Effect::Ignore,
+        if !login.state.is_open() {
+            return match (login.state, self.verdict()) {
+                // Without a verdict before this one, it was a code that approved it.
+                (LoginState::Approved, Some(Verdict::Denied)) => Effect::EndSession,
+                (_, Some(_)) => Effect::Record,
+                (_, None) => Effect::Ignore,
             };
         }
+        let is_denied = login.state == LoginState::Denied;
         match self {
-            Self::Verdict(Verdict::Approved) | Self::RightCode => settle(LoginState::Approved, None),
-            Self::Verdict(Verdict::Denied) => settle(LoginState::Denied, None),
-            Self::FinalDenial => settle(LoginState::Failed, Some(LoginFailure::Denied)),
+            // Typed before the denial that was faster, or without another code: see `needs_new_code`.
+            Self::RightCode if is_denied => Effect::Ignore,
+            Self::RightCodeAfterDenial if login.needs_new_code() => Effect::Ignore,
+            Self::Verdict(Verdict::Approved) | Self::RightCode | Self::RightCodeAfterDenial => {
+                settle(LoginState::Approved, None)
+            }
+            Self::Verdict(Verdict::Denied) if after_denial.allows_code(login) => {
+                settle(LoginState::Denied, None)
+            }
+            Self::Verdict(Verdict::Denied) => settle(LoginState::Failed, Some(LoginFailure::Denied)),
             Self::TooManyWrongCodes => settle(LoginState::Failed, Some(LoginFailure::TooManyWrongCodes)),
             Self::Cancelled => settle(LoginState::Failed, Some(LoginFailure::Cancelled)),
             Self::Deadline => settle(LoginState::Expired, None),
@@ -285,55 +389,4 @@ impl Decision {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const APPROVED: Decision = Decision::Verdict(Verdict::Approved);
-    const DENIED: Decision = Decision::Verdict(Verdict::Denied);
-
-    #[test]
-    fn a_denied_login_cannot_be_approved_by_the_phone_but_by_a_code() {
-        let verdict = Some(Verdict::Denied);
-        assert_eq!(APPROVED.effect(LoginState::Denied, verdict, None), Effect::Ignore);
-        let approved = Effect::Settle { state: LoginState::Approved, failure: None };
-        assert_eq!(Decision::RightCode.effect(LoginState::Denied, verdict, None), approved);
-    }
-
-    #[test]
-    fn a_first_denial_ends_the_session_that_a_code_opened_and_no_other() {
-        let effect = |settler| DENIED.effect(LoginState::Approved, None, Some(settler));
-        assert_eq!(effect(Settler::Code), Effect::EndSession);
-        assert_eq!(effect(Settler::Push), Effect::Record);
-        let repeated = DENIED.effect(LoginState::Approved, Some(Verdict::Denied), Some(Settler::Code));
-        assert_eq!(repeated, Effect::Ignore);
-    }
-
-    #[test]
-    fn nothing_leaves_a_terminal_state() {
-        let all = [
-            APPROVED,
-            DENIED,
-            Decision::FinalDenial,
-            Decision::RightCode,
-            Decision::TooManyWrongCodes,
-            Decision::Cancelled,
-            Decision::Deadline,
-        ];
-        for state in [LoginState::Approved, LoginState::Expired, LoginState::Failed] {
-            for settler in [Settler::Push, Settler::Code, Settler::Person, Settler::Clock] {
-                for decision in all {
-                    let effect = decision.effect(state, None, Some(settler));
-                    assert!(!matches!(effect, Effect::Settle { .. }), "{decision:?} after {state:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn words_read_back() {
-        for state in [LoginState::Pending, LoginState::Failed] {
-            assert_eq!(LoginState::parse(state.as_str()), Some(state));
-        }
-        assert_eq!(LoginState::parse("pending"), None);
-    }
-}
+mod tests;

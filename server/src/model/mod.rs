@@ -29,7 +29,8 @@ pub use full_name::{FullName, InvalidFullName};
 pub use guessing::FamiliarWords;
 pub use id::{DeviceId, LoginId, SessionId, UserId};
 pub use login::{
-    CodeChannel, Decision, Effect, Login, LoginFailure, LoginPurpose, LoginState, LoginStep, Settler, Verdict,
+    AfterDenial, CodeChannel, Decision, DeliveryMethod, Effect, Login, LoginFailure, LoginPurpose,
+    LoginState, LoginStep, Settler, UndeliveredSession, Verdict, readable_until,
 };
 pub use password::{InvalidPassword, Password};
 pub use phone::{InvalidPhone, Phone};

@@ -11,7 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     clock::Clock,
     events::{Change, Changed, Events, Topic, Waking},
-    model::{Session, SessionId, SessionToken, User},
+    model::{Session, SessionId, SessionToken, UndeliveredSession, User},
     storage::{Store, StoreError},
 };
 
@@ -69,6 +69,13 @@ impl Sessions {
         let revoked = self.store.revoke_session(id, self.clock.now()).await?;
         self.events.publish(Topic::Session(id));
         Ok(revoked)
+    }
+
+    /// Records that a session was delivered: from the first delivery, the login token that can derive it again is known for two
+    /// minutes.
+    pub async fn record_delivered(&self, session: UndeliveredSession) -> Result<(), StoreError> {
+        let until = UndeliveredSession::readable_until_after(self.clock.now());
+        self.store.record_session_delivered(session, until).await.map(|_| ())
     }
 
     /// Returns when a session has ended: revoked, expired, or ended already.

@@ -73,6 +73,29 @@ macro_rules! change {
     };
 }
 
+/// The same for one update or delete of what may be lost with the power, though not with the process. Gives how many rows.
+macro_rules! change_lightly {
+    ($store:expr, $statement:expr) => {{
+        tracing::trace!("a statement begins");
+        let span = crate::storage::span::begin!($store);
+        let changed: Result<usize, diesel::result::Error> = match $store {
+            crate::storage::Store::Sqlite(sqlite) => {
+                let connection = &mut *crate::storage::counts::waited(sqlite.get_to_transact()).await?;
+                sqlite.transact(crate::storage::sqlite::Commit::Light, connection, async |conn| {
+                    diesel_async::RunQueryDsl::execute($statement, conn).await
+                })
+            }
+            crate::storage::Store::Postgres(postgres) => {
+                let connection = &mut *crate::storage::counts::waited(postgres.get_to_write()).await?;
+                diesel_async::RunQueryDsl::execute($statement, connection).await
+            }
+        };
+        let changed = changed?;
+        span.succeed();
+        changed
+    }};
+}
+
 /// Runs one statement on a connection that is had so.
 macro_rules! run {
     ($store:expr, $get:ident, |$sqlite:ident| $in_sqlite:expr, |$postgres:ident| $in_postgres:expr) => {{
@@ -137,7 +160,7 @@ macro_rules! transact_as {
     }};
 }
 
-pub(in crate::storage) use {change, find, on, run, transact, transact_as, transact_lightly};
+pub(in crate::storage) use {change, change_lightly, find, on, run, transact, transact_as, transact_lightly};
 
 /// How to use a database.
 #[derive(Clone, Copy, Debug)]

@@ -28,7 +28,6 @@ diesel::table! {
         state -> Text,
         next_step -> Text,
         failure -> Nullable<Text>,
-        settled_by -> Nullable<Text>,
         sequence -> Integer,
         user_id -> Nullable<Text>,
         phone -> Text,
@@ -55,6 +54,7 @@ diesel::table! {
         device_token_hash -> Nullable<Text>,
         network -> Nullable<Text>,
         push_place -> Nullable<Text>,
+        session_delivery -> Text,
     }
 }
 

@@ -2,6 +2,8 @@
 
 use super::*;
 
+const PENDING: LoginState = LoginState::Pending;
+
 async fn an_approved_signup_is_a_user_with_a_session(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let email = Email::parse("ada@example.com").unwrap();
@@ -68,11 +70,13 @@ async fn a_hundred_tries_at_once_are_five(database: &Database) {
 async fn of_two_sendings_at_once_one_is_too_soon(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let next = database.now + TimeDelta::seconds(30);
-    let racing = (0..20).map(|_| database.store.take_sending(begun.id, database.now, next));
+    let racing = (0..20).map(|_| database.store.take_sending(begun.id, PENDING, database.now, next));
     let taken = futures_util::future::join_all(racing).await;
     assert_eq!(taken.into_iter().filter(|taken| *taken.as_ref().unwrap()).count(), 1);
-    assert!(!database.store.take_sending(begun.id, next - TimeDelta::microseconds(1), next).await.unwrap());
-    assert!(database.store.take_sending(begun.id, next, next + TimeDelta::seconds(30)).await.unwrap());
+    let early = next - TimeDelta::microseconds(1);
+    assert!(!database.store.take_sending(begun.id, PENDING, early, next).await.unwrap());
+    let later = next + TimeDelta::seconds(30);
+    assert!(database.store.take_sending(begun.id, PENDING, next, later).await.unwrap());
 }
 
 async fn open_logins_of_one_phone_have_different_numbers(database: &Database) {
@@ -141,7 +145,7 @@ async fn a_push_that_is_gone_is_asked_about_no_more_and_told_once(database: &Dat
     assert!(!database.store.record_push_gone(begun.id, database.now).await.unwrap());
     assert_eq!(database.store.next_asking().await.unwrap(), None);
     let other = database.begin_with_push("push-2").await;
-    database.store.record_code_sent(other.id, CodeChannel::Sms, database.now).await.unwrap();
+    database.store.record_code_sent(other.id, PENDING, CodeChannel::Sms, database.now).await.unwrap();
     assert!(!database.store.record_push_gone(other.id, database.now).await.unwrap());
     assert_eq!(database.store.next_asking().await.unwrap(), None);
 }
@@ -162,6 +166,51 @@ async fn a_late_denial_ends_the_session_that_a_code_opened(database: &Database) 
     assert_eq!((again.effect, again.ended_session), (Effect::Ignore, None));
 }
 
+/// Signs somebody up, and begins a login of theirs.
+async fn login_of_user(database: &Database, device: Option<DeviceId>) -> Begun {
+    let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
+    database.settle(begun.id, Decision::RightCode).await;
+    let user = database.credentials(&Email::parse("ada@example.com").unwrap()).await.unwrap().user;
+    people::begin_login(database, user.id, device).await
+}
+
+async fn a_code_from_before_a_denial_is_not_taken_after_it(database: &Database) {
+    let begun = login_of_user(database, None).await;
+    let found =
+        async || database.store.find_login(&begun.token.hash(), database.now).await.unwrap().unwrap().login;
+    let record = async |state| {
+        database.store.record_code_sent(begun.id, state, CodeChannel::Sms, database.now).await.unwrap();
+        found().await.code_channel
+    };
+    assert_eq!(record(PENDING).await, Some(CodeChannel::Sms));
+    let denied = Effect::Settle { state: LoginState::Denied, failure: None };
+    assert_eq!(database.settle(begun.id, Decision::Verdict(Verdict::Denied)).await, denied);
+    let login = found().await;
+    assert_eq!((login.code_channel, login.next_step), (None, LoginStep::EnterCode));
+    assert!(login.needs_new_code());
+    // One that was being judged, or that was being sent, when the phone denied.
+    assert_eq!(database.settle(begun.id, Decision::RightCode).await, Effect::Ignore);
+    assert_eq!(record(PENDING).await, None);
+    let next = database.now + TimeDelta::seconds(30);
+    assert!(!database.store.take_sending(begun.id, PENDING, database.now, next).await.unwrap());
+    assert!(database.store.take_sending(begun.id, LoginState::Denied, database.now, next).await.unwrap());
+    assert_eq!(database.settle(begun.id, Decision::RightCodeAfterDenial).await, Effect::Ignore);
+    assert_eq!(record(LoginState::Denied).await, Some(CodeChannel::Sms));
+    assert_eq!(database.settle(begun.id, Decision::RightCode).await, Effect::Ignore);
+    assert_eq!(database.settle(begun.id, Decision::RightCodeAfterDenial).await, approved());
+}
+
+async fn after_a_denial_the_device_of_a_login_decides(database: &Database) {
+    for (device, is_open) in [(None, false), (Some(DeviceId::new(random::id(database.now))), true)] {
+        let begun = login_of_user(database, device).await;
+        let how = Settlement { after_denial: AfterDenial::KnownDevice, ..database.how() };
+        let denied = Decision::Verdict(Verdict::Denied);
+        let settled = database.store.settle(begun.id, denied, &how).await.unwrap().unwrap();
+        assert_eq!(settled.login.state.is_open(), is_open);
+        assert_eq!(settled.login.failure, (!is_open).then_some(LoginFailure::Denied));
+    }
+}
+
 async fn a_login_token_is_forgotten_two_minutes_after_the_end_or_at_the_deadline(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     database.settle(begun.id, Decision::RightCode).await;
@@ -172,6 +221,41 @@ async fn a_login_token_is_forgotten_two_minutes_after_the_end_or_at_the_deadline
     assert_eq!(database.store.erase_salts(deadline - TimeDelta::microseconds(1), 10).await.unwrap(), 0);
     assert_eq!(database.store.erase_salts(deadline, 10).await.unwrap(), 1);
     assert!(!is_known(database.now).await);
+}
+
+async fn the_first_of_many_deliveries_says_when_a_login_token_is_forgotten(database: &Database) {
+    let begun = login_of_user(database, None).await;
+    let found = async |at| database.store.find_login(&begun.token.hash(), at).await.unwrap();
+    let login = found(database.now).await.unwrap().login;
+    assert_eq!((login.session_delivery, login.undelivered_session()), (DeliveryMethod::Cookie, None));
+    database.settle(begun.id, Decision::RightCode).await;
+    let undelivered = found(database.now).await.unwrap().login.undelivered_session().unwrap();
+    let delivered_at = |instance: i64| database.now + TimeDelta::seconds(5 + instance);
+    let racing = (0_i64..20).map(async |instance| {
+        let until = UndeliveredSession::readable_until_after(delivered_at(instance));
+        let is_first = database.store.record_session_delivered(undelivered, until).await.unwrap();
+        is_first.then_some(until)
+    });
+    let recorded: Vec<_> = futures_util::future::join_all(racing).await.into_iter().flatten().collect();
+    let [until] = recorded[..] else { panic!("{recorded:?}") };
+    let just_before = found(until - TimeDelta::microseconds(1)).await.unwrap();
+    assert_eq!(just_before.login.undelivered_session(), None);
+    assert!(just_before.session.is_some());
+    assert!(found(until).await.is_none());
+    assert_eq!(database.store.erase_salts(until - TimeDelta::microseconds(1), 10).await.unwrap(), 0);
+    assert_eq!(database.store.erase_salts(until, 10).await.unwrap(), 1);
+    assert!(found(database.now).await.is_none());
+}
+
+async fn a_delivery_of_what_was_forgotten_is_not_recorded(database: &Database) {
+    let begun = login_of_user(database, None).await;
+    database.settle(begun.id, Decision::RightCode).await;
+    let opened = database.store.find_login(&begun.token.hash(), database.now).await.unwrap().unwrap();
+    let undelivered = opened.login.undelivered_session().unwrap();
+    // Signed out, before the answer went out.
+    assert!(database.store.revoke_session(opened.session.unwrap().0.id, database.now).await.unwrap());
+    let until = UndeliveredSession::readable_until_after(database.now);
+    assert!(!database.store.record_session_delivered(undelivered, until).await.unwrap());
 }
 
 async fn changes_are_found_by_time(database: &Database) {
@@ -199,6 +283,10 @@ on_both_databases! {
     a_login_that_is_kept_stands_as_it_stood,
     a_push_that_is_gone_is_asked_about_no_more_and_told_once,
     a_late_denial_ends_the_session_that_a_code_opened,
+    a_code_from_before_a_denial_is_not_taken_after_it,
+    after_a_denial_the_device_of_a_login_decides,
     a_login_token_is_forgotten_two_minutes_after_the_end_or_at_the_deadline,
+    the_first_of_many_deliveries_says_when_a_login_token_is_forgotten,
+    a_delivery_of_what_was_forgotten_is_not_recorded,
     changes_are_found_by_time,
 }

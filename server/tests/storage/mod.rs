@@ -19,9 +19,10 @@ use std::{collections::HashSet, path::Path, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign::{
     model::{
-        ApprovalRequestId, Claimed, CodeChannel, CountryCode, Credentials, Decision, DeviceId, Effect, Email,
-        FullName, LoginFailure, LoginId, LoginState, LoginStep, LoginToken, PasswordHash, PendingSignup,
-        Phone, ProviderUserId, SessionId, SessionSalt, TokenHash, UserId, Verdict,
+        AfterDenial, ApprovalRequestId, Claimed, CodeChannel, CountryCode, Credentials, Decision,
+        DeliveryMethod, DeviceId, Effect, Email, FullName, LoginFailure, LoginId, LoginState, LoginStep,
+        LoginToken, PasswordHash, PendingSignup, Phone, ProviderUserId, SessionId, SessionSalt, TokenHash,
+        UndeliveredSession, UserId, Verdict,
     },
     random,
     storage::{AskingClaim, Durability, NewLogin, OverdueClaim, Settlement, Store, StoreSettings},
@@ -150,6 +151,7 @@ impl Database {
             session_token: token.derive_session_token(&salt).hash(),
             device_token: token.derive_device_token(&salt).hash(),
             session_salt: &salt,
+            session_delivery: DeliveryMethod::Bearer,
             match_number: Some(match_number),
             push_place: Some(&budgets::key(budgets::PLACE)),
             device_id: None,
@@ -182,6 +184,7 @@ impl Database {
             user_id: UserId::new(random::id(self.now)),
             device_id: DeviceId::new(random::id(self.now)),
             device_expires_at: self.now + TimeDelta::days(180),
+            after_denial: AfterDenial::Code,
             cost_of_denial: Box::new(|_| vec![budgets::denial()]),
         }
     }

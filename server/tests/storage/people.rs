@@ -75,8 +75,17 @@ async fn an_email_that_nobody_has_comes_with_the_hash_of_somebody_else(database:
     assert_eq!(nobodys("zz@example.com").await, None);
 }
 
-/// Logs somebody in by a code, and returns the hash of the device token that the login hands out.
-async fn known_device(database: &Database, user_id: UserId, from: Option<DeviceId>) -> TokenHash {
+/// Begins a login of a user.
+pub(super) async fn begin_login(database: &Database, user_id: UserId, from: Option<DeviceId>) -> Begun {
+    begin_login_with_device_token(database, user_id, from).await.0
+}
+
+/// Begins a login of a user. Gives the hash of the device token that it hands out, too.
+async fn begin_login_with_device_token(
+    database: &Database,
+    user_id: UserId,
+    from: Option<DeviceId>,
+) -> (Begun, TokenHash) {
     let (id, token) = (LoginId::new(random::id(database.now)), LoginToken::from_bytes(random::bytes()));
     let salt = SessionSalt::from_bytes(random::bytes());
     let device_token = token.derive_device_token(&salt).hash();
@@ -89,6 +98,7 @@ async fn known_device(database: &Database, user_id: UserId, from: Option<DeviceI
         session_token: token.derive_session_token(&salt).hash(),
         device_token: device_token.clone(),
         session_salt: &salt,
+        session_delivery: DeliveryMethod::Cookie,
         match_number: None,
         push_place: None,
         device_id: from,
@@ -99,7 +109,13 @@ async fn known_device(database: &Database, user_id: UserId, from: Option<DeviceI
         expires_at: database.now + TimeDelta::minutes(10),
     };
     assert!(database.store.begin_login(&new).await.unwrap());
-    assert_eq!(database.settle(id, Decision::RightCode).await, approved());
+    (Begun { id, token }, device_token)
+}
+
+/// Logs somebody in by a code, and returns the hash of the device token that the login hands out.
+async fn known_device(database: &Database, user_id: UserId, from: Option<DeviceId>) -> TokenHash {
+    let (begun, device_token) = begin_login_with_device_token(database, user_id, from).await;
+    assert_eq!(database.settle(begun.id, Decision::RightCode).await, approved());
     device_token
 }
 

@@ -6,8 +6,8 @@ use diesel_async::RunQueryDsl;
 
 use crate::{
     model::{
-        BudgetKey, DeviceId, LoginId, LoginPurpose, LoginState, LoginStep, PendingSignup, Phone,
-        ProviderUserId, SessionSalt, TokenHash, UserId,
+        BudgetKey, DeliveryMethod, DeviceId, LoginId, LoginPurpose, LoginState, LoginStep, PendingSignup,
+        Phone, ProviderUserId, SessionSalt, TokenHash, UserId,
     },
     storage::{
         Store, StoreError,
@@ -38,6 +38,8 @@ pub struct NewLogin<'a> {
     pub device_token: TokenHash,
     /// What derives them.
     pub session_salt: &'a SessionSalt,
+    /// How its session is delivered.
+    pub session_delivery: DeliveryMethod,
     /// Shown here and on the phone; differs from those of the phone's other open logins.
     pub match_number: Option<&'a str>,
     /// What holds its place among the phone's open pushes.
@@ -84,6 +86,7 @@ struct NewLoginRow<'a> {
     device_token_hash: &'a str,
     network: Option<&'a str>,
     push_place: Option<&'a str>,
+    session_delivery: &'static str,
 }
 
 #[derive(Insertable)]
@@ -127,6 +130,7 @@ impl<'a> NewLogin<'a> {
             device_token_hash: self.device_token.as_str(),
             network: self.network,
             push_place: self.push_place.map(BudgetKey::as_str),
+            session_delivery: self.session_delivery.as_str(),
         }
     }
 

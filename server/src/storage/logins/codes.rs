@@ -8,7 +8,7 @@ use diesel_async::RunQueryDsl;
 
 use super::OPEN;
 use crate::{
-    model::{CodeChannel, LoginId, LoginStep},
+    model::{CodeChannel, LoginId, LoginState, LoginStep},
     storage::{Store, StoreError, change, columns::At, schema::logins},
 };
 
@@ -40,16 +40,18 @@ impl Store {
         Ok(change!(self, |conn| update.get_result(conn).await?))
     }
 
-    /// Takes the right to send a code until the next one may be sent. Returns false where it is too soon, or over.
+    /// Takes the right to send a code until the next one may be sent. Returns false where it is too soon, or where the login
+    /// has left this state.
     pub async fn take_sending(
         &self,
         id: LoginId,
+        state: LoginState,
         now: DateTime<Utc>,
         next: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         let available = logins::table
             .find(id.to_string())
-            .filter(logins::state.eq_any(OPEN))
+            .filter(logins::state.eq(state.as_str()))
             .filter(logins::expires_at.gt(At(now)))
             .filter(logins::resend_available_at.le(At(now)));
         let update = diesel::update(available).set(logins::resend_available_at.eq(At(next)));
@@ -77,15 +79,17 @@ impl Store {
         Ok(())
     }
 
-    /// Remembers how a code travels, and that the person types one now. An open push stays open.
+    /// Remembers how a code travels, and that the person types one now. An open push stays open. Nothing happens where the
+    /// login has left this state since the code was asked for: one from before a denial is none from after it.
     pub async fn record_code_sent(
         &self,
         id: LoginId,
+        state: LoginState,
         channel: CodeChannel,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let open = logins::table.find(id.to_string()).filter(logins::state.eq_any(OPEN));
-        let update = diesel::update(open).set((
+        let unchanged = logins::table.find(id.to_string()).filter(logins::state.eq(state.as_str()));
+        let update = diesel::update(unchanged).set((
             logins::code_channel.eq(channel.as_str()),
             logins::next_step.eq(LoginStep::EnterCode.as_str()),
             logins::sequence.eq(logins::sequence + 1),

@@ -4,6 +4,7 @@ mod asking;
 mod begin;
 mod codes;
 mod deadlines;
+mod delivery;
 mod pushes;
 mod settle;
 
@@ -25,9 +26,9 @@ use super::{
     users::UserRow,
 };
 use crate::model::{
-    ApprovalRequestId, BudgetKey, CodeChannel, DeviceId, Login, LoginFailure, LoginId, LoginPurpose,
-    LoginState, LoginStep, Phone, ProviderUserId, Session, SessionSalt, Settler, TokenHash, User, UserId,
-    Verdict,
+    ApprovalRequestId, BudgetKey, CodeChannel, DeliveryMethod, DeviceId, Login, LoginFailure, LoginId,
+    LoginPurpose, LoginState, LoginStep, Phone, ProviderUserId, Session, SessionSalt, TokenHash, User,
+    UserId, Verdict,
 };
 
 /// The states in which a login can still be settled, as they are stored.
@@ -50,7 +51,6 @@ struct LoginRow {
     state: String,
     next_step: String,
     failure: Option<String>,
-    settled_by: Option<String>,
     sequence: i32,
     user_id: Option<String>,
     phone: String,
@@ -58,6 +58,8 @@ struct LoginRow {
     network: Option<String>,
     push_place: Option<String>,
     session_salt: Option<String>,
+    session_delivery: String,
+    readable_until: At,
     match_number: Option<String>,
     provider_user_id: String,
     approval_request_id: Option<String>,
@@ -70,6 +72,7 @@ struct LoginRow {
     ask_at: Option<At>,
     created_at: At,
     expires_at: At,
+    settled_at: Option<At>,
 }
 
 impl TryFrom<LoginRow> for Login {
@@ -83,7 +86,6 @@ impl TryFrom<LoginRow> for Login {
             state: read(LoginState::parse(&row.state), TABLE, "state")?,
             next_step: read(LoginStep::parse(&row.next_step), TABLE, "next_step")?,
             failure: read_optional(row.failure.as_deref(), LoginFailure::parse, TABLE, "failure")?,
-            settled_by: read_optional(row.settled_by.as_deref(), Settler::parse, TABLE, "settled_by")?,
             sequence: row.sequence,
             user_id: read_optional(row.user_id.as_deref(), UserId::parse, TABLE, "user_id")?,
             phone: read(Phone::from_e164(&row.phone), TABLE, "phone")?,
@@ -96,6 +98,8 @@ impl TryFrom<LoginRow> for Login {
                 TABLE,
                 "session_salt",
             )?,
+            session_delivery: read(DeliveryMethod::parse(&row.session_delivery), TABLE, "session_delivery")?,
+            readable_until: row.readable_until.0,
             match_number: row.match_number,
             provider_user_id: ProviderUserId::new(row.provider_user_id),
             approval_request_id: row.approval_request_id.map(ApprovalRequestId::new),
@@ -113,6 +117,7 @@ impl TryFrom<LoginRow> for Login {
             ask_at: row.ask_at.map(|at| at.0),
             created_at: row.created_at.0,
             expires_at: row.expires_at.0,
+            settled_at: row.settled_at.map(|at| at.0),
         })
     }
 }

@@ -5,15 +5,16 @@
 
 #![expect(clippy::ref_option_ref, reason = "what diesel's derive makes of optional words")]
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::LoginRow;
 use crate::{
     model::{
-        ApprovalRequestId, Decision, DeviceId, Effect, Login, LoginFailure, LoginId, LoginPurpose, LoginStep,
-        SessionId, SessionSalt, Settler, UserId, Verdict,
+        AfterDenial, ApprovalRequestId, CodeChannel, Decision, DeviceId, Effect, Login, LoginFailure,
+        LoginId, LoginPurpose, LoginState, LoginStep, SessionId, SessionSalt, UserId, Verdict,
+        readable_until,
     },
     storage::{
         Store, StoreError,
@@ -24,9 +25,6 @@ use crate::{
         transact,
     },
 };
-
-/// For how long after its end a login can still be read with its token (DESIGN §2: two minutes).
-const READABLE_AFTER: TimeDelta = TimeDelta::minutes(2);
 
 /// What settling needs to know besides the decision.
 pub struct Settlement {
@@ -44,6 +42,8 @@ pub struct Settlement {
     pub device_id: DeviceId,
     /// Until when the device is known.
     pub device_expires_at: DateTime<Utc>,
+    /// Which logins a code may still approve after a denial.
+    pub after_denial: AfterDenial,
     /// What it costs that the phone has denied this login, where that is what was decided.
     pub cost_of_denial: CostOfDenial,
 }
@@ -110,7 +110,7 @@ impl Store {
             };
             let found = Login::try_from(row)?;
             free_place!(conn, &found, decision, how);
-            let mut effect = decision.effect(found.state, found.verdict, found.settled_by);
+            let mut effect = decision.effect(&found, how.after_denial);
             if effect == Effect::Ignore {
                 return Ok(Some(Settled { login: found, effect, ended_session: None }));
             }
@@ -242,12 +242,12 @@ struct Change {
     state: &'static str,
     next_step: &'static str,
     failure: Option<&'static str>,
-    settled_by: Option<&'static str>,
     sequence: i32,
     user_id: Option<String>,
     session_salt: Option<String>,
     approval_request_id: Option<String>,
     verdict: Option<&'static str>,
+    code_channel: Option<&'static str>,
     ask_at: Option<At>,
     changed_at: At,
 }
@@ -275,6 +275,7 @@ impl Change {
             _ => (found.state, found.failure),
         };
         let ends = effect.ends_the_login();
+        let is_denied = matches!(effect, Effect::Settle { state: LoginState::Denied, .. });
         // A code got in, and the phone can still say that it was somebody else's.
         let stays_asked =
             effect.opens_a_session() && verdict.is_none() || state.is_open() && verdict.is_none();
@@ -282,7 +283,6 @@ impl Change {
             state: state.as_str(),
             next_step: if state.is_open() { LoginStep::EnterCode } else { LoginStep::None }.as_str(),
             failure: failure.map(LoginFailure::as_str),
-            settled_by: if ends { Some(decision.settler()) } else { found.settled_by }.map(Settler::as_str),
             sequence: if effect == Effect::Record { found.sequence } else { found.sequence + 1 },
             user_id: user_id.map(|id| id.to_string()),
             session_salt: found
@@ -292,12 +292,14 @@ impl Change {
                 .map(SessionSalt::to_stored),
             approval_request_id: push.map(|push| push.as_str().to_owned()),
             verdict: verdict.map(Verdict::as_str),
+            // What was sent before a denial counts no more: another code has to be asked for.
+            code_channel: found.code_channel.filter(|_| !is_denied).map(CodeChannel::as_str),
             ask_at: found.ask_at.filter(|_| stays_asked).map(At),
             changed_at: At(how.at),
         };
         let end = End {
             settled_at: ends.then_some(At(how.at)),
-            readable_until: ends.then(|| At(found.expires_at.max(how.at + READABLE_AFTER))),
+            readable_until: ends.then(|| At(readable_until(found.expires_at, how.at))),
         };
         (change, end)
     }

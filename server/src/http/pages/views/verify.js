@@ -30,10 +30,16 @@ export function showVerify(login) {
   const reason = document.getElementById('verify-reason');
   reason.textContent = reasonOf(login);
   reason.hidden = reason.textContent === '';
-  document.getElementById('verify-lead').textContent =
-    FOUND[codeChannel] ?? 'Ask for a code below, or type the one that your authenticator app shows.';
+  document.getElementById('verify-lead').textContent = FOUND[codeChannel] ?? unasked(login);
   document.querySelector('[data-back-to-approve]').hidden = !login.waitsForPhone;
   showResend(login);
+}
+
+// After a denial no code is taken before another was asked for, that of an app included.
+function unasked({ status: { state } }) {
+  return state === 'DENIED'
+    ? 'Ask for a code below.'
+    : 'Ask for a code below, or type the one that your authenticator app shows.';
 }
 
 // A login begins with nothing typed and nothing wrong, except what its beginning brought.
@@ -45,7 +51,7 @@ export function resetVerify(errors) {
 
 function reasonOf({ status: { state, matchNumber, nextStep } }) {
   if (state === 'DENIED') {
-    return 'You denied this login on your phone. If it was you after all, type a code.';
+    return 'You denied this login on your phone. If it was you after all, ask for a new code and type it.';
   }
   const hasNoPush = nextStep === 'ENTER_CODE' && matchNumber === null;
   return hasNoPush ? 'This phone cannot approve by a tap just now, so a code it is.' : '';

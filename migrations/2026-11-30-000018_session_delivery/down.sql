@@ -1,0 +1,3 @@
+alter table logins drop column session_delivery;
+
+alter table logins add column settled_by text;
