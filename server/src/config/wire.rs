@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use url::Url;
 
 use super::{SettingError, values::is_loopback};
-use crate::http::{HttpSettings, Origins, SessionTransport, TrustedProxies};
+use crate::http::{HttpSettings, Origins, SessionTransport, TrustedProxies, WebSocketSettings};
 
 /// The flags that say who may talk to the service, and how much.
 #[derive(Args, Debug)]
@@ -100,6 +100,11 @@ impl WireArguments {
         settings.listener.max_connections = count(self.max_connections);
         settings.listener.max_connections_per_address = count(self.connections_per_address);
         settings.websocket.max_per_address = count(self.sockets_per_address);
+        settings.websocket.max_bytes_per_address = settings
+            .websocket
+            .max_per_address
+            .saturating_mul(WebSocketSettings::USUAL_BYTES)
+            .max(settings.websocket.max_bytes);
         settings.graphql.introspection = self.introspection.unwrap_or(is_open);
         settings.graphql.graphiql = self.graphiql.unwrap_or(is_open);
         Ok(settings)

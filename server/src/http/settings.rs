@@ -168,8 +168,17 @@ pub struct WebSocketSettings {
     pub max_operations: usize,
     /// How many sockets one address may have open (past it: 429).
     pub max_per_address: usize,
+    /// How much memory the operations of one socket may keep, in bytes: documents, variables and ids.
+    pub max_bytes: usize,
+    /// How much memory the operations on all sockets of one address may keep, in bytes.
+    pub max_bytes_per_address: usize,
     /// How long a closing socket waits for its running mutations, and again for the peer's farewell.
     pub closing_timeout: Duration,
+}
+
+impl WebSocketSettings {
+    /// How much memory the operations of a socket keep where it follows a login or two, in bytes, rounded up.
+    pub const USUAL_BYTES: usize = 32 * 1024;
 }
 
 impl Default for WebSocketSettings {
@@ -182,6 +191,8 @@ impl Default for WebSocketSettings {
             ping_interval: Duration::from_secs(20),
             max_operations: 16,
             max_per_address: 256,
+            max_bytes: 256 * 1024,
+            max_bytes_per_address: 256 * WebSocketSettings::USUAL_BYTES,
             closing_timeout: Duration::from_secs(2),
         }
     }

@@ -53,6 +53,7 @@ impl Server {
             callbacks: Arc::new(Provider),
             readiness: Arc::new(Parts(probes.clone())),
             sockets: PerAddress::new(settings.websocket.max_per_address),
+            socket_memory: PerAddress::new(settings.websocket.max_bytes_per_address),
             settings,
             tasks: tasks.clone(),
             shutdown: shutdown.clone(),

@@ -25,6 +25,8 @@ pub(super) enum Close {
     Unavailable,
     /// Not a message of the protocol.
     Nonsense,
+    /// `subscribe` with an id of more than [`OperationId::MAX_BYTES`].
+    IdTooLong,
     /// A message past the limit.
     TooLarge,
     /// `subscribe` before `connection_ack`.
@@ -46,7 +48,7 @@ impl Close {
             Self::Unframed => 1002,
             Self::NotUtf8 => 1007,
             Self::Unavailable => 1013,
-            Self::Nonsense | Self::TooLarge => 4400,
+            Self::Nonsense | Self::IdTooLong | Self::TooLarge => 4400,
             Self::NotAcknowledged | Self::SessionEnded => 4401,
             Self::InitTimeout => 4408,
             Self::DuplicateId(_) => 4409,
@@ -62,6 +64,7 @@ impl Close {
             Self::NotUtf8 => "Invalid UTF-8",
             Self::Unavailable => "Try again later",
             Self::Nonsense => "Invalid message",
+            Self::IdTooLong => "Operation id longer than 128 bytes",
             Self::TooLarge => "Message too large",
             Self::NotAcknowledged => "Unauthorized",
             Self::SessionEnded => "The session has ended",

@@ -7,7 +7,7 @@
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use async_graphql::Data;
+use async_graphql::{Data, ServerError};
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::{
     FutureExt as _, StreamExt as _,
@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use super::{
     close::Close,
+    memory::SocketMemory,
     open::OpenSocket,
     outgoing::Outgoing,
     pings,
@@ -98,6 +99,8 @@ impl Connection {
     pub(super) fn new(socket: WebSocket, state: HttpState, handshake: Handshake) -> Self {
         let (sink, incoming) = socket.split();
         let settings = &state.settings.websocket;
+        let address = handshake.client.map(|client| client.0);
+        let memory = SocketMemory::new(settings.max_bytes, state.socket_memory.clone(), address);
         Self {
             outgoing: Outgoing::new(sink),
             incoming,
@@ -106,7 +109,7 @@ impl Connection {
             pings: pings::every(settings.ping_interval),
             was_heard: true,
             is_deaf: false,
-            operations: RunningOperations::new(settings.max_operations),
+            operations: RunningOperations::new(settings.max_operations, memory),
             counted: OpenSocket::begin(),
             state,
             handshake,
@@ -253,25 +256,35 @@ impl Connection {
         let Phase::Acknowledged(session, _) = &self.phase else {
             return Err(End::Closed(Close::NotAcknowledged));
         };
+        if id.as_str().len() > OperationId::MAX_BYTES {
+            return Err(End::Closed(Close::IdTooLong));
+        }
         if self.operations.has(&id) {
             return Err(End::Closed(Close::DuplicateId(id)));
         }
         let Some(slot) = self.operations.slot() else {
-            Counted::unread(Transport::Socket);
             let message = "Too many operations run on this socket: complete one first.";
-            let refused = Outcome::refused(answer::error("TOO_MANY_OPERATIONS", message));
-            self.tell_progress(&id, &Progress::Failed(refused));
+            self.refuse(&id, answer::error("TOO_MANY_OPERATIONS", message));
             return Ok(());
         };
         let prepared = Operation::prepare(parameters, &self.state.settings.graphql, &self.state.documents);
         match prepared {
-            Ok(operation) => self.operations.begin((id, operation), &self.state, session.clone(), slot),
-            Err(error) => {
-                Counted::unread(Transport::Socket);
-                self.tell_progress(&id, &Progress::Failed(Outcome::refused(error)));
-            }
+            Ok(operation) => match self.operations.place(slot, &id, &operation) {
+                Some(place) => self.operations.begin((id, operation), &self.state, session.clone(), place),
+                None => {
+                    let message = "Your sockets keep too much: complete an operation first, or send less with this one.";
+                    self.refuse(&id, answer::error("SOCKET_MEMORY_LIMIT", message));
+                }
+            },
+            Err(error) => self.refuse(&id, error),
         }
         Ok(())
+    }
+
+    /// Rejects an operation before it begins.
+    fn refuse(&mut self, id: &OperationId, error: ServerError) {
+        Counted::unread(Transport::Socket);
+        self.tell_progress(id, &Progress::Failed(Outcome::refused(error)));
     }
 
     /// A round without any sign of the peer is one too many: it is dead, or does not read.

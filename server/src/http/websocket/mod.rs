@@ -5,6 +5,7 @@
 
 mod close;
 mod connection;
+mod memory;
 mod open;
 mod outgoing;
 mod pings;
