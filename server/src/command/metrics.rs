@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{bind, print};
 use crate::{
-    http::{HttpSettings, Listener, metrics_router},
+    http::{HttpSettings, Listener, metrics_router, own_hosts_only},
     telemetry::Metrics,
 };
 
@@ -26,11 +26,16 @@ pub(super) fn announce(listening: Option<&(Listener, Metrics)>) -> anyhow::Resul
     }
 }
 
-/// Serves the counts until the end.
-pub(super) async fn serve(listening: Option<(Listener, Metrics)>, shutdown: CancellationToken) {
+/// Serves the counts until the end. `hosts` are public names by which they are read.
+pub(super) async fn serve(
+    listening: Option<(Listener, Metrics)>,
+    hosts: Vec<String>,
+    shutdown: CancellationToken,
+) {
     if let Some((listener, metrics)) = listening {
         let counts = metrics.clone();
-        let serving = listener.serve(metrics_router(move || counts.render()), shutdown);
+        let router = own_hosts_only(metrics_router(move || counts.render()), hosts);
+        let serving = listener.serve(router, shutdown);
         tokio::select! {
             () = serving => {}
             () = metrics.keep_adding_up() => {}

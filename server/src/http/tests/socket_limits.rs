@@ -171,6 +171,33 @@ async fn a_peer_that_answers_no_ping_is_closed_and_one_that_does_is_kept() {
 }
 
 #[tokio::test]
+async fn a_socket_without_an_operation_is_closed() {
+    let server = Server::with(|settings| {
+        settings.websocket.ping_interval = Duration::from_secs(1);
+        settings.websocket.first_operation_timeout = Duration::from_millis(1);
+        settings.websocket.idle_timeout = NEVER;
+    })
+    .await;
+    let mut unused = server.ready_socket(json!({})).await;
+    assert_eq!(unused.closing().await, (1000, "No operation for too long".to_owned()));
+}
+
+#[tokio::test]
+async fn a_socket_is_closed_some_time_after_its_last_operation_has_ended() {
+    let server = Server::with(|settings| {
+        settings.websocket.ping_interval = Duration::from_secs(1);
+        settings.websocket.first_operation_timeout = NEVER;
+        settings.websocket.idle_timeout = Duration::from_millis(1);
+    })
+    .await;
+    let mut socket = server.ready_socket(json!({})).await;
+    socket.subscribe("1", "subscription { endless }").await;
+    server.probes.started.wait().await;
+    socket.say(json!({"type": "complete", "id": "1"})).await;
+    assert_eq!(socket.closing().await, (1000, "No operation for too long".to_owned()));
+}
+
+#[tokio::test]
 async fn a_peer_that_does_not_read_stops_its_own_flood_and_nobody_elses() {
     let server = Server::start().await;
     let mut other = server.ready_socket(json!({})).await;

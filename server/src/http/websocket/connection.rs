@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 
 use super::{
     close::Close,
+    idle::Idleness,
     memory::SocketMemory,
     open::OpenSocket,
     outgoing::Outgoing,
@@ -33,6 +34,7 @@ use crate::http::{
     client_address::ClientAddress,
     counted::Counted,
     execution::Transport,
+    listener::ConnectionGuard,
     operation::{Operation, Parameters},
     request_id::{RequestId, log_panic},
     requester::{Authenticated, Unavailable, bearer_of_payload},
@@ -47,6 +49,8 @@ pub(super) struct Handshake {
     pub(super) cookie: Option<Zeroizing<String>>,
     /// Whether sessions that are opened here live in a cookie: then their tokens are not told.
     pub(super) keeps_in_cookie: bool,
+    /// Counts the connection, and says when it has to end.
+    pub(super) guard: Option<Arc<ConnectionGuard>>,
 }
 
 /// How far the handshake of the protocol has come.
@@ -61,6 +65,7 @@ enum Phase {
 
 enum Event {
     ShuttingDown,
+    Evicted,
     SessionEnded,
     Authenticated(Result<Option<Authenticated>, Unavailable>),
     InitTimeout,
@@ -92,6 +97,7 @@ pub(super) struct Connection {
     /// Whether the incoming half broke: the peer's farewell cannot be read.
     is_deaf: bool,
     operations: RunningOperations,
+    idleness: Idleness,
     counted: OpenSocket,
 }
 
@@ -110,6 +116,7 @@ impl Connection {
             was_heard: true,
             is_deaf: false,
             operations: RunningOperations::new(settings.max_operations, memory),
+            idleness: Idleness::begin(handshake.guard.clone()),
             counted: OpenSocket::begin(),
             state,
             handshake,
@@ -123,6 +130,7 @@ impl Connection {
             if let Err(end) = self.react(event) {
                 break end;
             }
+            self.idleness.note(!self.operations.is_empty());
         };
         let End::Closed(close) = end else { return };
         self.counted.close(&close);
@@ -134,6 +142,8 @@ impl Connection {
                 let farewell = settings.websocket.closing_timeout;
                 self.finish_mutations(settings.listener.drain_timeout.saturating_sub(farewell)).await;
             }
+            // Another client waits for the place.
+            Close::Evicted => return self.say_goodbye_at_once(&close),
             Close::SessionEnded => self.finish_mutations(settings.websocket.closing_timeout).await,
             _ => {}
         }
@@ -148,6 +158,7 @@ impl Connection {
         tokio::select! {
             biased;
             () = self.state.shutdown.cancelled() => Event::ShuttingDown,
+            () = self.idleness.evicted() => Event::Evicted,
             event = self.phase.next_event() => event,
             () = elapsed(&mut self.init_timeout) => Event::InitTimeout,
             _ = self.pings.tick() => Event::PingDue,
@@ -160,6 +171,7 @@ impl Connection {
     fn react(&mut self, event: Event) -> Result<(), End> {
         match event {
             Event::ShuttingDown => Err(End::Closed(Close::ShuttingDown)),
+            Event::Evicted => Err(End::Closed(Close::Evicted)),
             Event::SessionEnded => Err(End::Closed(Close::SessionEnded)),
             Event::Authenticated(outcome) => self.acknowledge(outcome),
             Event::InitTimeout => Err(End::Closed(match self.phase {
@@ -292,6 +304,9 @@ impl Connection {
         if !std::mem::take(&mut self.was_heard) {
             return Err(End::Closed(Close::Silent));
         }
+        if self.idleness.is_overdue(&self.state.settings.websocket) {
+            return Err(End::Closed(Close::Idle));
+        }
         if self.outgoing.is_flushed() {
             self.outgoing.push(Message::Ping(axum::body::Bytes::new()));
         }
@@ -336,6 +351,12 @@ impl Connection {
         if timeout(limit, finished).await.is_err() {
             tracing::debug!("A socket closes while its mutations still run; they end unheard.");
         }
+    }
+
+    /// Says why, as far as the system takes it at once, and waits for nothing.
+    fn say_goodbye_at_once(&mut self, close: &Close) {
+        self.outgoing.push(Message::Close(Some(close.frame())));
+        let _unless_it_is_blocked = self.outgoing.flush().now_or_never();
     }
 
     /// Says why, and gives the peer time to hear it: a connection that is dropped while something unread lies
