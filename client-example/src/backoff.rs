@@ -26,6 +26,11 @@ impl Backoff {
         Duration::from_nanos(random % limit.saturating_add(1).max(1))
     }
 
+    /// Waits up to the ceiling from now on: the service asks for fewer connections.
+    pub(crate) fn slow_down(&mut self) {
+        self.failures = u32::MAX;
+    }
+
     /// After a connection that was worth having. One that broke at once and told nothing new does not count, or a
     /// server that accepts and drops would be asked ten times a second.
     pub(crate) fn rest(&mut self, told_news: bool, lasted: Duration) {
@@ -50,6 +55,13 @@ mod tests {
     fn the_limit_doubles_up_to_the_ceiling() {
         let mut backoff = Backoff::new(FIRST, CEILING);
         assert_eq!(limits(&mut backoff, 8), [100, 200, 400, 800, 1600, 3200, 5000, 5000]);
+    }
+
+    #[test]
+    fn a_client_that_slows_down_waits_up_to_the_ceiling() {
+        let mut backoff = Backoff::new(FIRST, CEILING);
+        backoff.slow_down();
+        assert_eq!(limits(&mut backoff, 2), [5000, 5000]);
     }
 
     #[test]

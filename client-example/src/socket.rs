@@ -38,7 +38,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// not acceptable, subscriber exists, too many initialisations.
 const FINAL_CLOSE_CODES: [u16; 6] = [4400, 4401, 4403, 4406, 4409, 4429];
 /// GraphQL errors that may be gone the next time.
-const PASSING_ERROR_CODES: [&str; 4] = ["INTERNAL", "UNAVAILABLE", "BUSY", "RATE_LIMITED"];
+const PASSING_ERROR_CODES: [&str; 5] = ["INTERNAL", "UNAVAILABLE", "BUSY", "RATE_LIMITED", TOO_MANY_WATCHERS];
+/// The login is watched so often that the service has ended this watch for a newer one.
+pub(crate) const TOO_MANY_WATCHERS: &str = "TOO_MANY_WATCHERS";
 
 /// Why a connection ended before the login did.
 pub(crate) enum Break {
@@ -207,7 +209,9 @@ mod tests {
 
     #[test]
     fn a_fault_of_the_service_passes_and_a_wrong_request_does_not() {
-        assert!(matches!(broken_by(vec![error(Some("INTERNAL"))]), Break::Interruption(_)));
+        for code in ["INTERNAL", "TOO_MANY_WATCHERS"] {
+            assert!(matches!(broken_by(vec![error(Some(code))]), Break::Interruption(_)), "{code}");
+        }
         assert!(matches!(broken_by(vec![error(Some("BAD_REQUEST"))]), Break::Final(WatchError::Graphql(_))));
         assert!(matches!(broken_by(vec![error(None)]), Break::Final(WatchError::Graphql(_))));
         let both = vec![error(Some("INTERNAL")), error(Some("BAD_REQUEST"))];

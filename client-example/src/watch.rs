@@ -23,7 +23,7 @@ use crate::{
     error::{GraphqlError, Listed, TokenWithheld},
     login::LoginStatus,
     random,
-    socket::{Break, Destination, Socket},
+    socket::{Break, Destination, Socket, TOO_MANY_WATCHERS},
     token::LoginToken,
 };
 
@@ -141,6 +141,13 @@ pub enum Interruption {
     Fault(Vec<GraphqlError>),
 }
 
+impl Interruption {
+    /// Whether the service ended this watch because the login has too many. Connecting again at once would end another one.
+    fn asks_for_fewer(&self) -> bool {
+        matches!(self, Self::Fault(errors) if errors.iter().any(|error| error.has_code(TOO_MANY_WATCHERS)))
+    }
+}
+
 /// The part of a watch that runs by itself.
 struct Follower {
     destination: Destination,
@@ -170,7 +177,10 @@ impl Follower {
                 Err(Break::Interruption(cause)) if last_contact.elapsed() >= patience => {
                     WatchError::Unreachable(cause)
                 }
-                Err(Break::Interruption(_)) => {
+                Err(Break::Interruption(cause)) => {
+                    if cause.asks_for_fewer() {
+                        backoff.slow_down();
+                    }
                     sleep(backoff.next_wait(random::number())).await;
                     continue;
                 }

@@ -139,6 +139,7 @@ impl App {
             callbacks: api.logins.clone(),
             readiness,
             sockets: PerAddress::new(http.websocket.max_per_address),
+            socket_memory: PerAddress::new(http.websocket.max_bytes_per_address),
             documents: Documents::new(http.graphql.document, inputs),
             settings: http,
             tasks: tasks.clone(),

@@ -16,7 +16,7 @@ const IPV6_LAN: u8 = 64;
 const AROUND_LAN: [(u8, u32); 2] = [(56, 4), (48, 32)];
 
 /// A range of addresses, as in `203.0.113.0/24`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Network(IpNet);
 
 /// A network in which an address counts.

@@ -15,6 +15,11 @@ export class Backoff {
     return random() * limit;
   }
 
+  /** Waits up to the ceiling from now on: the service asks for fewer connections. */
+  slowDown(): void {
+    this.#failures = Math.ceil(Math.log2(CEILING / FIRST));
+  }
+
   /**
    * After a connection that was worth having. One that broke at once and told nothing new does not count, or a server
    * that accepts and drops would be asked ten times a second.

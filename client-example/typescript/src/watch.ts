@@ -14,7 +14,7 @@ const SESSION_ENDED = 4401;
  */
 const FINAL_CLOSE_CODES = [4400, 4403, 4406, 4409, 4429];
 /** GraphQL errors that may be gone the next time. */
-const PASSING_ERROR_CODES = ["INTERNAL", "UNAVAILABLE", "BUSY", "RATE_LIMITED"];
+const PASSING_ERROR_CODES = ["INTERNAL", "UNAVAILABLE", "BUSY", "RATE_LIMITED", "TOO_MANY_WATCHERS"];
 
 /** Each status of a login, once, in order; the last one has nothing left to do. Throws a `ClientError` otherwise. */
 export async function* watch(
@@ -64,6 +64,9 @@ export async function* watch(
     if (now - lastContact >= destination.patience) {
       throw new ClientError({ kind: "unreachable" }, { cause });
     }
+    if (asksForFewer(cause)) {
+      backoff.slowDown();
+    }
     await sleep(backoff.nextWait(), signal);
   }
 }
@@ -81,6 +84,11 @@ function finalProblem(cause: unknown): Problem | null {
     return { kind: "sessionEnded" };
   }
   return typeof code === "number" && FINAL_CLOSE_CODES.includes(code) ? { kind: "closed", code } : null;
+}
+
+/** Whether the service ended this watch because the login has too many. Connecting again at once would end another one. */
+function asksForFewer(cause: unknown): boolean {
+  return Array.isArray(cause) && (cause as GraphqlError[]).some((error) => error.extensions?.code === "TOO_MANY_WATCHERS");
 }
 
 function finalAmong(errors: readonly GraphqlError[]): Problem | null {

@@ -16,6 +16,12 @@ test("a wait is anything between nothing and the limit", () => {
   assert.equal(new Backoff().nextWait(() => 0.5), 50);
 });
 
+test("a client that slows down waits up to the ceiling", () => {
+  const backoff = new Backoff();
+  backoff.slowDown();
+  assert.deepEqual(limits(backoff, 2), [5000, 5000]);
+});
+
 test("news or a long connection start over, a short one does not", () => {
   const backoff = new Backoff();
   limits(backoff, 3);

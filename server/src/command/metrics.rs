@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{bind, print};
 use crate::{
-    http::{Health, HttpSettings, Listener, health_routes, metrics_router},
+    http::{Health, HttpSettings, Listener, health_routes, metrics_router, own_hosts_only},
     telemetry::Metrics,
 };
 
@@ -26,15 +26,18 @@ pub(super) fn announce(listening: Option<&(Listener, Metrics)>) -> anyhow::Resul
     }
 }
 
-/// Serves the counts, and the service's health beside them, until the end.
+/// Serves the counts, and the service's health beside them, until the end. `hosts` are public names by which the counts are read.
 pub(super) async fn serve(
     listening: Option<(Listener, Metrics)>,
+    hosts: Vec<String>,
     health: Health,
     shutdown: CancellationToken,
 ) {
     if let Some((listener, metrics)) = listening {
         let counts = metrics.clone();
-        let router = metrics_router(move || counts.render()).merge(health_routes(health));
+        // A balancer asks for health by whatever name it likes.
+        let counts_router = own_hosts_only(metrics_router(move || counts.render()), hosts);
+        let router = counts_router.merge(health_routes(health));
         let serving = listener.serve(router, shutdown);
         tokio::select! {
             () = serving => {}

@@ -87,10 +87,11 @@ async fn serve(settings: Settings, ending: Ending) -> anyhow::Result<()> {
     let listener = bind(settings.listen).await?;
     open_files::allow(settings.http.listener.max_connections);
     let metrics = metrics::listen(settings.metrics_listen).await?;
+    let metrics_hosts = settings.http.metrics_hosts.clone();
     let app = App::build(settings, store, Clock::system()).context("the service cannot be built")?;
     print(&format!("service http://{}\n", listener.local_addr()?))?;
     metrics::announce(metrics.as_ref())?;
-    let counts = metrics::serve(metrics, app.health(&ending), ending.begun.clone());
+    let counts = metrics::serve(metrics, metrics_hosts, app.health(&ending), ending.begun.clone());
     tokio::join!(app.serve(listener, ending), counts).0
 }
 

@@ -56,10 +56,11 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
         http: HttpSettings { phone: Some(format!("http://{phones}")), ..dev.http },
     };
     let metrics = metrics::listen(settings.metrics_listen).await?;
+    let metrics_hosts = settings.http.metrics_hosts.clone();
     let app = App::build(settings, store, clock).context("the service cannot be built")?;
     print(&format!("service http://{service}\nsandbox http://{phones}\n"))?;
     metrics::announce(metrics.as_ref())?;
-    let counts = metrics::serve(metrics, app.health(&ending), ending.begun.clone());
+    let counts = metrics::serve(metrics, metrics_hosts, app.health(&ending), ending.begun.clone());
     let served = sandbox.serve(sandbox_listener, ending.begun.clone());
     let (service, sandbox, ()) = tokio::join!(app.serve(listener, ending), served, counts);
     service.and(sandbox.context("the sandbox failed"))

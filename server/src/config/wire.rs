@@ -1,13 +1,18 @@
 //! The settings of the wire: who may talk to the service, how much of it, and what it tells of itself.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use clap::{ArgAction, Args, ValueEnum};
 use ipnet::IpNet;
 use url::Url;
 
-use super::{SettingError, values::is_loopback};
-use crate::http::{HttpSettings, Origins, SessionTransport, TrustedProxies};
+use super::{
+    SettingError,
+    values::{is_loopback, short_duration},
+};
+use crate::http::{
+    HttpSettings, Origins, SessionTransport, StrictTransport, TrustedProxies, WebSocketSettings,
+};
 
 /// The flags that say who may talk to the service, and how much.
 #[derive(Args, Debug)]
@@ -20,7 +25,7 @@ pub(super) struct WireArguments {
     /// `X-Forwarded-For` counts, and nobody else's word [default: none].
     #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
     trusted_proxies: Vec<IpNet>,
-    /// Connections that may be open at once, sockets included; further ones wait.
+    /// Connections that may be open at once, sockets included; the next one takes the place of one that is not busy.
     #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_connections: u32,
     /// How many of them one address may have open, trusted proxies aside. Of IPv6 a /64 counts as an address; a /56 may have
@@ -31,6 +36,17 @@ pub(super) struct WireArguments {
     /// connections.
     #[arg(long, env = "SOCKETS_PER_ADDRESS", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     sockets_per_address: u32,
+    /// How long a connection is kept open for the next request: longer than the balancer in front keeps it, which else sends
+    /// a request into a connection that is being closed.
+    #[arg(long, env = "KEEP_ALIVE_TIMEOUT", default_value = "75s", value_parser = short_duration)]
+    keep_alive_timeout: Duration,
+    /// Whether browsers are told to visit all hosts below that of an https `PUBLIC_URL` by https only.
+    #[arg(long, env = "HSTS_SUBDOMAINS", default_value_t = false, action = ArgAction::Set)]
+    hsts_subdomains: bool,
+    /// Names by which `METRICS_LISTEN` is reached, with commas: `metrics.example.com`. Addresses and names that only private
+    /// networks have need not be listed [default: none].
+    #[arg(long, env = "METRICS_HOSTS", value_delimiter = ',', value_parser = host_name)]
+    metrics_hosts: Vec<String>,
     /// Whether tools may ask for the schema [default: false; in `dev` true].
     #[arg(long, env = "INTROSPECTION", action = ArgAction::Set)]
     introspection: Option<bool>,
@@ -67,10 +83,12 @@ impl From<Transport> for SessionTransport {
 impl WireArguments {
     /// For a service that browsers find at `public_url`.
     pub(super) fn check_public(self, public_url: &Url) -> Result<HttpSettings, SettingError> {
+        let strict_transport =
+            if self.hsts_subdomains { StrictTransport::WithSubdomains } else { StrictTransport::Host };
         let mut settings = self.check(false)?;
         settings.origins.own = Some(public_url.origin().ascii_serialization());
-        settings.strict_transport = public_url.scheme() == "https";
-        let keeps_cookies = settings.strict_transport || is_loopback(public_url);
+        settings.strict_transport = (public_url.scheme() == "https").then_some(strict_transport);
+        let keeps_cookies = settings.strict_transport.is_some() || is_loopback(public_url);
         if settings.sessions != SessionTransport::Bearer && !keeps_cookies {
             let problem =
                 "must be https where sessions live in cookies: browsers keep such cookies of https alone";
@@ -95,11 +113,18 @@ impl WireArguments {
             sessions,
             pages,
             trusted_proxies: TrustedProxies(self.trusted_proxies),
+            metrics_hosts: self.metrics_hosts,
             ..HttpSettings::default()
         };
         settings.listener.max_connections = count(self.max_connections);
+        settings.listener.idle_timeout = self.keep_alive_timeout;
         settings.listener.max_connections_per_address = count(self.connections_per_address);
         settings.websocket.max_per_address = count(self.sockets_per_address);
+        settings.websocket.max_bytes_per_address = settings
+            .websocket
+            .max_per_address
+            .saturating_mul(WebSocketSettings::USUAL_BYTES)
+            .max(settings.websocket.max_bytes);
         settings.graphql.introspection = self.introspection.unwrap_or(is_open);
         settings.graphql.graphiql = self.graphiql.unwrap_or(is_open);
         Ok(settings)
@@ -136,6 +161,15 @@ fn origin(text: &str) -> Result<String, String> {
     }
 }
 
+/// A name without a port.
+fn host_name(text: &str) -> Result<String, &'static str> {
+    let text = text.trim();
+    match url::Host::parse(text) {
+        Ok(url::Host::Domain(name)) => Ok(name),
+        _ => Err("must be like `metrics.example.com`"),
+    }
+}
+
 /// A network, or an address alone.
 fn network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
@@ -148,7 +182,9 @@ fn network(text: &str) -> Result<IpNet, String> {
 mod tests {
     use clap::Parser;
 
-    use super::{HttpSettings, SessionTransport, SettingError, Url, WireArguments, network, origin};
+    use super::{
+        HttpSettings, SessionTransport, SettingError, StrictTransport, Url, WireArguments, network, origin,
+    };
 
     #[derive(Parser)]
     struct Line {
@@ -188,6 +224,16 @@ mod tests {
         assert_eq!(public("http://login.example.com", &cookies).unwrap_err().variable, "PUBLIC_URL");
         assert!(public("http://login.example.com", &[]).is_ok());
         assert!(public("http://127.0.0.1:3000", &cookies).is_ok());
+    }
+
+    #[test]
+    fn https_alone_brings_strict_transport_with_subdomains_where_they_are_asked_for() {
+        use StrictTransport::{Host, WithSubdomains};
+        let subdomains = ["--hsts-subdomains=true"];
+        let strict = |url, flags: &[&str]| public(url, flags).unwrap().strict_transport;
+        assert_eq!(strict("https://login.example.com", &[]), Some(Host));
+        assert_eq!(strict("https://login.example.com", &subdomains), Some(WithSubdomains));
+        assert_eq!(strict("http://login.example.com", &subdomains), None);
     }
 
     #[test]

@@ -43,14 +43,37 @@ pub struct Events {
 pub struct Watcher {
     events: Events,
     topic: Topic,
+    /// Which one of its topic it is.
+    number: u64,
     /// Taken when it is dropped.
-    changes: Option<watch::Receiver<Hints>>,
-    /// How many hints there were when it was last woken.
-    seen: Hints,
+    changes: Option<watch::Receiver<Signal>>,
+    /// The signal that it was last woken with.
+    seen: Signal,
 }
 
-/// How many hints there were of a topic.
-type Hints = u64;
+/// The number of a watcher that counts against no limit.
+const NEVER_SUPERSEDED: u64 = u64::MAX;
+
+/// What the watchers of a topic wait for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Signal {
+    /// How many hints there were.
+    hints: u64,
+    /// How many looks found a change.
+    looks: u64,
+    /// Watchers with a lower number are superseded.
+    lowest_number: u64,
+}
+
+/// A topic that is watched.
+#[derive(Debug, Default)]
+struct Watched {
+    signal: watch::Sender<Signal>,
+    /// The number of the next watcher.
+    next_number: u64,
+    /// The watchers that count against a limit, the oldest first.
+    limited: Vec<u64>,
+}
 
 /// What wakes a watcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,12 +82,14 @@ pub enum Waking {
     Hint,
     /// Nobody did, and it was looked for.
     Look,
+    /// Newer watchers of the same topic have taken all places: this watch is over.
+    Superseded,
 }
 
 /// The watchers of this process.
 #[derive(Clone, Debug)]
 struct Local {
-    topics: Arc<DashMap<Topic, watch::Sender<Hints>>>,
+    topics: Arc<DashMap<Topic, Watched>>,
     /// Moves when hints may have been lost.
     missed: Arc<watch::Sender<()>>,
 }
@@ -94,6 +119,7 @@ impl Waking {
         let by = match self {
             Self::Hint => "hint",
             Self::Look => "look",
+            Self::Superseded => return,
         };
         counter!("countersign_changes_learnt_total", "by" => by).increment(1);
     }
@@ -117,8 +143,12 @@ impl Default for Local {
 
 impl Local {
     fn wake(&self, topic: Topic, waking: Waking) {
-        if let Some(sender) = self.topics.get(&topic) {
-            sender.send_modify(|hints| *hints += u64::from(waking == Waking::Hint));
+        if let Some(watched) = self.topics.get(&topic) {
+            watched.signal.send_modify(|signal| match waking {
+                Waking::Hint => signal.hints += 1,
+                Waking::Look => signal.looks += 1,
+                Waking::Superseded => {}
+            });
         }
     }
 
@@ -163,21 +193,31 @@ impl Events {
     /// Watches a topic from now on. Watch first, then read: then nothing is missed.
     #[must_use]
     pub fn watch(&self, topic: Topic) -> Watcher {
+        self.watch_within(topic, None)
+    }
+
+    /// Watches a topic as one of `limit` watchers of this instance at most: the next one supersedes the oldest.
+    #[must_use]
+    pub fn watch_as_one_of(&self, limit: usize, topic: Topic) -> Watcher {
+        self.watch_within(topic, Some(limit))
+    }
+
+    fn watch_within(&self, topic: Topic, limit: Option<usize>) -> Watcher {
         // The entry is held while the relay is told, so that it hears of watches in the order in which they began and
         // ended.
-        let changes = match self.local.topics.entry(topic) {
-            Entry::Occupied(entry) => entry.get().subscribe(),
+        let (number, changes) = match self.local.topics.entry(topic) {
+            Entry::Occupied(mut entry) => entry.get_mut().join(limit),
             Entry::Vacant(entry) => {
-                let sender = entry.insert(watch::Sender::new(0));
+                let mut watched = entry.insert(Watched::default());
                 gauge!("countersign_topics_watched").increment(1);
                 if let Relay::Nats(nats) = &self.relay {
                     nats.watched(topic);
                 }
-                sender.subscribe()
+                watched.join(limit)
             }
         };
         let seen = *changes.borrow();
-        Watcher { events: self.clone(), topic, changes: Some(changes), seen }
+        Watcher { events: self.clone(), topic, number, changes: Some(changes), seen }
     }
 
     /// Wakes the watchers of a topic, here and on other instances.
@@ -208,18 +248,43 @@ impl Carrier {
     }
 }
 
+impl Watched {
+    /// Adds a watcher: its number, and what it waits for.
+    fn join(&mut self, limit: Option<usize>) -> (u64, watch::Receiver<Signal>) {
+        let Some(limit) = limit else { return (NEVER_SUPERSEDED, self.signal.subscribe()) };
+        let number = self.next_number;
+        self.next_number += 1;
+        self.limited.push(number);
+        if self.limited.len() > limit {
+            self.limited.remove(0);
+            let lowest_number = self.limited.first().copied().unwrap_or(number);
+            self.signal.send_modify(|signal| signal.lowest_number = lowest_number);
+        }
+        (number, self.signal.subscribe())
+    }
+}
+
 impl Watcher {
-    /// Returns when something has changed since the watch began, or since this last returned.
+    /// Returns when something has changed since the watch began or since this last returned, or when it is superseded.
     pub async fn changed(&mut self) -> Waking {
         let Some(changes) = &mut self.changes else { return std::future::pending().await };
-        if changes.changed().await.is_err() {
-            // The entry was removed although it is watched, which `drop` never does.
-            std::future::pending::<()>().await;
+        loop {
+            if changes.changed().await.is_err() {
+                // The entry was removed although it is watched, which `drop` never does.
+                std::future::pending::<()>().await;
+            }
+            let seen = std::mem::replace(&mut self.seen, *changes.borrow_and_update());
+            if self.number < self.seen.lowest_number {
+                return Waking::Superseded;
+            }
+            if seen.hints != self.seen.hints {
+                return Waking::Hint;
+            }
+            if seen.looks != self.seen.looks {
+                return Waking::Look;
+            }
+            // Another watcher was superseded.
         }
-        let hints = *changes.borrow_and_update();
-        let waking = if hints == self.seen { Waking::Look } else { Waking::Hint };
-        self.seen = hints;
-        waking
     }
 }
 
@@ -227,14 +292,13 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         // First the receiver, so that the last one out finds nobody left.
         self.changes = None;
-        let removed = self.events.local.topics.remove_if(&self.topic, |topic, sender| {
-            let is_last = sender.receiver_count() == 0;
-            if let (true, Relay::Nats(nats)) = (is_last, &self.events.relay) {
-                nats.unwatched(*topic);
+        let Entry::Occupied(mut entry) = self.events.local.topics.entry(self.topic) else { return };
+        entry.get_mut().limited.retain(|number| *number != self.number);
+        if entry.get().signal.receiver_count() == 0 {
+            if let Relay::Nats(nats) = &self.events.relay {
+                nats.unwatched(self.topic);
             }
-            is_last
-        });
-        if removed.is_some() {
+            entry.remove();
             gauge!("countersign_topics_watched").decrement(1);
         }
     }
@@ -290,6 +354,24 @@ mod tests {
         assert_eq!(waking(&[Waking::Hint, Waking::Look]), Some(Waking::Hint));
         assert_eq!(waking(&[Waking::Look]), Some(Waking::Look));
         assert_eq!(waking(&[]), None);
+    }
+
+    #[test]
+    fn one_watcher_too_many_ends_the_oldest_and_wakes_no_other() {
+        let (events, topic) = (Events::in_process(), login());
+        let watch = || events.watch_as_one_of(2, topic);
+        let waking = |watcher: &mut Watcher| watcher.changed().now_or_never();
+        let (mut oldest, second, mut unlimited) = (watch(), watch(), events.watch(topic));
+        let mut third = watch();
+        assert_eq!(waking(&mut oldest), Some(Waking::Superseded));
+        // One that has gone leaves its place.
+        drop(second);
+        let mut fourth = watch();
+        assert_eq!([&mut third, &mut fourth, &mut unlimited].map(waking), [None, None, None]);
+        let _fifth = watch();
+        events.publish(topic);
+        assert_eq!(waking(&mut third), Some(Waking::Superseded));
+        assert_eq!([&mut fourth, &mut unlimited].map(waking), [Some(Waking::Hint); 2]);
     }
 
     #[test]

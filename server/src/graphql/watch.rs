@@ -11,7 +11,7 @@ use super::{
     session::Handover,
 };
 use crate::{
-    logins::{Told, Watch},
+    logins::{Told, Watch, WatchError},
     model::LoginToken,
 };
 
@@ -26,8 +26,9 @@ pub struct Subscription;
 impl Subscription {
     /// How a login stands: at once, then after each change (close ones may merge; `sequence` only grows), until it is
     /// over. A client that lost its connection subscribes again and has missed nothing. An end without
-    /// `nextStep: NONE` means: subscribe again. A login token that nobody knows, or no longer, is an error with
-    /// `LOGIN_NOT_FOUND` as its `extensions.code`.
+    /// `nextStep: NONE` means: subscribe again. Sixteen may watch a login over one instance: the next one ends the oldest
+    /// with `TOO_MANY_WATCHERS` as the error's `extensions.code`, after which a client polls. A login token that nobody
+    /// knows, or no longer, is an error with `LOGIN_NOT_FOUND` as its `extensions.code`.
     async fn login_status(
         &self,
         context: &Context<'_>,
@@ -49,7 +50,10 @@ impl Subscription {
             async move {
                 match status {
                     Ok(status) => Ok(LoginStatus::tell(status, &handover).await),
-                    Err(error) => Err(internal_in(request_id.as_ref(), &error)),
+                    Err(WatchError::Store(error)) => Err(internal_in(request_id.as_ref(), &error)),
+                    Err(WatchError::Superseded) => {
+                        Err(coded("TOO_MANY_WATCHERS", "This login is open in too many windows."))
+                    }
                 }
             }
         }))

@@ -80,6 +80,15 @@ pub(super) struct ExecutionResult<'a> {
     extensions: Option<&'a BTreeMap<String, Value>>,
 }
 
+/// A response as it was, but for the errors of a request that was not executed: of these, the first few, each shortened.
+pub(super) fn bounded_refusal(mut response: Response) -> Response {
+    if is_refusal(&response) {
+        response.errors = bounded(response.errors);
+        response.errors.shrink_to_fit();
+    }
+    response
+}
+
 /// The first few errors, each shortened, each with a code.
 pub(super) fn bounded(mut errors: Vec<ServerError>) -> Vec<ServerError> {
     errors.truncate(MAX_ERRORS);

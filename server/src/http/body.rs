@@ -2,14 +2,21 @@
 //!
 //! The invariant: no more than the limit is ever held, however much is sent.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes, HttpBody as _};
 use http_body_util::BodyExt as _;
+use tokio::time::timeout;
 
 use super::settings::BodySettings;
 
-/// How many times the limit is read, and thrown away, so that a peer which is still sending hears the refusal
-/// instead of a reset connection.
+/// How many times the limit is read of a body that is too large, and thrown away, so that a peer which is still sending
+/// receives the refusal instead of a reset connection.
 const DISCARDED_LIMITS: usize = 16;
+/// How long such a peer may pause: one that sends nothing waits for the refusal.
+const DISCARDED_PAUSE: Duration = Duration::from_millis(100);
+/// How long such a body is read.
+const DISCARDED_TIME: Duration = Duration::from_secs(1);
 
 /// Why a body could not be had.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -25,46 +32,63 @@ pub(super) enum BodyError {
     Broken,
 }
 
-/// The whole body.
-pub(super) async fn read(body: Body, settings: BodySettings) -> Result<Bytes, BodyError> {
-    tokio::time::timeout(settings.read_timeout, read_within(body, settings.limit_bytes))
-        .await
-        .unwrap_or(Err(BodyError::TooSlow))
+/// The whole body. One that is too large is refused as soon as that is known, before it has arrived.
+pub(super) async fn read(mut body: Body, settings: BodySettings) -> Result<Bytes, BodyError> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let read = if announced > settings.limit_bytes {
+        Err(BodyError::TooLarge)
+    } else {
+        let within = read_within(&mut body, announced, settings.limit_bytes);
+        timeout(settings.read_timeout, within).await.unwrap_or(Err(BodyError::TooSlow))
+    };
+    if read == Err(BodyError::TooLarge) {
+        let _time_is_up = timeout(DISCARDED_TIME, discard(&mut body, settings.limit_bytes)).await;
+    }
+    read
 }
 
-async fn read_within(mut body: Body, limit: usize) -> Result<Bytes, BodyError> {
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    let mut whole = Vec::with_capacity(if announced > limit { 0 } else { announced });
-    let mut seen = 0_usize;
+async fn read_within(body: &mut Body, announced: usize, limit: usize) -> Result<Bytes, BodyError> {
+    let mut whole = Vec::with_capacity(announced);
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|_| BodyError::Broken)?.into_data() else {
             continue;
         };
-        seen = seen.saturating_add(data.len());
-        if seen <= limit && announced <= limit {
-            whole.extend_from_slice(&data);
-        } else if seen > limit.saturating_mul(DISCARDED_LIMITS) {
-            break;
-        } else {
-            whole = Vec::new();
+        if whole.len().saturating_add(data.len()) > limit {
+            return Err(BodyError::TooLarge);
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.into())
+}
+
+/// Throws away what the peer sends without a pause, some times the limit at most.
+async fn discard(body: &mut Body, limit: usize) {
+    let mut left = limit.saturating_mul(DISCARDED_LIMITS);
+    while let Ok(Some(Ok(frame))) = timeout(DISCARDED_PAUSE, body.frame()).await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, Bytes::len));
+        if left == 0 {
+            return;
         }
     }
-    if seen > limit || announced > limit { Err(BodyError::TooLarge) } else { Ok(whole.into()) }
 }
 
 #[cfg(test)]
 mod tests {
     use std::{
         convert::Infallible,
+        pin::Pin,
         sync::{
             Arc,
             atomic::{AtomicUsize, Ordering},
         },
+        task::{Context, Poll},
         time::Duration,
     };
 
-    use axum::body::{Body, Bytes};
+    use axum::body::{Body, Bytes, HttpBody};
     use futures_util::{StreamExt as _, stream};
+    use hyper::body::{Frame, SizeHint};
+    use tokio::time::Instant;
 
     use super::{BodyError, read};
     use crate::http::settings::BodySettings;
@@ -106,6 +130,35 @@ mod tests {
         let chunk = Ok::<_, Infallible>(Bytes::from_static(b"four"));
         let endless = Body::from_stream(stream::iter(std::iter::repeat(chunk)));
         assert_eq!(read(endless, SETTINGS).await, Err(BodyError::TooLarge));
+    }
+
+    /// A body that announces so many bytes, and sends none.
+    struct Announced(u64);
+
+    impl HttpBody for Announced {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(self.0)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_is_too_large_is_refused_before_it_arrives() {
+        let begun = Instant::now();
+        assert_eq!(read(Body::new(Announced(9)), SETTINGS).await, Err(BodyError::TooLarge));
+        let stuck = stream::iter([Ok::<_, Infallible>("four"); 3]).chain(stream::pending());
+        assert_eq!(read(Body::from_stream(stuck), SETTINGS).await, Err(BodyError::TooLarge));
+        assert!(begun.elapsed() < Duration::from_secs(1));
+        assert_eq!(read(Body::new(Announced(8)), SETTINGS).await, Err(BodyError::TooSlow));
     }
 
     #[tokio::test]

@@ -9,6 +9,7 @@ use std::{
 };
 
 use axum::http::{HeaderMap, HeaderName, header};
+use ipnet::IpNet;
 
 use super::settings::TrustedProxies;
 pub use crate::graphql::ClientAddress;
@@ -18,7 +19,13 @@ const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 impl TrustedProxies {
     /// Whether what comes from this address is told by a proxy of ours.
     pub(super) fn contain(&self, address: IpAddr) -> bool {
-        self.0.iter().any(|network| network.contains(&address.to_canonical()))
+        let address = address.to_canonical();
+        self.0.iter().any(|network| {
+            network.contains(&address)
+                // `::ffff:10.0.0.0/104`, as a dual-stack system writes it.
+                || matches!((network, address), (IpNet::V6(network), IpAddr::V4(address))
+                    if network.contains(&address.to_ipv6_mapped()))
+        })
     }
 
     /// The address of the client. Where both headers are there and disagree, one of them was made up: it is then as if all
@@ -52,7 +59,8 @@ impl TrustedProxies {
         let mut client = peer;
         for value in headers.get_all(name).into_iter().rev() {
             let Ok(value) = value.to_str() else { return client };
-            for hop in value.rsplit(',') {
+            // Lists may have empty elements (RFC 9110, section 5.6.1.2).
+            for hop in value.rsplit(',').filter(|hop| !hop.trim().is_empty()) {
                 let Some(address) = read(hop) else { return client };
                 client = address;
                 if !self.contain(client) {
@@ -140,6 +148,30 @@ mod tests {
             assert_eq!(client("10.0.0.1", &[("x-forwarded-for", text)]), address);
             assert_eq!(client("10.0.0.1", &[("forwarded", &format!("for=\"{text}\""))]), address);
         }
+    }
+
+    #[test]
+    fn empty_elements_of_a_list_are_skipped() {
+        for list in
+            ["198.51.100.7,", ",198.51.100.7", "203.0.113.66,, 198.51.100.7, ,", "198.51.100.7, , 10.1.1.1,"]
+        {
+            assert_eq!(client("10.0.0.1", &[("x-forwarded-for", list)]), "198.51.100.7", "{list}");
+        }
+        assert_eq!(client("10.0.0.1", &[("forwarded", "for=198.51.100.7, ,")]), "198.51.100.7");
+        let lines = [("x-forwarded-for", "198.51.100.7"), ("x-forwarded-for", "")];
+        assert_eq!(client("10.0.0.1", &lines), "198.51.100.7");
+    }
+
+    #[test]
+    fn a_mapped_network_holds_the_addresses_of_ipv4_in_it() {
+        let trusted = TrustedProxies(vec!["::ffff:10.0.0.0/104".parse().unwrap()]);
+        for (address, is_proxy) in
+            [("10.255.0.1", true), ("::ffff:10.0.0.1", true), ("11.0.0.1", false), ("fd00::1", false)]
+        {
+            assert_eq!(trusted.contain(address.parse().unwrap()), is_proxy, "{address}");
+        }
+        let one = TrustedProxies(vec!["::ffff:10.0.0.1/128".parse().unwrap()]);
+        assert!(one.contain("10.0.0.1".parse().unwrap()) && !one.contain("10.0.0.2".parse().unwrap()));
     }
 
     #[test]

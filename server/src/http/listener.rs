@@ -16,6 +16,7 @@ use std::{
 use axum::{Router, body::Body, extract::Request};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use metrics::counter;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -28,12 +29,17 @@ use tokio_util::{
 use tower::ServiceExt as _;
 
 use super::{
+    activity::{Entry, OpenConnections},
+    paced::{Pace, Paced},
     per_address::{Held, PerAddress},
     settings::{HttpSettings, ListenerSettings, TrustedProxies},
 };
 
 /// How long the loop rests when the system has nothing to accept with (no file descriptors, no memory).
 const PAUSE_WITHOUT_RESOURCES: Duration = Duration::from_millis(200);
+
+/// By how much the buffer for a head is larger than the largest head, in bytes.
+const HEAD_BUFFER_MARGIN: usize = 8 * 1024;
 
 /// The address that a connection comes from.
 #[derive(Clone, Copy, Debug)]
@@ -69,7 +75,7 @@ impl Listener {
     /// Serves until `shutdown` is cancelled, and then until every connection has ended or the drain timeout is
     /// over. Operations outlive their connections: whoever shuts down waits for their tracker too.
     pub async fn serve(self, router: Router, shutdown: CancellationToken) {
-        let free = Arc::new(Semaphore::new(self.settings.max_connections));
+        let places = Places::new(&self.settings);
         let per_address = PerAddress::new(self.settings.max_connections_per_address);
         let connections = TaskTracker::new();
         let cut = CancellationToken::new();
@@ -77,21 +83,18 @@ impl Listener {
             let accepted = tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
-                accepted = self.accept(&free) => accepted,
+                accepted = self.accept(&per_address, &places) => accepted,
             };
-            let Some((stream, peer, permit)) = accepted else {
+            let Some(Accepted { stream, peer, held, permit }) = accepted else {
                 continue;
             };
-            let peer = peer.ip().to_canonical();
-            let held = per_address.take(peer);
-            if held.is_none() && !self.trusted_proxies.contain(peer) {
-                continue;
-            }
-            let guard = ConnectionGuard { _permit: permit, _held: held, _token: connections.token() };
+            let entry = places.open.insert(peer);
+            let guard = ConnectionGuard { entry, _permit: permit, _held: held, _token: connections.token() };
             let connection = Connection {
                 peer: PeerAddress(peer),
                 guard: Arc::new(guard),
                 write_timeout: self.settings.write_timeout,
+                pace: self.pace(),
                 router: router.clone(),
                 shutdown: shutdown.clone(),
                 cut: cut.clone(),
@@ -103,17 +106,26 @@ impl Listener {
         drop(self.socket);
         connections.close();
         if tokio::time::timeout(drain_timeout, connections.wait()).await.is_err() {
-            let open = self.settings.max_connections - free.available_permits();
+            let open = self.settings.max_connections.saturating_sub(places.free.available_permits());
             tracing::warn!(connections.open = open, "{open} connections did not end in time and are cut.");
             cut.cancel();
         }
     }
 
-    /// The next connection; `None` where accepting failed and may be tried again.
-    async fn accept(&self, free: &Arc<Semaphore>) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-        let permit = free.clone().acquire_owned().await.ok()?;
+    /// The next connection; `None` where accepting failed and may be tried again, or its address has too many.
+    async fn accept(&self, per_address: &Arc<PerAddress>, places: &Places) -> Option<Accepted> {
         match self.socket.accept().await {
-            Ok((stream, peer)) => Some((stream, peer, permit)),
+            Ok((stream, peer)) => {
+                let peer = peer.ip().to_canonical();
+                let is_proxy = self.trusted_proxies.contain(peer);
+                let held = per_address.take(peer);
+                if held.is_none() && !is_proxy {
+                    return None;
+                }
+                // Where a proxy runs on this machine, everybody comes from it.
+                let permit = places.take(peer.is_loopback() && !is_proxy).await?;
+                Some(Accepted { stream, peer, held, permit })
+            }
             Err(error) => {
                 if let Some(pause) = pause_after(&error) {
                     tracing::warn!(%error, "No connection can be accepted just now.");
@@ -127,9 +139,54 @@ impl Listener {
     fn http(&self) -> http1::Builder {
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
-            .header_read_timeout(self.settings.header_read_timeout)
-            .max_buf_size(self.settings.head_limit_bytes);
+            // It would end idle connections as well: see `paced`.
+            .header_read_timeout(None)
+            // Somewhat more than the limit, so that a head somewhat past it is read, and its refusal is received.
+            .max_buf_size(self.settings.head_limit_bytes + HEAD_BUFFER_MARGIN);
         http
+    }
+
+    fn pace(&self) -> Pace {
+        Pace { head: self.settings.header_read_timeout, idle: self.settings.idle_timeout }
+    }
+}
+
+/// A connection that was accepted, and what it holds of the limits.
+struct Accepted {
+    stream: TcpStream,
+    peer: IpAddr,
+    held: Option<Held>,
+    permit: OwnedSemaphorePermit,
+}
+
+/// The places that connections take.
+struct Places {
+    free: Arc<Semaphore>,
+    reserved: Arc<Semaphore>,
+    open: Arc<OpenConnections>,
+}
+
+impl Places {
+    fn new(settings: &ListenerSettings) -> Self {
+        Self {
+            free: Arc::new(Semaphore::new(settings.max_connections)),
+            reserved: Arc::new(Semaphore::new(settings.reserved_connections)),
+            open: Arc::default(),
+        }
+    }
+
+    /// A place for one more connection. Where there is none, another connection gives way; where all are busy, it waits.
+    async fn take(&self, is_operator: bool) -> Option<OwnedSemaphorePermit> {
+        if let Ok(permit) = self.free.clone().try_acquire_owned() {
+            return Some(permit);
+        }
+        if is_operator && let Ok(permit) = self.reserved.clone().try_acquire_owned() {
+            return Some(permit);
+        }
+        if self.open.evict_one() {
+            counter!("countersign_connections_evicted_total").increment(1);
+        }
+        self.free.clone().acquire_owned().await.ok()
     }
 }
 
@@ -147,6 +204,7 @@ fn pause_after(error: &io::Error) -> Option<Duration> {
 
 /// Counts a connection for as long as anyone holds it: its task, and the socket that it became.
 pub(super) struct ConnectionGuard {
+    pub(super) entry: Entry,
     _permit: OwnedSemaphorePermit,
     _held: Option<Held>,
     _token: TaskTrackerToken,
@@ -156,6 +214,7 @@ struct Connection {
     peer: PeerAddress,
     guard: Arc<ConnectionGuard>,
     write_timeout: Duration,
+    pace: Pace,
     router: Router,
     shutdown: CancellationToken,
     cut: CancellationToken,
@@ -163,27 +222,33 @@ struct Connection {
 
 impl Connection {
     async fn serve(self, stream: TcpStream, http: http1::Builder) {
-        let Self { peer, guard, write_timeout, router, shutdown, cut } = self;
+        let Self { peer, guard, write_timeout, pace, router, shutdown, cut } = self;
+        let activity = guard.entry.activity.clone();
         // Answers are small and whole; waiting for more to send only delays them.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "A connection was gone before it was served.");
             return;
         }
+        let answering = activity.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
+            let busy = answering.busy();
             let mut request: Request = request.map(Body::new);
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(guard.clone());
             let router = router.clone();
             async move {
-                Ok::<_, Infallible>(router.oneshot(request).await.unwrap_or_else(|never| match never {}))
+                let response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+                drop(busy);
+                Ok::<_, Infallible>(response)
             }
         });
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(write_timeout));
-        let stream = TokioIo::new(Box::pin(stream));
+        let stream = TokioIo::new(Paced::new(Box::pin(stream), activity.clone(), pace));
         let mut connection = pin!(http.serve_connection(stream, service).with_upgrades());
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
+            () = activity.evicted() => return,
             () = shutdown.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {

@@ -5,6 +5,7 @@
 //! nothing that it sent stands in a log line.
 
 mod accept;
+mod activity;
 mod answer;
 mod body;
 mod browser;
@@ -15,12 +16,15 @@ mod document;
 mod execution;
 mod graphiql;
 mod graphql;
+mod head;
 mod health;
+mod host;
 mod listener;
 mod measured;
 mod metrics;
 mod operation;
 mod origin;
+mod paced;
 mod pages;
 mod per_address;
 mod request_id;
@@ -39,6 +43,7 @@ pub use client_address::ClientAddress;
 pub use document::{Documents, InputTypes};
 pub use execution::{ExecutableSchema, Transport, Validating, Validity};
 pub use health::{Health, Readiness, ReadinessProbe, health_routes};
+pub use host::own_hosts_only;
 pub use listener::Listener;
 pub use metrics::metrics_router;
 pub use per_address::PerAddress;
@@ -47,6 +52,6 @@ pub use requester::{Authenticated, Authenticator, Unavailable};
 pub use router::router;
 pub use settings::{
     BodySettings, DocumentLimits, GraphqlSettings, HttpSettings, ListenerSettings, Origins, SessionTransport,
-    TrustedProxies, WebSocketSettings,
+    StrictTransport, TrustedProxies, WebSocketSettings,
 };
 pub use state::HttpParts;

@@ -87,6 +87,18 @@ impl Operation {
         request(self.document.parsed(), self.name, self.variables)
     }
 
+    /// How much memory its execution takes, in bytes, estimated: a copy of its document, and its variables twice (a
+    /// subscription keeps them as JSON as well).
+    pub(super) fn bytes(&self) -> usize {
+        let name = self.name.as_ref().map_or(0, String::len);
+        self.document.bytes() + 2 * document::bytes_of_variables(&self.variables) + name
+    }
+
+    /// Its document, which operations with equal text share.
+    pub(super) fn document(&self) -> &Arc<Document> {
+        &self.document
+    }
+
     /// What it takes to execute this again, if it is a subscription with one source. Several would each go on by themselves.
     pub(super) fn repeatable(&self) -> Option<Repeatable> {
         let is_repeatable = self.kind == OperationType::Subscription && self.root_fields == 1;

@@ -24,15 +24,22 @@ impl PerAddress {
 
     /// One more for this address, until it is dropped; `None`: a network of it holds as many as it may.
     pub(super) fn take(self: &Arc<Self>, address: IpAddr) -> Option<Held> {
+        self.take_many(address, 1)
+    }
+
+    /// So many more for this address until they are dropped, all or none.
+    pub(super) fn take_many(self: &Arc<Self>, address: IpAddr, amount: usize) -> Option<Held> {
         // Dropped on the way out where a later tier is full: what the earlier ones counted is released.
-        let mut held = Held { counts: self.clone(), networks: Vec::with_capacity(3) };
+        let mut held = Held { counts: self.clone(), networks: Vec::with_capacity(3), amount };
         for tier in Network::of_customer(address).tiers() {
             let limit = self.limit.saturating_mul(usize::try_from(tier.factor).unwrap_or(usize::MAX));
-            let mut count = self.held.entry(tier.network).or_insert(0);
-            if *count >= limit {
-                return None;
-            }
-            *count += 1;
+            let entry = self.held.entry(tier.network);
+            let count = match &entry {
+                Entry::Occupied(count) => *count.get(),
+                Entry::Vacant(_) => 0,
+            };
+            let count = count.checked_add(amount).filter(|count| *count <= limit)?;
+            entry.insert(count);
             held.networks.push(tier.network);
         }
         Some(held)
@@ -43,13 +50,14 @@ impl PerAddress {
 pub(super) struct Held {
     counts: Arc<PerAddress>,
     networks: Vec<Network>,
+    amount: usize,
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         for network in &self.networks {
             if let Entry::Occupied(mut held) = self.counts.held.entry(*network) {
-                *held.get_mut() -= 1;
+                *held.get_mut() -= self.amount;
                 if *held.get() == 0 {
                     held.remove();
                 }
@@ -101,6 +109,7 @@ mod tests {
     fn who_holds_nothing_leaves_nothing_behind() {
         let counts = PerAddress::new(1);
         drop(counts.take("192.0.2.1".parse().unwrap()));
+        assert!(counts.take_many("192.0.2.2".parse().unwrap(), 2).is_none());
         assert!(counts.held.is_empty());
     }
 }

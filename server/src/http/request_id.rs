@@ -15,7 +15,7 @@ use futures_util::FutureExt as _;
 use tracing::{Instrument as _, field};
 
 use super::{
-    answer, browser, client_address::ClientAddress, listener::PeerAddress, measured::InFlight,
+    answer, browser, client_address::ClientAddress, head, listener::PeerAddress, measured::InFlight,
     state::HttpState,
 };
 pub use crate::graphql::RequestId;
@@ -47,11 +47,16 @@ pub(super) async fn identify(State(state): State<HttpState>, mut request: Reques
         request.extensions_mut().insert(ClientAddress(client));
     }
 
-    let handled = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
-    let mut response = handled.unwrap_or_else(|_payload| {
-        span.in_scope(|| log_panic("a request", &id));
-        answer::internal(&id)
-    });
+    let mut response = match head::refusal(&request, state.settings.listener.head_limit_bytes) {
+        Some(refusal) => refusal,
+        None => {
+            let handled = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
+            handled.unwrap_or_else(|_payload| {
+                span.in_scope(|| log_panic("a request", &id));
+                answer::internal(&id)
+            })
+        }
+    };
 
     let status = response.status();
     span.record("http.response.status_code", status.as_u16());

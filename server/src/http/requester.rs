@@ -45,6 +45,14 @@ impl Authenticated {
     }
 }
 
+/// Whether a bearer is sent, be it a good one or not. Other schemes are between the client and a proxy.
+pub(super) fn sends_bearer(headers: &HeaderMap) -> bool {
+    headers.get_all(header::AUTHORIZATION).iter().any(|credentials| {
+        let scheme = credentials.as_bytes().split(|byte| *byte == b' ').next().unwrap_or_default();
+        scheme.eq_ignore_ascii_case(b"Bearer")
+    })
+}
+
 /// The bearer of a request's one `Authorization` header.
 pub(super) fn bearer_of_headers(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(header::AUTHORIZATION).iter();
@@ -76,7 +84,7 @@ mod tests {
     use axum::http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
     use serde_json::json;
 
-    use super::{bearer, bearer_of_headers, bearer_of_payload};
+    use super::{bearer, bearer_of_headers, bearer_of_payload, sends_bearer};
 
     #[test]
     fn a_bearer_is_one_printable_word_after_its_scheme() {
@@ -85,6 +93,23 @@ mod tests {
         for malformed in ["", "abc", "Bearer", "Bearer ", "Bearer a b", "Basic abc", "Bearerabc", "Bearer ä"]
         {
             assert_eq!(bearer(malformed), None, "{malformed}");
+        }
+    }
+
+    #[test]
+    fn only_the_scheme_bearer_says_that_a_bearer_is_sent() {
+        for (credentials, is_sent) in [
+            ("Bearer abc", true),
+            ("bearer abc", true),
+            ("Bearer", true),
+            ("Bearer a b", true),
+            ("Basic dXNlcjpwYXNz", false),
+            ("Bearerabc", false),
+            ("Digest username=\"Bearer\"", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(credentials))]);
+            assert_eq!(sends_bearer(&headers), is_sent, "{credentials}");
         }
     }
 

@@ -11,7 +11,7 @@ use axum::{
 use cookie::{Cookie, CookieBuilder, SameSite, time::Duration};
 
 use super::{
-    requester::bearer_of_headers,
+    requester::{bearer_of_headers, sends_bearer},
     settings::{HttpSettings, SessionTransport},
 };
 use crate::graphql::{CookieChange, CookieSlot, TokenDelivery};
@@ -36,13 +36,10 @@ impl HttpSettings {
         self.sessions != SessionTransport::Bearer && !self.origins.allow_sender(headers)
     }
 
-    /// The token of the session that a request comes with: a bearer, which somebody has put there, or else a cookie.
+    /// The token of the session that a request comes with: a bearer, which a program has put there, or else a cookie. Credentials
+    /// of another scheme (`Basic` of a proxy in front) leave the cookie as it is.
     pub(super) fn token_of<'a>(&self, headers: &'a HeaderMap) -> Option<&'a str> {
-        if headers.contains_key(header::AUTHORIZATION) {
-            bearer_of_headers(headers)
-        } else {
-            self.cookie_of(headers)
-        }
+        if sends_bearer(headers) { bearer_of_headers(headers) } else { self.cookie_of(headers) }
     }
 
     /// The token in the cookie, where cookies of this sender count.

@@ -29,7 +29,18 @@ pub struct HttpSettings {
     /// Whose word counts on where a request comes from.
     pub trusted_proxies: TrustedProxies,
     /// Whether browsers are told to come by https only: where they find the service there.
-    pub strict_transport: bool,
+    pub strict_transport: Option<StrictTransport>,
+    /// Names by which the operator's listener is reached, beside addresses and private names.
+    pub metrics_hosts: Vec<String>,
+}
+
+/// Where browsers are told to come by https only (RFC 6797).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StrictTransport {
+    /// To the host of the service.
+    Host,
+    /// To all hosts below it as well.
+    WithSubdomains,
 }
 
 /// Which pages may talk to the service.
@@ -63,12 +74,16 @@ pub struct TrustedProxies(pub Vec<IpNet>);
 /// Settings of the accept loop and its connections.
 #[derive(Clone, Debug)]
 pub struct ListenerSettings {
-    /// How long a peer may take to send the head of a request; also how long a kept-alive connection may idle.
+    /// How long a peer may take to send the head of a request; for the first one, from when it connects.
     pub header_read_timeout: Duration,
+    /// How long a connection is kept open for the next request.
+    pub idle_timeout: Duration,
     /// The largest head of a request, in bytes (past it: 431). hyper takes no less than 8,192.
     pub head_limit_bytes: usize,
-    /// How many connections may be open at once, sockets included; further ones wait in the system's backlog.
+    /// How many connections may be open at once, sockets included; past it, one that is not busy gives way.
     pub max_connections: usize,
+    /// How many connections from this machine are served beside these, so that its operator can look at a full service.
+    pub reserved_connections: usize,
     /// How many of them one address may have open, trusted proxies aside; further ones are hung up on.
     pub max_connections_per_address: usize,
     /// How long a peer may take nothing of what is written to it.
@@ -81,8 +96,10 @@ impl Default for ListenerSettings {
     fn default() -> Self {
         Self {
             header_read_timeout: Duration::from_secs(10),
+            idle_timeout: Duration::from_secs(75),
             head_limit_bytes: 32 * 1024,
             max_connections: 20_000,
+            reserved_connections: 8,
             max_connections_per_address: 1_024,
             write_timeout: Duration::from_secs(20),
             drain_timeout: Duration::from_secs(10),
@@ -162,14 +179,27 @@ pub struct WebSocketSettings {
     pub write_buffer_bytes: usize,
     /// How long after the upgrade `connection_init` may take (past it: 4408).
     pub init_timeout: Duration,
+    /// How long a socket may be open before its first operation. Looked at with each ping.
+    pub first_operation_timeout: Duration,
+    /// How long a socket may be open after its last operation has ended. Looked at with each ping.
+    pub idle_timeout: Duration,
     /// How often the server pings. A peer that is silent for a whole round is closed.
     pub ping_interval: Duration,
     /// How many operations may run on one socket at once, mutations that were hung up on included.
     pub max_operations: usize,
     /// How many sockets one address may have open (past it: 429).
     pub max_per_address: usize,
+    /// How much memory the operations of one socket may keep, in bytes: documents, variables and ids.
+    pub max_bytes: usize,
+    /// How much memory the operations on all sockets of one address may keep, in bytes.
+    pub max_bytes_per_address: usize,
     /// How long a closing socket waits for its running mutations, and again for the peer's farewell.
     pub closing_timeout: Duration,
+}
+
+impl WebSocketSettings {
+    /// How much memory the operations of a socket keep where it follows a login or two, in bytes, rounded up.
+    pub const USUAL_BYTES: usize = 32 * 1024;
 }
 
 impl Default for WebSocketSettings {
@@ -179,9 +209,13 @@ impl Default for WebSocketSettings {
             read_buffer_bytes: 4 * 1024,
             write_buffer_bytes: 4 * 1024,
             init_timeout: Duration::from_secs(10),
+            first_operation_timeout: Duration::from_secs(30),
+            idle_timeout: Duration::from_mins(5),
             ping_interval: Duration::from_secs(20),
             max_operations: 16,
             max_per_address: 256,
+            max_bytes: 256 * 1024,
+            max_bytes_per_address: 256 * WebSocketSettings::USUAL_BYTES,
             closing_timeout: Duration::from_secs(2),
         }
     }

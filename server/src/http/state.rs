@@ -32,6 +32,8 @@ pub struct HttpParts {
     pub settings: HttpSettings,
     /// How many sockets each address has open.
     pub sockets: Arc<PerAddress>,
+    /// How many bytes the operations on the sockets of each address keep.
+    pub socket_memory: Arc<PerAddress>,
     /// Operations and callbacks run here, so that a peer that hangs up does not stop them half-way. Whoever
     /// shuts the server down waits for these after the listener.
     pub tasks: TaskTracker,

@@ -26,7 +26,7 @@ pub use begin::{BeginError, Begun, Origin, Whom};
 pub use callback::Hearing;
 pub use code::{CodeTrouble, ResendError, VerifyError};
 pub use status::{LoginStatus, OpenSession};
-pub use watch::{Told, Watch};
+pub use watch::{Told, Watch, WatchError};
 
 /// A callback as it arrived, unread: what [`Logins::hear`] hears.
 pub use crate::provider::Callback as IncomingCallback;

@@ -13,8 +13,23 @@ use crate::{
     storage::StoreError,
 };
 
-/// What a watch tells: a status, or that it could not be read.
-pub type Told = Result<LoginStatus, StoreError>;
+/// How many may watch one login over this instance: windows of one person. The next one ends the oldest watch, because each
+/// of them reads the login at each change.
+const MAX_WATCHERS: usize = 16;
+
+/// What a watch yields: a status, or why it ends before the login does.
+pub type Told = Result<LoginStatus, WatchError>;
+
+/// Why a watch ends before its login does.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// The login cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Sixteen newer watches of the same login run.
+    #[error("too many watch this login")]
+    Superseded,
+}
 
 /// A login that is watched. There may be tens of thousands of these, so it holds little.
 pub struct Watch {
@@ -33,7 +48,7 @@ impl Logins {
             return Ok(None);
         };
         // Watching begins before the first status is read: nothing falls between the two.
-        let watcher = self.events.watch(Topic::Login(status.login.id));
+        let watcher = self.events.watch_as_one_of(MAX_WATCHERS, Topic::Login(status.login.id));
         Ok(Some(Watch { logins: self.clone(), token, watcher, sequence: None, is_over: false }))
     }
 
@@ -52,8 +67,8 @@ impl Changed for Logins {
 
 impl Watch {
     /// The present status, and from then on the newest one each time that there is a newer one. `None` after a terminal
-    /// status, when the token is forgotten, or after the first status could not be read; later ones outlive a database that
-    /// is away.
+    /// status, when the token is forgotten, after the first status could not be read (later ones outlive a database that is
+    /// away), or after newer watches have superseded this one.
     pub async fn next(&mut self) -> Option<Told> {
         while !self.is_over {
             let (waking, delivery) = if self.sequence.is_some() {
@@ -61,6 +76,10 @@ impl Watch {
             } else {
                 (None, Span::none())
             };
+            if waking == Some(Waking::Superseded) {
+                self.is_over = true;
+                return Some(Err(WatchError::Superseded));
+            }
             // In a box of its own: what reading takes is not held while nothing happens.
             let found = Box::pin(self.read().instrument(delivery)).await;
             let status = match found {
@@ -71,7 +90,7 @@ impl Watch {
                 }
                 Err(error) => {
                     self.is_over = true;
-                    return Some(Err(error));
+                    return Some(Err(error.into()));
                 }
             };
             // Otherwise a repeated hint.

@@ -82,7 +82,7 @@ const BREAKER_STATE: Label = label("state", &["open", "half_open", "closed"]);
 const PAUSE_SCOPE: Label = label("scope", &["phone", "network", "all"]);
 const WORK: Label = label("work", &["judge", "hash", "compare"]);
 const CLOSE_CODE: Label =
-    label("code", &["1001", "1002", "1007", "1013", "4400", "4401", "4408", "4409", "4429", "gone"]);
+    label("code", &["1000", "1001", "1002", "1007", "1013", "4400", "4401", "4408", "4409", "4429", "gone"]);
 const LEARNT_BY: Label = label("by", &["hint", "look"]);
 const BUDGET: Label = label(
     "budget",
@@ -232,6 +232,11 @@ pub const METRICS: &[Metric] = &[
         "countersign_sockets_ended_total",
         &[CLOSE_CODE],
         "Sockets ended, by the close code that the service sent; gone where the peer left first.",
+    ),
+    counter(
+        "countersign_connections_evicted_total",
+        &[],
+        "Connections that were not busy and ended for new ones, because the service was full.",
     ),
     gauge("countersign_subscriptions_open", &[], "Subscriptions that are open: people who wait."),
     gauge("countersign_topics_watched", &[], "Logins and sessions that somebody watches."),

@@ -3,6 +3,7 @@
 mod documents;
 mod generated;
 mod known;
+mod memory;
 mod sockets;
 
 use std::{net::SocketAddr, time::Duration};
@@ -39,6 +40,18 @@ struct Service {
 
 impl Service {
     fn start(introspection: bool) -> Self {
+        Self::with(|http| http.graphql.introspection = introspection)
+    }
+
+    /// With settings of the wire that are adjusted.
+    fn with(adjust: impl FnOnce(&mut HttpSettings)) -> Self {
+        // Nobody is there, and nobody needs to be.
+        Self::with_provider("http://127.0.0.1:9", adjust)
+    }
+
+    fn with_provider(provider: &str, adjust: impl FnOnce(&mut HttpSettings)) -> Self {
+        let mut http = HttpSettings::default();
+        adjust(&mut http);
         // Whoever comes first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = TempDir::new().unwrap();
@@ -53,8 +66,10 @@ impl Service {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let store = Store::open(&url, &storage).unwrap();
-            let app =
-                App::build(settings(&url, storage, address, introspection), store, Clock::system()).unwrap();
+            let app = {
+                let settings = settings(&url, storage, address, provider, http);
+                App::build(settings, store, Clock::system()).unwrap()
+            };
             #[expect(clippy::disallowed_methods, reason = "it ends with its runtime")]
             drop(tokio::spawn(app.serve(listener, Ending::default())));
             address
@@ -63,9 +78,13 @@ impl Service {
     }
 }
 
-fn settings(url: &str, store: StoreSettings, listen: SocketAddr, introspection: bool) -> Settings {
-    let mut http = HttpSettings::default();
-    http.graphql.introspection = introspection;
+fn settings(
+    url: &str,
+    store: StoreSettings,
+    listen: SocketAddr,
+    provider: &str,
+    http: HttpSettings,
+) -> Settings {
     Settings {
         listen,
         metrics_listen: None,
@@ -73,8 +92,7 @@ fn settings(url: &str, store: StoreSettings, listen: SocketAddr, introspection: 
         store,
         authy: AuthySettings {
             api_key: ApiKey::parse("key").unwrap(),
-            // Nobody is there, and nobody needs to be.
-            api_url: "http://127.0.0.1:9".parse().unwrap(),
+            api_url: provider.parse().unwrap(),
             callback_url: "http://127.0.0.1:9/authy/callback".to_owned(),
             logos: Vec::new(),
         },

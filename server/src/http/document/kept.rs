@@ -15,7 +15,9 @@ use async_graphql::{
 };
 use quick_cache::{Weighter, sync::Cache};
 
-use super::{DocumentError, inputs::InputTypes, measure::measure, refusal, tokens};
+use super::{
+    DocumentError, in_use::DocumentsInUse, inputs::InputTypes, measure::measure, refusal, tokens, weight,
+};
 use crate::http::{execution::Validity, settings::DocumentLimits};
 
 /// How many bytes of text are kept. Parsed, they take some ten times as much.
@@ -30,6 +32,7 @@ pub struct Documents {
     limits: DocumentLimits,
     inputs: Arc<InputTypes>,
     kept: Cache<Box<str>, Arc<Document>, ByLength>,
+    in_use: DocumentsInUse,
 }
 
 /// A document within the limits.
@@ -38,6 +41,8 @@ pub(in crate::http) struct Document {
     parsed: ExecutableDocument,
     operations: Vec<KnownOperation>,
     inputs: Arc<InputTypes>,
+    /// How much memory a copy of it takes, in bytes.
+    bytes: usize,
 }
 
 /// What is known of an operation in it. Of the others, async-graphql looks only at what does not depend on variables.
@@ -67,7 +72,13 @@ impl Document {
                 was_found_valid: AtomicBool::new(false),
             }
         };
-        Self { operations: parsed.operations.iter().map(known).collect(), parsed, inputs }
+        let bytes = weight::of_document(&parsed);
+        Self { operations: parsed.operations.iter().map(known).collect(), parsed, inputs, bytes }
+    }
+
+    /// How much memory a copy of it takes, in bytes, estimated.
+    pub(in crate::http) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// As it was parsed.
@@ -126,13 +137,18 @@ impl Documents {
             limits,
             inputs: Arc::new(inputs),
             kept: Cache::with_weighter(KEPT_DOCUMENTS, KEPT_BYTES, ByLength),
+            in_use: DocumentsInUse::default(),
         }
     }
 
-    /// Parses a document, unless it is kept, and refuses one that is longer, nests deeper or expands to more than the limits
+    /// Parses a document, unless it is kept or in use, and refuses one that is longer, nests deeper or expands to more than the limits
     /// allow.
     pub(in crate::http) fn parse(&self, text: &str) -> Result<Arc<Document>, ServerError> {
         if let Some(document) = self.kept.get(text) {
+            return Ok(document);
+        }
+        let hash = DocumentsInUse::hash(text);
+        if let Some(document) = self.in_use.find(&hash) {
             return Ok(document);
         }
         let holds_text = tokens::count(text, &self.limits).map_err(refusal)?.holds_text;
@@ -140,6 +156,7 @@ impl Documents {
         let document = document.map_err(|error| refusal(DocumentError::from(error)))?;
         measure(&document, &self.limits).map_err(refusal)?;
         let document = Arc::new(Document::new(document, self.inputs.clone()));
+        self.in_use.insert(hash, &document);
         if !holds_text && text.len() <= LONGEST_KEPT {
             self.kept.insert(text.into(), document.clone());
         }
@@ -155,8 +172,8 @@ mod tests {
     use crate::http::settings::DocumentLimits;
 
     fn is_kept(documents: &Documents, text: &str) -> bool {
-        let parsed = || documents.parse(text).unwrap();
-        Arc::ptr_eq(&parsed(), &parsed())
+        drop(documents.parse(text).unwrap());
+        documents.kept.get(text).is_some()
     }
 
     #[test]
@@ -177,6 +194,22 @@ mod tests {
         ] {
             assert!(!is_kept(&documents, text), "{text}");
         }
+    }
+
+    #[test]
+    fn documents_that_are_not_kept_are_shared_while_they_are_in_use() {
+        let documents = Documents::new(DocumentLimits::default(), InputTypes::default());
+        for text in ["{ a(b: \"text\") }".to_owned(), format!("{{ a }} {}", " ".repeat(LONGEST_KEPT))] {
+            let used = documents.parse(&text).unwrap();
+            assert!(Arc::ptr_eq(&used, &documents.parse(&text).unwrap()), "{text}");
+            let gone = Arc::downgrade(&used);
+            drop(used);
+            assert_eq!(gone.strong_count(), 0, "{text}");
+        }
+        for number in 0..10_000 {
+            documents.parse(&format!("{{ a(b: \"{number}\") }}")).unwrap();
+        }
+        assert!(documents.in_use.len() < 100, "{}", documents.in_use.len());
     }
 
     #[test]

@@ -4,12 +4,14 @@
 //! of 1.4 kB can cost seconds. Here each fragment is measured once. The invariant: a document that passes is
 //! visited in at most `max_selections` steps and nests at most `max_depth` deep, so that recursion is safe.
 
+mod in_use;
 mod inputs;
 mod introspection;
 mod kept;
 mod measure;
 mod root_fields;
 mod tokens;
+mod weight;
 
 use async_graphql::{Pos, ServerError, parser};
 
@@ -18,6 +20,7 @@ pub(super) use self::{
     introspection::asks_too_much,
     kept::{Document, Validation},
     root_fields::root_fields,
+    weight::of_variables as bytes_of_variables,
 };
 use super::answer;
 

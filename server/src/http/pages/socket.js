@@ -5,6 +5,8 @@ const SUB_PROTOCOL = 'graphql-transport-ws';
 const SHORTEST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 const ROUND_MS = 15_000;
+// The login is open in so many windows that this subscription was ended for a newer one.
+const TOO_MANY_WATCHERS = 'TOO_MANY_WATCHERS';
 // What the protocol closes with where coming again would not help (graphql-ws, PROTOCOL.md).
 const FINAL_CODES = [4400, 4406, 4409, 4429];
 
@@ -85,6 +87,10 @@ class Subscription {
       case 'next':
         this.#pause = SHORTEST_PAUSE_MS;
         if (message.payload.errors) {
+          // Connecting again at once would end the watch of another window.
+          if (message.payload.errors.some(({ extensions }) => extensions?.code === TOO_MANY_WATCHERS)) {
+            this.#pause = LONGEST_PAUSE_MS;
+          }
           this.#socket.close(1000);
         } else {
           this.#listener.next(message.payload.data);

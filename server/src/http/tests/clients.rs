@@ -12,7 +12,7 @@ use tokio_tungstenite::{
 };
 
 use super::harness::{Server, client, in_time};
-use crate::http::SessionTransport;
+use crate::http::{SessionTransport, StrictTransport};
 
 const APP: &str = "https://app.example.com";
 const ATTACKER: &str = "https://attacker.example.net";
@@ -162,6 +162,8 @@ async fn browsers_are_told_to_guess_frame_and_run_nothing() {
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(headers["x-frame-options"], "DENY", "{path}");
         assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
+        assert_eq!(headers["cross-origin-opener-policy"], "same-origin", "{path}");
+        assert_eq!(headers["cross-origin-resource-policy"], "same-origin", "{path}");
         assert_eq!(
             headers["content-security-policy"], "default-src 'none'; frame-ancestors 'none'",
             "{path}"
@@ -172,6 +174,11 @@ async fn browsers_are_told_to_guess_frame_and_run_nothing() {
     let page = in_time(page).await.unwrap();
     let policy = page.headers()["content-security-policy"].to_str().unwrap();
     assert!(policy.contains("https://unpkg.com") && policy.contains("frame-ancestors 'none'"), "{policy}");
-    let server = Server::with(|settings| settings.strict_transport = true).await;
-    assert_eq!(server.get("/nowhere").await.headers()["strict-transport-security"], "max-age=63072000");
+    for (strict, value) in [
+        (StrictTransport::Host, "max-age=63072000"),
+        (StrictTransport::WithSubdomains, "max-age=63072000; includeSubDomains"),
+    ] {
+        let server = Server::with(|settings| settings.strict_transport = Some(strict)).await;
+        assert_eq!(server.get("/nowhere").await.headers()["strict-transport-security"], value);
+    }
 }

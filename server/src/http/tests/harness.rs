@@ -55,6 +55,7 @@ impl Server {
             callbacks: Arc::new(Provider),
             readiness: ReadinessProbe::new(Arc::new(Parts(probes.clone())), tasks.clone()),
             sockets: PerAddress::new(settings.websocket.max_per_address),
+            socket_memory: PerAddress::new(settings.websocket.max_bytes_per_address),
             settings,
             tasks: tasks.clone(),
             shutdown: shutdown.clone(),

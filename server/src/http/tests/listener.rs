@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use tokio::net::TcpStream;
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use super::{
     harness::{Server, in_time},
@@ -28,14 +28,56 @@ async fn a_head_that_does_not_come_in_time_ends_the_connection() {
 
 #[tokio::test]
 async fn a_connection_is_kept_for_the_next_request_but_not_idle_for_ever() {
-    let server =
-        Server::with(|settings| settings.listener.header_read_timeout = Duration::from_secs(1)).await;
+    let server = Server::with(|settings| settings.listener.idle_timeout = Duration::from_secs(1)).await;
     let mut raw = Raw::connect(&server).await;
     for _ in 0..2 {
         raw.send(b"HEAD /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
         assert!(raw.head().await.starts_with("HTTP/1.1 200"));
     }
     raw.rest().await;
+}
+
+#[tokio::test]
+async fn an_idle_connection_outlives_the_time_for_a_head_and_a_slow_second_head_does_not() {
+    let server =
+        Server::with(|settings| settings.listener.header_read_timeout = Duration::from_millis(200)).await;
+    let mut first = Raw::connect(&server).await;
+    first.send(b"HEAD /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    first.head().await;
+    // This one ends when its time for a head is over; by then, so would be that of the first.
+    let mut second = Raw::connect(&server).await;
+    assert!(second.rest().await.is_empty());
+    first.send(b"HEAD /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(first.head().await.starts_with("HTTP/1.1 200"));
+    first.send(b"HEAD /health/live HTTP/1.1\r\nhost:").await;
+    assert!(first.rest().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_body_that_is_announced_too_large_is_413_though_nothing_of_it_comes() {
+    let server = Server::with(|settings| settings.body.read_timeout = Duration::from_hours(1)).await;
+    for size in ["65537", "9223372036854775807"] {
+        let mut raw = Raw::connect(&server).await;
+        let head = HELD.replace("content-length: 30", &format!("content-length: {size}"));
+        raw.send(head.split_inclusive("\r\n\r\n").next().unwrap().as_bytes()).await;
+        assert!(raw.head().await.starts_with("HTTP/1.1 413"), "{size}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_of_http_1_1_names_its_host_once() {
+    let server = Server::start().await;
+    for (head, status) in [
+        ("GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n", "200"),
+        ("GET /health/live HTTP/1.1\r\n\r\n", "400"),
+        ("GET /health/live HTTP/1.1\r\nhost: x\r\nhost: y\r\n\r\n", "400"),
+        ("GET /health/live HTTP/1.0\r\n\r\n", "200"),
+    ] {
+        let mut raw = Raw::connect(&server).await;
+        raw.send(head.as_bytes()).await;
+        let answer = raw.head().await;
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{head}");
+    }
 }
 
 #[tokio::test]
@@ -47,17 +89,32 @@ async fn a_body_that_does_not_come_in_time_is_408() {
 }
 
 #[tokio::test]
-async fn a_head_past_the_limit_is_431() {
-    let server = Server::with(|settings| settings.listener.head_limit_bytes = 8_192).await;
-    let mut raw = Raw::connect(&server).await;
-    raw.send(format!("GET / HTTP/1.1\r\nhost: x\r\nlong: {}\r\n", "x".repeat(8_192)).as_bytes()).await;
-    assert!(raw.head().await.starts_with("HTTP/1.1 431"));
+async fn a_head_of_just_the_limit_is_served_and_a_byte_more_is_431() {
+    let server = Server::start().await;
+    let limit = HttpSettings::default().listener.head_limit_bytes;
+    for (size, status) in [(limit, "200"), (limit + 1, "431")] {
+        let (before, after) = ("GET /health/live HTTP/1.1\r\nhost: x\r\nlong: ", "\r\n\r\n");
+        let head = format!("{before}{}{after}", "x".repeat(size - before.len() - after.len()));
+        // In one piece, and in two.
+        for first in [size, limit - 1] {
+            let mut raw = Raw::connect(&server).await;
+            raw.send(&head.as_bytes()[..first]).await;
+            raw.0.write_all(&head.as_bytes()[first..]).await.ok();
+            assert_eq!(raw.head().await.split(' ').nth(1), Some(status), "{size} bytes, {first} at first");
+        }
+    }
 }
 
 #[tokio::test]
-async fn connections_past_the_limit_wait_and_sockets_count() {
-    let server = Server::with(|settings| settings.listener.max_connections = 1).await;
+async fn connections_past_the_limit_wait_while_all_are_busy_and_sockets_count() {
+    let server = Server::with(|settings| {
+        settings.listener.max_connections = 1;
+        settings.listener.reserved_connections = 0;
+    })
+    .await;
     let mut socket = server.ready_socket(json!({})).await;
+    socket.subscribe("1", "subscription { endless }").await;
+    server.probes.started.wait().await;
     let mut waiting = Raw::connect(&server).await;
     waiting.send(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
     for _ in 0..20 {
@@ -66,6 +123,59 @@ async fn connections_past_the_limit_wait_and_sockets_count() {
     assert!(waiting.0.try_read(&mut [0]).is_err(), "it was served although there was no room");
     drop(socket);
     assert!(waiting.head().await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn of_a_full_service_a_connection_that_is_not_busy_gives_way() {
+    let alive = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
+    let server = Server::with(|settings| {
+        settings.listener.max_connections = 3;
+        settings.listener.reserved_connections = 0;
+        settings.websocket.closing_timeout = Duration::from_hours(1);
+    })
+    .await;
+    let mut busy = server.ready_socket(json!({})).await;
+    busy.subscribe("1", "subscription { endless }").await;
+    server.probes.started.wait().await;
+    let mut silent = Raw::connect(&server).await;
+    silent.send(b"GET /hea").await;
+    let mut idle = server.ready_socket(json!({})).await;
+    // Each of these takes the place of another one, that of the oldest first, and answers nothing in vain.
+    let mut first = Raw::connect(&server).await;
+    first.send(alive).await;
+    assert!(first.head().await.starts_with("HTTP/1.1 200"));
+    assert!(silent.is_hung_up_on().await);
+    let mut second = Raw::connect(&server).await;
+    second.send(alive).await;
+    assert!(second.head().await.starts_with("HTTP/1.1 200"));
+    assert_eq!(idle.closing().await, (1013, "Try again later".to_owned()));
+    busy.assert_silence().await;
+}
+
+#[tokio::test]
+async fn a_few_places_are_reserved_for_this_machine_unless_a_proxy_runs_on_it() {
+    let alive = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
+    for (proxies, is_served) in [(vec![], true), (vec!["127.0.0.0/8".parse().unwrap()], false)] {
+        let server = Server::with(|settings| {
+            settings.listener.max_connections = 1;
+            settings.listener.reserved_connections = 1;
+            settings.trusted_proxies.0 = proxies;
+        })
+        .await;
+        let mut busy = server.ready_socket(json!({})).await;
+        busy.subscribe("1", "subscription { endless }").await;
+        server.probes.started.wait().await;
+        let mut operator = Raw::connect(&server).await;
+        operator.send(alive).await;
+        if is_served {
+            assert!(operator.head().await.starts_with("HTTP/1.1 200"));
+        } else {
+            for _ in 0..20 {
+                busy.assert_silence().await;
+            }
+            assert!(operator.0.try_read(&mut [0]).is_err(), "it was served although there was no room");
+        }
+    }
 }
 
 #[tokio::test]

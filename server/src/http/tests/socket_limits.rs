@@ -78,6 +78,82 @@ async fn one_operation_too_many_is_an_error_and_a_free_place_can_be_used_again()
 }
 
 #[tokio::test]
+async fn an_operation_id_of_more_than_128_bytes_is_4400() {
+    let server = Server::start().await;
+    let mut socket = server.ready_socket(json!({})).await;
+    let longest = "ä".repeat(64);
+    socket.subscribe(&longest, "{ hello }").await;
+    assert_eq!(socket.hear().await["id"], longest);
+    assert_eq!(socket.hear().await["type"], "complete");
+    socket.subscribe(&format!("{longest}x"), "{ hello }").await;
+    assert_eq!(socket.closing().await, (4400, "Operation id longer than 128 bytes".to_owned()));
+}
+
+/// A document that takes so many kilobytes, most of them for one name.
+fn fat(kilobytes: usize, operation: &str) -> String {
+    let (kind, field) = operation.split_once(' ').unwrap();
+    format!("{kind} {{ {}: {field} }}", "x".repeat(kilobytes * 1_024))
+}
+
+async fn refusal(socket: &mut Socket, id: &str) -> String {
+    let error = socket.hear().await;
+    assert_eq!((&error["type"], &error["id"]), (&json!("error"), &json!(id)), "{error}");
+    error["payload"][0]["extensions"]["code"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn operations_past_the_memory_of_a_socket_are_refused_until_another_ends() {
+    let server = Server::with(|settings| settings.websocket.max_bytes = 100 * 1_024).await;
+    let mut socket = server.ready_socket(json!({})).await;
+    // Each takes a document and a copy of it.
+    let document = fat(30, "subscription endless");
+    socket.subscribe("1", &document).await;
+    server.probes.started.wait().await;
+    socket.subscribe("2", &fat(31, "subscription endless")).await;
+    assert_eq!(refusal(&mut socket, "2").await, "SOCKET_MEMORY_LIMIT");
+    // The same document is kept once.
+    socket.subscribe("2", &document).await;
+    server.probes.started.wait().await;
+    socket.subscribe("3", "{ hello }").await;
+    assert_eq!(socket.hear().await["type"], "next");
+    assert_eq!(socket.hear().await["type"], "complete");
+    // One of them ends, and the document stays for the other.
+    socket.say(json!({"type": "complete", "id": "1"})).await;
+    server.probes.dropped.wait().await;
+    socket.subscribe("1", &fat(20, "subscription endless")).await;
+    assert_eq!(refusal(&mut socket, "1").await, "SOCKET_MEMORY_LIMIT");
+    socket.say(json!({"type": "complete", "id": "2"})).await;
+    server.probes.dropped.wait().await;
+    socket.subscribe("1", &fat(20, "subscription endless")).await;
+    server.probes.started.wait().await;
+}
+
+#[tokio::test]
+async fn a_mutation_that_its_client_has_completed_keeps_its_memory_until_it_ends() {
+    let server = Server::with(|settings| settings.websocket.max_bytes = 50 * 1_024).await;
+    let mut socket = server.ready_socket(json!({})).await;
+    socket.subscribe("1", &fat(30, "mutation held")).await;
+    server.probes.started.wait().await;
+    socket.say(json!({"type": "complete", "id": "1"})).await;
+    socket.subscribe("1", &fat(30, "mutation held")).await;
+    assert_eq!(refusal(&mut socket, "1").await, "SOCKET_MEMORY_LIMIT");
+}
+
+#[tokio::test]
+async fn all_sockets_of_an_address_share_a_limit_of_memory() {
+    let server = Server::with(|settings| settings.websocket.max_bytes_per_address = 100 * 1_024).await;
+    let (mut one, mut other) = (server.ready_socket(json!({})).await, server.ready_socket(json!({})).await);
+    one.subscribe("1", &fat(30, "subscription endless")).await;
+    server.probes.started.wait().await;
+    other.subscribe("1", &fat(31, "subscription endless")).await;
+    assert_eq!(refusal(&mut other, "1").await, "SOCKET_MEMORY_LIMIT");
+    drop(one);
+    server.probes.dropped.wait().await;
+    other.subscribe("1", &fat(31, "subscription endless")).await;
+    server.probes.started.wait().await;
+}
+
+#[tokio::test]
 async fn a_peer_that_answers_no_ping_is_closed_and_one_that_does_is_kept() {
     let server = Server::with(|settings| settings.websocket.ping_interval = Duration::from_millis(50)).await;
     let mut silent = Raw::socket(&server).await;
@@ -92,6 +168,33 @@ async fn a_peer_that_answers_no_ping_is_closed_and_one_that_does_is_kept() {
         assert_eq!(answering.next_frame().await.0, 0x9);
         answering.frame(0xA, b"").await;
     }
+}
+
+#[tokio::test]
+async fn a_socket_without_an_operation_is_closed() {
+    let server = Server::with(|settings| {
+        settings.websocket.ping_interval = Duration::from_secs(1);
+        settings.websocket.first_operation_timeout = Duration::from_millis(1);
+        settings.websocket.idle_timeout = NEVER;
+    })
+    .await;
+    let mut unused = server.ready_socket(json!({})).await;
+    assert_eq!(unused.closing().await, (1000, "No operation for too long".to_owned()));
+}
+
+#[tokio::test]
+async fn a_socket_is_closed_some_time_after_its_last_operation_has_ended() {
+    let server = Server::with(|settings| {
+        settings.websocket.ping_interval = Duration::from_secs(1);
+        settings.websocket.first_operation_timeout = NEVER;
+        settings.websocket.idle_timeout = Duration::from_millis(1);
+    })
+    .await;
+    let mut socket = server.ready_socket(json!({})).await;
+    socket.subscribe("1", "subscription { endless }").await;
+    server.probes.started.wait().await;
+    socket.say(json!({"type": "complete", "id": "1"})).await;
+    assert_eq!(socket.closing().await, (1000, "No operation for too long".to_owned()));
 }
 
 #[tokio::test]

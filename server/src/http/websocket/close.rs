@@ -15,6 +15,10 @@ const MAX_REASON_BYTES: usize = 123;
 pub(super) enum Close {
     /// The server shuts down.
     ShuttingDown,
+    /// No operation runs, and none has for too long.
+    Idle,
+    /// The service is full, and this socket has nothing to wait for.
+    Evicted,
     /// The peer has not been heard for a whole round of pings.
     Silent,
     /// The frames do not follow RFC 6455.
@@ -25,6 +29,8 @@ pub(super) enum Close {
     Unavailable,
     /// Not a message of the protocol.
     Nonsense,
+    /// `subscribe` with an id of more than [`OperationId::MAX_BYTES`].
+    IdTooLong,
     /// A message past the limit.
     TooLarge,
     /// `subscribe` before `connection_ack`.
@@ -43,10 +49,12 @@ impl Close {
     pub(super) fn code(&self) -> u16 {
         match self {
             Self::ShuttingDown | Self::Silent => 1001,
+            // Clients take it for a normal end, and open another socket when they need one.
+            Self::Idle => 1000,
             Self::Unframed => 1002,
             Self::NotUtf8 => 1007,
-            Self::Unavailable => 1013,
-            Self::Nonsense | Self::TooLarge => 4400,
+            Self::Unavailable | Self::Evicted => 1013,
+            Self::Nonsense | Self::IdTooLong | Self::TooLarge => 4400,
             Self::NotAcknowledged | Self::SessionEnded => 4401,
             Self::InitTimeout => 4408,
             Self::DuplicateId(_) => 4409,
@@ -60,8 +68,10 @@ impl Close {
             Self::Silent => "No answer to a ping",
             Self::Unframed => "Protocol error",
             Self::NotUtf8 => "Invalid UTF-8",
-            Self::Unavailable => "Try again later",
+            Self::Idle => "No operation for too long",
+            Self::Unavailable | Self::Evicted => "Try again later",
             Self::Nonsense => "Invalid message",
+            Self::IdTooLong => "Operation id longer than 128 bytes",
             Self::TooLarge => "Message too large",
             Self::NotAcknowledged => "Unauthorized",
             Self::SessionEnded => "The session has ended",

@@ -7,7 +7,7 @@
 
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use async_graphql::Data;
+use async_graphql::{Data, ServerError};
 use axum::extract::ws::{Message, WebSocket};
 use futures_util::{
     FutureExt as _, StreamExt as _,
@@ -20,6 +20,8 @@ use zeroize::Zeroizing;
 
 use super::{
     close::Close,
+    idle::Idleness,
+    memory::SocketMemory,
     open::OpenSocket,
     outgoing::Outgoing,
     pings,
@@ -32,6 +34,7 @@ use crate::http::{
     client_address::ClientAddress,
     counted::Counted,
     execution::Transport,
+    listener::ConnectionGuard,
     operation::{Operation, Parameters},
     request_id::{RequestId, log_panic},
     requester::{Authenticated, Unavailable, bearer_of_payload},
@@ -46,6 +49,8 @@ pub(super) struct Handshake {
     pub(super) cookie: Option<Zeroizing<String>>,
     /// Whether sessions that are opened here live in a cookie: then their tokens are not told.
     pub(super) keeps_in_cookie: bool,
+    /// Counts the connection, and says when it has to end.
+    pub(super) guard: Option<Arc<ConnectionGuard>>,
 }
 
 /// How far the handshake of the protocol has come.
@@ -60,6 +65,7 @@ enum Phase {
 
 enum Event {
     ShuttingDown,
+    Evicted,
     SessionEnded,
     Authenticated(Result<Option<Authenticated>, Unavailable>),
     InitTimeout,
@@ -91,6 +97,7 @@ pub(super) struct Connection {
     /// Whether the incoming half broke: the peer's farewell cannot be read.
     is_deaf: bool,
     operations: RunningOperations,
+    idleness: Idleness,
     counted: OpenSocket,
 }
 
@@ -98,6 +105,8 @@ impl Connection {
     pub(super) fn new(socket: WebSocket, state: HttpState, handshake: Handshake) -> Self {
         let (sink, incoming) = socket.split();
         let settings = &state.settings.websocket;
+        let address = handshake.client.map(|client| client.0);
+        let memory = SocketMemory::new(settings.max_bytes, state.socket_memory.clone(), address);
         Self {
             outgoing: Outgoing::new(sink),
             incoming,
@@ -106,7 +115,8 @@ impl Connection {
             pings: pings::every(settings.ping_interval),
             was_heard: true,
             is_deaf: false,
-            operations: RunningOperations::new(settings.max_operations),
+            operations: RunningOperations::new(settings.max_operations, memory),
+            idleness: Idleness::begin(handshake.guard.clone()),
             counted: OpenSocket::begin(),
             state,
             handshake,
@@ -120,6 +130,7 @@ impl Connection {
             if let Err(end) = self.react(event) {
                 break end;
             }
+            self.idleness.note(!self.operations.is_empty());
         };
         let End::Closed(close) = end else { return };
         self.counted.close(&close);
@@ -131,6 +142,8 @@ impl Connection {
                 let farewell = settings.websocket.closing_timeout;
                 self.finish_mutations(settings.listener.drain_timeout.saturating_sub(farewell)).await;
             }
+            // Another client waits for the place.
+            Close::Evicted => return self.say_goodbye_at_once(&close),
             Close::SessionEnded => self.finish_mutations(settings.websocket.closing_timeout).await,
             _ => {}
         }
@@ -145,6 +158,7 @@ impl Connection {
         tokio::select! {
             biased;
             () = self.state.shutdown.cancelled() => Event::ShuttingDown,
+            () = self.idleness.evicted() => Event::Evicted,
             event = self.phase.next_event() => event,
             () = elapsed(&mut self.init_timeout) => Event::InitTimeout,
             _ = self.pings.tick() => Event::PingDue,
@@ -157,6 +171,7 @@ impl Connection {
     fn react(&mut self, event: Event) -> Result<(), End> {
         match event {
             Event::ShuttingDown => Err(End::Closed(Close::ShuttingDown)),
+            Event::Evicted => Err(End::Closed(Close::Evicted)),
             Event::SessionEnded => Err(End::Closed(Close::SessionEnded)),
             Event::Authenticated(outcome) => self.acknowledge(outcome),
             Event::InitTimeout => Err(End::Closed(match self.phase {
@@ -253,31 +268,44 @@ impl Connection {
         let Phase::Acknowledged(session, _) = &self.phase else {
             return Err(End::Closed(Close::NotAcknowledged));
         };
+        if id.as_str().len() > OperationId::MAX_BYTES {
+            return Err(End::Closed(Close::IdTooLong));
+        }
         if self.operations.has(&id) {
             return Err(End::Closed(Close::DuplicateId(id)));
         }
         let Some(slot) = self.operations.slot() else {
-            Counted::unread(Transport::Socket);
             let message = "Too many operations run on this socket: complete one first.";
-            let refused = Outcome::refused(answer::error("TOO_MANY_OPERATIONS", message));
-            self.tell_progress(&id, &Progress::Failed(refused));
+            self.refuse(&id, answer::error("TOO_MANY_OPERATIONS", message));
             return Ok(());
         };
         let prepared = Operation::prepare(parameters, &self.state.settings.graphql, &self.state.documents);
         match prepared {
-            Ok(operation) => self.operations.begin((id, operation), &self.state, session.clone(), slot),
-            Err(error) => {
-                Counted::unread(Transport::Socket);
-                self.tell_progress(&id, &Progress::Failed(Outcome::refused(error)));
-            }
+            Ok(operation) => match self.operations.place(slot, &id, &operation) {
+                Some(place) => self.operations.begin((id, operation), &self.state, session.clone(), place),
+                None => {
+                    let message = "Your sockets keep too much: complete an operation first, or send less with this one.";
+                    self.refuse(&id, answer::error("SOCKET_MEMORY_LIMIT", message));
+                }
+            },
+            Err(error) => self.refuse(&id, error),
         }
         Ok(())
+    }
+
+    /// Rejects an operation before it begins.
+    fn refuse(&mut self, id: &OperationId, error: ServerError) {
+        Counted::unread(Transport::Socket);
+        self.tell_progress(id, &Progress::Failed(Outcome::refused(error)));
     }
 
     /// A round without any sign of the peer is one too many: it is dead, or does not read.
     fn ping(&mut self) -> Result<(), End> {
         if !std::mem::take(&mut self.was_heard) {
             return Err(End::Closed(Close::Silent));
+        }
+        if self.idleness.is_overdue(&self.state.settings.websocket) {
+            return Err(End::Closed(Close::Idle));
         }
         if self.outgoing.is_flushed() {
             self.outgoing.push(Message::Ping(axum::body::Bytes::new()));
@@ -323,6 +351,12 @@ impl Connection {
         if timeout(limit, finished).await.is_err() {
             tracing::debug!("A socket closes while its mutations still run; they end unheard.");
         }
+    }
+
+    /// Says why, as far as the system takes it at once, and waits for nothing.
+    fn say_goodbye_at_once(&mut self, close: &Close) {
+        self.outgoing.push(Message::Close(Some(close.frame())));
+        let _unless_it_is_blocked = self.outgoing.flush().now_or_never();
     }
 
     /// Says why, and gives the peer time to hear it: a connection that is dropped while something unread lies

@@ -5,6 +5,8 @@
 
 mod close;
 mod connection;
+mod idle;
+mod memory;
 mod open;
 mod outgoing;
 mod pings;
@@ -86,8 +88,12 @@ pub(super) async fn upgrade(state: HttpState, id: RequestId, parts: &mut Parts) 
         client,
         cookie: state.settings.cookie_of(&parts.headers).map(|token| Zeroizing::new(token.to_owned())),
         keeps_in_cookie: state.settings.keeps_in_cookie(&parts.headers),
+        guard: parts.extensions.get::<Arc<ConnectionGuard>>().cloned(),
     };
-    let guard = parts.extensions.get::<Arc<ConnectionGuard>>().cloned();
+    if let (Some(guard), Some(client)) = (&handshake.guard, client) {
+        guard.entry.count_for(client.0);
+        guard.entry.activity.become_socket();
+    }
     // axum spawns the socket's task by itself; the token makes it one of those that shutdown waits for.
     let token = state.tasks.token();
     let trace = Trace::current();
@@ -95,7 +101,7 @@ pub(super) async fn upgrade(state: HttpState, id: RequestId, parts: &mut Parts) 
         let id = handshake.request_id.clone();
         let served = async move {
             Connection::new(socket, state, handshake).serve().await;
-            drop((guard, held, token));
+            drop((held, token));
         };
         // Most sockets wait, for minutes: no span is open meanwhile. What is logged names the upgrade.
         trace.follow(served, move || {

@@ -62,6 +62,9 @@ pub(super) enum ServerMessage<'a> {
 pub(super) struct OperationId(Box<str>);
 
 impl OperationId {
+    /// How long it may be, in bytes. Clients use numbers or UUIDs.
+    pub(super) const MAX_BYTES: usize = 128;
+
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }

@@ -24,12 +24,16 @@ use futures_util::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{Instrument as _, Span};
 
-use super::protocol::OperationId;
+use super::{
+    memory::{Reserved, SocketMemory},
+    protocol::OperationId,
+};
 use crate::{
     graphql::{Asleep, Awake, Continuation},
     http::{
-        answer::Outcome,
+        answer::{self, Outcome},
         counted::Counted,
+        document::Document,
         execution::{ExecutableSchema, Transport},
         operation::{Operation, Repeatable},
         state::HttpState,
@@ -62,7 +66,7 @@ struct Running {
     /// What is to be told before it goes on. In a box, for most of those who wait have nothing to tell.
     untold: Option<Box<Reached>>,
     /// A mutation's are held by its task.
-    held: Option<(Counted, OwnedSemaphorePermit)>,
+    held: Option<(Counted, Place)>,
 }
 
 /// What an operation is doing.
@@ -82,15 +86,31 @@ struct Subscribed {
     schema: Arc<dyn ExecutableSchema>,
 }
 
-/// The operations of one socket, at most as many as there are slots.
+/// What an operation holds of its socket's limits.
+pub(super) struct Place {
+    _slot: OwnedSemaphorePermit,
+    _own: Reserved,
+    /// The document of a subscription, which it keeps until it ends.
+    document: Option<KeptDocument>,
+}
+
+/// A document that subscriptions of one socket keep together.
+#[derive(Clone)]
+struct KeptDocument {
+    document: Arc<Document>,
+    _reserved: Arc<Reserved>,
+}
+
+/// The operations of one socket, at most as many as there are slots, and within the limit of its memory.
 pub(super) struct RunningOperations {
     operations: Vec<Running>,
     slots: Arc<Semaphore>,
+    memory: SocketMemory,
 }
 
 impl RunningOperations {
-    pub(super) fn new(max_operations: usize) -> Self {
-        Self { operations: Vec::new(), slots: Arc::new(Semaphore::new(max_operations)) }
+    pub(super) fn new(max_operations: usize, memory: SocketMemory) -> Self {
+        Self { operations: Vec::new(), slots: Arc::new(Semaphore::new(max_operations)), memory }
     }
 
     pub(super) fn has(&self, id: &OperationId) -> bool {
@@ -102,13 +122,41 @@ impl RunningOperations {
         self.slots.clone().try_acquire_owned().ok()
     }
 
+    /// Reserves what an operation takes; `None`: there is not so much memory for this socket, or for its address.
+    pub(super) fn place(
+        &self,
+        slot: OwnedSemaphorePermit,
+        id: &OperationId,
+        operation: &Operation,
+    ) -> Option<Place> {
+        let own = self.memory.reserve(operation.bytes() + id.as_str().len())?;
+        let document = match operation.kind {
+            OperationType::Subscription => Some(self.kept(operation.document())?),
+            OperationType::Query | OperationType::Mutation => None,
+        };
+        Some(Place { _slot: slot, _own: own, document })
+    }
+
+    /// A document that another subscription of this socket keeps already takes no more memory.
+    fn kept(&self, document: &Arc<Document>) -> Option<KeptDocument> {
+        let places = self.operations.iter().filter_map(|running| running.held.as_ref());
+        let mut kept = places.filter_map(|(_, place)| place.document.as_ref());
+        match kept.find(|kept| Arc::ptr_eq(&kept.document, document)) {
+            Some(kept) => Some(kept.clone()),
+            None => {
+                let reserved = Arc::new(self.memory.reserve(document.bytes())?);
+                Some(KeptDocument { document: document.clone(), _reserved: reserved })
+            }
+        }
+    }
+
     /// Begins an operation in the place that was taken for it.
     pub(super) fn begin(
         &mut self,
         (id, operation): (OperationId, Operation),
         state: &HttpState,
         session: Arc<Data>,
-        slot: OwnedSemaphorePermit,
+        place: Place,
     ) {
         let kind = operation.kind;
         let counted = Counted::begin(operation.counted_as, kind, Transport::Socket);
@@ -116,15 +164,15 @@ impl RunningOperations {
         let (doing, held) = if let Some(operation) = operation.repeatable() {
             let schema = state.schema.clone();
             let subscribed = Box::new(Subscribed { operation, session, schema });
-            (Doing::execute(subscribed, Continuation::default(), span), Some((counted.goes_on(), slot)))
+            (Doing::execute(subscribed, Continuation::default(), span), Some((counted.goes_on(), place)))
         } else {
             let results = state.schema.execute_stream(operation.into_request(), session);
             if kind == OperationType::Mutation {
                 let result = counted.execute(only(results)).instrument(span.or_current());
-                (Doing::Executing(in_a_task(result, state, slot), None), None)
+                (Doing::Executing(in_a_task(result, state, place), None), None)
             } else {
                 let results = caught(until_first(results, span));
-                (Doing::Executing(results, None), Some((counted.goes_on(), slot)))
+                (Doing::Executing(results, None), Some((counted.goes_on(), place)))
             }
         };
         // Most sockets have one, and nobody else pays for those that have more.
@@ -223,7 +271,9 @@ impl Running {
             match &mut self.doing {
                 Doing::Executing(results, _) => match ready!(results.poll_next_unpin(context)) {
                     None => self.doing = mem::replace(&mut self.doing, Doing::Over).rest(),
-                    result => return Poll::Ready(result),
+                    // It may wait for long until the client reads.
+                    Some(Ok(response)) => return Poll::Ready(Some(Ok(answer::bounded_refusal(response)))),
+                    panicked => return Poll::Ready(panicked),
                 },
                 Doing::Sleeping(asleep, _) => match ready!(asleep.poll_unpin(context)) {
                     Ok(awake) => self.doing = mem::replace(&mut self.doing, Doing::Over).wake(awake),
@@ -249,7 +299,7 @@ impl Running {
 
     fn progress(&mut self, result: Reached) -> Progress {
         let is_last = self.is_last();
-        if let Some((counted, _slot)) = &mut self.held {
+        if let Some((counted, _place)) = &mut self.held {
             counted.hear(result.as_ref(), is_last);
         }
         let is_first = !std::mem::replace(&mut self.has_begun, true);
@@ -305,11 +355,11 @@ async fn only(mut results: BoxStream<'static, Response>) -> Response {
 fn in_a_task(
     result: impl Future<Output = Response> + Send + 'static,
     state: &HttpState,
-    slot: OwnedSemaphorePermit,
+    place: Place,
 ) -> BoxStream<'static, Result<Response, Panicked>> {
     let task = state.tasks.spawn(async move {
         let response = result.await;
-        drop(slot);
+        drop(place);
         response
     });
     stream::once(task.map(|joined| joined.map_err(|_panicked| Panicked))).boxed()
@@ -320,11 +370,13 @@ mod tests {
     use async_graphql::{Response, parser::types::OperationType};
     use futures_util::{StreamExt as _, stream};
 
-    use super::{Doing, Running, RunningOperations};
+    use super::{Doing, Running, RunningOperations, SocketMemory};
+    use crate::http::PerAddress;
 
     #[tokio::test]
     async fn operations_that_always_have_something_take_turns() {
-        let mut running = RunningOperations::new(2);
+        let memory = SocketMemory::new(0, PerAddress::new(0), None);
+        let mut running = RunningOperations::new(2, memory);
         for id in ["a", "b"] {
             running.operations.push(Running {
                 id: serde_json::from_value(id.into()).unwrap(),
