@@ -52,6 +52,9 @@ pub const ROOT_FIELDS: &[&str] = &[
     "forgetDevices",
 ];
 
+/// The directives that are part of GraphQL itself.
+const BUILT_IN_DIRECTIVES: &[&str] = &["skip", "include", "deprecated", "specifiedBy", "oneOf"];
+
 /// The schema with all its parts.
 pub type ApiSchema = Schema<Query, Mutation, watch::Subscription>;
 
@@ -87,12 +90,29 @@ pub fn schema(api: Api, introspection: bool, validation: ValidationMode) -> ApiS
     }
 }
 
-/// The schema in GraphQL's schema definition language, as it stands in `schema.graphql`.
+/// Returns the schema in GraphQL's schema definition language, as it stands in `schema.graphql`.
 #[must_use]
 pub fn sdl() -> String {
-    let mut sdl = builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by());
-    sdl.push('\n');
-    sdl
+    let sdl = builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by());
+    without_built_in_directives(&sdl)
+}
+
+/// Removes the definitions of the directives that the specification defines (section 3.13: a schema in this language should
+/// leave them out; some tools refuse a second definition).
+fn without_built_in_directives(sdl: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for line in sdl.lines() {
+        let directive = line.strip_prefix("directive @").and_then(|rest| rest.split('(').next());
+        if directive.is_some_and(|name| BUILT_IN_DIRECTIVES.contains(&name.trim())) {
+            // Its description is a block whose marks have lines of their own.
+            if kept.pop_if(|line| *line == "\"\"\"").is_some() {
+                while kept.pop().is_some_and(|line| line != "\"\"\"") {}
+            }
+        } else {
+            kept.push(line);
+        }
+    }
+    kept.join("\n") + "\n"
 }
 
 fn builder() -> SchemaBuilder<Query, Mutation, watch::Subscription> {
