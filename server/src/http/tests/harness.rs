@@ -92,9 +92,15 @@ impl Server {
 
     /// A socket, or the status with which it was refused.
     pub(super) async fn socket_at(&self, path: &str, protocol: Option<&str>) -> Result<Socket, u16> {
+        let headers = protocol.map(|protocol| ("sec-websocket-protocol", protocol));
+        self.upgrade(path, headers.as_slice()).await
+    }
+
+    /// A socket whose upgrade request has these headers, or the status with which it was refused.
+    pub(super) async fn upgrade(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<Socket, u16> {
         let mut request = format!("ws://{}{path}", self.address).into_client_request().unwrap();
-        if let Some(protocol) = protocol {
-            request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_str(protocol).unwrap());
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
         }
         match in_time(Box::pin(connect_async(request))).await {
             Ok((stream, response)) => {

@@ -168,6 +168,26 @@ async fn a_bearer_in_connection_init_is_somebody_nobody_or_cannot_be_looked_up()
 }
 
 #[tokio::test]
+async fn a_bearer_of_the_upgrade_request_counts_where_there_is_no_origin() {
+    let server =
+        Server::with(|settings| settings.origins.listed = vec!["https://app.example".to_owned()]).await;
+    let (bearer, origin) = (("authorization", "Bearer session-a"), ("origin", "https://app.example"));
+    let protocol = ("sec-websocket-protocol", "graphql-transport-ws");
+    for (headers, payload, me) in [
+        (&[protocol, bearer][..], Value::Null, json!("session-a")),
+        (&[protocol, bearer], json!({"authorization": "Bearer session-b"}), json!("session-b")),
+        (&[protocol, bearer, origin], Value::Null, Value::Null),
+        (&[protocol, ("authorization", "Basic c2Vzc2lvbi1h")], Value::Null, Value::Null),
+    ] {
+        let mut socket = server.upgrade("/graphql", headers).await.unwrap();
+        socket.say(json!({"type": "connection_init", "payload": payload})).await;
+        assert_eq!(socket.hear().await, json!({"type": "connection_ack"}));
+        socket.subscribe("1", "{ me }").await;
+        assert_eq!(socket.hear().await["payload"]["data"]["me"], me, "{headers:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_end_of_its_session_closes_a_socket_with_4401() {
     let server = Server::start().await;
     let mut other = server.ready_socket(json!({"authorization": "Bearer session-b"})).await;

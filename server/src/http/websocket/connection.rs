@@ -42,8 +42,8 @@ use crate::http::{
 pub(super) struct Handshake {
     pub(super) request_id: RequestId,
     pub(super) client: Option<ClientAddress>,
-    /// The token in its cookie. Counts where `connection_init` brings no bearer.
-    pub(super) cookie: Option<Zeroizing<String>>,
+    /// The token that the upgrade request carried. Counts where `connection_init` brings no bearer.
+    pub(super) token: Option<Zeroizing<String>>,
     /// Whether sessions that are opened here live in a cookie: then their tokens are not told.
     pub(super) keeps_in_cookie: bool,
 }
@@ -218,9 +218,9 @@ impl Connection {
         if !matches!(self.phase, Phase::Expected) {
             return Err(End::Closed(Close::SecondInit));
         }
-        let cookie = self.handshake.cookie.take();
+        let carried = self.handshake.token.take();
         let bearer = payload.and_then(bearer_of_payload).map(|bearer| Zeroizing::new(bearer.to_owned()));
-        let Some(token) = bearer.or(cookie) else {
+        let Some(token) = bearer.or(carried) else {
             return self.acknowledge(Ok(None));
         };
         let authenticator = self.state.authenticator.clone();
