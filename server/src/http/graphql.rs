@@ -24,7 +24,7 @@ use super::{
     counted::Counted,
     execution::Transport,
     graphiql,
-    operation::{Operation, Parameters},
+    operation::{Operation, Parameters, SentParameters},
     origin,
     request_id::{RequestId, log_panic},
     session_cookie,
@@ -35,6 +35,9 @@ use crate::graphql::TokenDelivery;
 
 const WRONG_PARAMETERS: &str = "Send `query` as a string, and where they are needed `operationName` as a string, \
                                 `variables` and `extensions` as maps.";
+
+/// RFC 8259 §8.1 lets a parser ignore it; libraries of some platforms write it before any text.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// `POST /graphql`.
 pub(super) async fn post(
@@ -166,11 +169,12 @@ async fn parameters_of_body(state: &HttpState, body: Body) -> Result<Parameters,
         }
         BodyError::Broken => (StatusCode::BAD_REQUEST, "BAD_REQUEST", "The request broke off."),
     })?;
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body);
     if body.trim_ascii_start().starts_with(b"[") {
         return Err((StatusCode::BAD_REQUEST, "BAD_REQUEST", "Send one operation; batches are not taken."));
     }
     // What serde says would repeat what was sent.
-    serde_json::from_slice(&body).map_err(|error| {
+    serde_json::from_slice(body).map_err(|error| {
         let message = if error.is_data() { WRONG_PARAMETERS } else { "The request is not JSON." };
         (StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
     })
@@ -184,11 +188,15 @@ fn is_json(headers: &HeaderMap) -> bool {
     let mut parts = content_type.split(';').map(str::trim);
     let is_json = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
     let is_utf8 = parts.filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
-        !name.trim().eq_ignore_ascii_case("charset")
-            || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        !name.trim().eq_ignore_ascii_case("charset") || is_name_of_utf8(value.trim().trim_matches('"'))
     });
     let is_plain = headers.get_all(header::CONTENT_ENCODING).iter().all(|encoding| encoding == "identity");
     is_json && is_utf8 && is_plain
+}
+
+/// Its name (RFC 3629 §8), or without the hyphen, as many clients write it.
+fn is_name_of_utf8(charset: &str) -> bool {
+    ["utf-8", "utf8"].iter().any(|name| charset.eq_ignore_ascii_case(name))
 }
 
 /// The parameters of a GET: maps are JSON inside the query string.
@@ -203,18 +211,20 @@ struct UrlParameters {
 
 impl UrlParameters {
     fn into_parameters(self) -> Option<Parameters> {
-        Some(Parameters {
-            query: self.query?,
+        let sent = SentParameters {
+            query: self.query,
             operation_name: self.operation_name,
             variables: map(self.variables).ok()?,
-            _extensions: map(self.extensions).ok()?,
-        })
+            extensions: map(self.extensions).ok()?,
+        };
+        sent.try_into().ok()
     }
 }
 
-/// A map, or nothing where there is none.
+/// A map, or nothing where there is none: `null`, an empty text, no parameter.
 fn map<Map: DeserializeOwned>(json: Option<String>) -> serde_json::Result<Option<Map>> {
-    json.filter(|json| !json.is_empty()).map(|json| serde_json::from_str(&json)).transpose()
+    let map = json.filter(|json| !json.is_empty()).map(|json| serde_json::from_str::<Option<Map>>(&json));
+    map.transpose().map(Option::flatten)
 }
 
 fn page(is_on: bool) -> Response {

@@ -17,18 +17,57 @@ use super::{
     settings::GraphqlSettings,
 };
 
+/// The key of `extensions` under which clients send the hash of a document instead of the document.
+const PERSISTED_QUERY: &str = "persistedQuery";
+
 /// The parameters of a request (GraphQL over HTTP, "Request Parameters"; `subscribe`'s payload).
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(try_from = "SentParameters")]
 pub(super) struct Parameters {
-    pub(super) query: String,
-    #[serde(default)]
+    query: SentQuery,
+    operation_name: Option<String>,
+    variables: Variables,
+}
+
+/// What stands for the document in a request.
+enum SentQuery {
+    Text(String),
+    /// A hash alone: the client asks whether the service has stored the document before.
+    Hash,
+}
+
+/// Parameters as they are written.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct SentParameters {
+    pub(super) query: Option<String>,
     pub(super) operation_name: Option<String>,
-    #[serde(default)]
     pub(super) variables: Option<Variables>,
-    /// Must be a map where there are any; nothing here reads them.
-    #[serde(default, rename = "extensions")]
-    pub(super) _extensions: Option<serde_json::Map<String, serde_json::Value>>,
+    pub(super) extensions: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// Neither a document nor the hash of one.
+#[derive(Debug, thiserror::Error)]
+#[error("no query")]
+pub(super) struct NoQuery;
+
+impl TryFrom<SentParameters> for Parameters {
+    type Error = NoQuery;
+
+    fn try_from(sent: SentParameters) -> Result<Self, NoQuery> {
+        let has_hash = sent.extensions.is_some_and(|extensions| extensions.contains_key(PERSISTED_QUERY));
+        let query = match sent.query {
+            Some(text) => SentQuery::Text(text),
+            None if has_hash => SentQuery::Hash,
+            None => return Err(NoQuery),
+        };
+        Ok(Self {
+            query,
+            // Some clients always send the key.
+            operation_name: sent.operation_name.filter(|name| !name.is_empty()),
+            variables: sent.variables.unwrap_or_default(),
+        })
+    }
 }
 
 /// An operation that is ready to be executed.
@@ -39,6 +78,7 @@ pub(super) struct Operation {
     document: Arc<Document>,
     name: Option<String>,
     variables: Variables,
+    validation: Validation,
     /// How many fields it asks for at its root.
     root_fields: usize,
 }
@@ -52,15 +92,17 @@ pub(super) struct Repeatable {
 }
 
 impl Operation {
-    /// Parses and measures the document, and finds the operation that is meant.
+    /// Parses and measures the document, finds the operation that is meant, and checks its variables.
     pub(super) fn prepare(
         parameters: Parameters,
         settings: &GraphqlSettings,
         documents: &Documents,
     ) -> Result<Self, ServerError> {
-        let document = documents.parse(&parameters.query)?;
+        let Parameters { query, operation_name: name, mut variables } = parameters;
+        let SentQuery::Text(query) = query else { return Err(persisted_query_not_supported()) };
+        let document = documents.parse(&query)?;
         let parsed = document.parsed();
-        let operation = operation_of(parsed, parameters.operation_name.as_deref())?;
+        let operation = operation_of(parsed, name.as_deref())?;
         let root_fields = document::root_fields(operation, &parsed.fragments);
         check_root_fields(&root_fields, settings)?;
         if document::asks_too_much(operation, &parsed.fragments) {
@@ -71,15 +113,16 @@ impl Operation {
             kind: operation.ty,
             counted_as: counted::name_of(&root_fields, settings.root_fields),
             root_fields: root_fields.len(),
-            name: parameters.operation_name,
-            variables: parameters.variables.unwrap_or_default(),
+            validation: document.clone().check_variables(name.as_deref(), &mut variables)?,
+            name,
+            variables,
             document,
         })
     }
 
     /// Whether it has to be validated.
     pub(super) fn validation(&self) -> Validation {
-        self.document.clone().validation(self.name.as_deref(), &self.variables)
+        self.validation.clone()
     }
 
     /// What the schema is given.
@@ -114,6 +157,11 @@ fn request(document: &ExecutableDocument, name: Option<String>, variables: Varia
     request.operation_name = name;
     request.set_parsed_query(document.clone());
     request
+}
+
+/// The message and the code are Apollo Server's: clients read one or the other, and send the document from then on.
+fn persisted_query_not_supported() -> ServerError {
+    answer::error("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
 }
 
 /// The operation that `name` means (specification, section 6.1, `GetOperation`).
@@ -218,11 +266,65 @@ mod tests {
             json!({"query": "{ x }", "variables": ["x"]}),
             json!({"query": "{ x }", "extensions": false}),
             json!({"query": "{ x }", "extensions": ["x"]}),
+            json!({"extensions": {"persistedQuery": {}}, "variables": ["x"]}),
+            json!({"extensions": {"other": {}}}),
         ] {
             assert!(serde_json::from_value::<Parameters>(wrong.clone()).is_err(), "{wrong}");
         }
         let nulls = json!({"query": "{ x }", "operationName": null, "variables": null, "extensions": null});
         assert!(serde_json::from_value::<Parameters>(nulls).is_ok());
+    }
+
+    #[test]
+    fn a_hash_without_a_query_is_answered_as_clients_expect() {
+        let persisted = json!({"version": 1, "sha256Hash": "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38"});
+        let refusal = prepare(json!({"extensions": {"persistedQuery": persisted}})).err().unwrap();
+        assert_eq!(refusal.message, "PersistedQueryNotSupported");
+        assert_eq!(refusal.extensions.unwrap().get("code"), Some(&"PERSISTED_QUERY_NOT_SUPPORTED".into()));
+        assert!(prepare(json!({"query": "{ x }", "extensions": {"persistedQuery": persisted}})).is_ok());
+    }
+
+    #[test]
+    fn an_empty_operation_name_is_none() {
+        assert!(prepare(json!({"query": "{ x }", "operationName": ""})).is_ok());
+        assert!(prepare(json!({"query": "query a { x }", "operationName": ""})).is_ok());
+        assert!(prepare(json!({"query": "query a { x } query b { x }", "operationName": ""})).is_err());
+    }
+
+    #[test]
+    fn undeclared_variables_are_dropped() {
+        let query = "subscription a($a: String) { a(b: $a) } query b($c: String) { a(b: $c) }";
+        let parameters =
+            json!({"query": query, "operationName": "a", "variables": {"a": "x", "c": "y", "d": "z"}});
+        let request = prepare(parameters).unwrap().into_request();
+        assert_eq!(serde_json::to_value(&request.variables).unwrap(), json!({"a": "x"}));
+    }
+
+    #[test]
+    fn variables_that_are_missing_or_of_another_type_are_refused_with_a_code() {
+        let refusal = |variables: &str, values: serde_json::Value| {
+            let query = format!("mutation({variables}) {{ x }}");
+            let error = prepare(json!({"query": query, "variables": values})).err()?;
+            let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+            assert_eq!((code, error.locations.len()), (Some(&"BAD_REQUEST".into()), 1), "{error:?}");
+            Some(error.message)
+        };
+        for (variables, values, said) in [
+            ("$a: String!", json!({}), "Variable $a: a value of type String! is missing."),
+            ("$a: String!", json!({"a": null}), "Variable $a: null is not of type String!."),
+            ("$a: String!, $b: Int", json!({"a": "", "b": "1"}), "Variable $b: a value is not of type Int."),
+            ("$a: [Int!] = [1]", json!({"a": [null]}), "Variable $a[0]: null is not of type Int!."),
+        ] {
+            assert_eq!(refusal(variables, values).as_deref(), Some(said));
+        }
+        for (variables, values) in [
+            ("$a: String", json!({})),
+            ("$a: String! = \"b\"", json!({})),
+            ("$a: String = \"b\"", json!({"a": null})),
+            ("$a: String!", json!({"a": ""})),
+        ] {
+            assert_eq!(refusal(variables, values), None, "{variables}");
+        }
     }
 
     fn refusal(query: &str) -> Option<String> {

@@ -4,6 +4,7 @@
 
 mod clients;
 mod counting;
+mod error_codes;
 mod graphql;
 mod harness;
 mod listener;
@@ -14,3 +15,4 @@ mod schema;
 mod sleeping;
 mod socket;
 mod socket_limits;
+mod variables;
