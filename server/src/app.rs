@@ -13,7 +13,7 @@ use crate::{
     graphql::{self, Api, ValidationMode},
     housekeeping::Housekeeping,
     http::{
-        Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, Documents, HttpParts,
+        Admission, Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, Documents, HttpParts,
         HttpSettings, InputTypes, Listener, PerAddress, Readiness, Unavailable, Validating, router,
     },
     limits::Limits,
@@ -68,7 +68,6 @@ impl App {
         let logins = Arc::new(Logins::new(foundations, settings.logins));
         let mut http = settings.http;
         http.listener.drain_timeout = settings.shutdown_timeout;
-        http.graphql.costly_fields = graphql::COSTLY_FIELDS;
         http.graphql.root_fields = graphql::ROOT_FIELDS;
         Ok(Self { api: Api { users, sessions, logins }, carrier, housekeeping, tasks, http })
     }
@@ -91,6 +90,7 @@ impl App {
             authenticator: Arc::new(api.sessions),
             callbacks: api.logins.clone(),
             readiness: api.logins,
+            admission: Admission::new(http.graphql.admission),
             sockets: PerAddress::new(http.websocket.max_per_address),
             documents: Documents::new(http.graphql.document, inputs),
             settings: http,

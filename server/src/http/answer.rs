@@ -141,7 +141,16 @@ pub(super) fn refuse(
     code: &str,
     message: &str,
 ) -> axum::response::Response {
-    json(media, status, &Outcome::refused(error(code, message)).result())
+    refuse_with(media, status, error(code, message))
+}
+
+/// The answer to a request that is refused with a status and an error of its own.
+pub(super) fn refuse_with(
+    media: AnswerMedia,
+    status: StatusCode,
+    error: ServerError,
+) -> axum::response::Response {
+    json(media, status, &Outcome::refused(error).result())
 }
 
 /// The answer to a request that ran into a fault of ours.

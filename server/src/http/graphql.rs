@@ -18,6 +18,7 @@ use tracing::Instrument as _;
 
 use super::{
     accept::{AnswerMedia, wants_page},
+    admission::TooMuch,
     answer::{self, Outcome},
     body::{self, BodyError},
     client_address::ClientAddress,
@@ -109,37 +110,39 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
         }
     };
     let counted = Counted::begin(operation.counted_as, operation.kind, transport);
-    match (operation.kind, transport) {
-        (OperationType::Mutation, Transport::Get) => return mutation_by_get(media),
-        (OperationType::Subscription, _) => {
-            let error = answer::error("BAD_REQUEST", "Subscribe over a WebSocket: `graphql-transport-ws`.");
-            return answer::respond(media, &Outcome::refused(error));
-        }
-        _ => {}
+    if let Some(refusal) = refuse_kind(operation.kind, transport, media) {
+        return refusal;
     }
+    let client = parts.extensions.get::<ClientAddress>().copied();
+    let token = state.settings.token_of(&parts.headers);
+    let demand = if token.is_some() { operation.demand.with_session() } else { operation.demand };
+    let permit = match state.admission.admit(client, demand).await {
+        Ok(permit) => permit,
+        Err(too_much) => return rate_limited(media, too_much),
+    };
     // From here on it ends without having been refused only if its peer hangs up.
     let counted = counted.goes_on();
     let (kind, validation) = (operation.kind, operation.validation());
     let mut request = operation.into_request();
-    match state.settings.token_of(&parts.headers) {
-        None => {}
-        Some(token) => match state.authenticator.authenticate(token).await {
-            Ok(Some(authenticated)) => drop(authenticated.insert_into(&mut request.data)),
-            Ok(None) => {}
-            Err(_unavailable) => {
-                counted.fail();
-                return unavailable(media);
-            }
-        },
-    }
+    let found = match token {
+        Some(token) => state.authenticator.authenticate(token).await,
+        None => Ok(None),
+    };
+    let Ok(found) = found else {
+        counted.fail();
+        return unavailable(media);
+    };
+    drop(found.map(|authenticated| authenticated.insert_into(&mut request.data)));
     let delivery = state.settings.delivery_to(&parts.headers);
     request.data.insert(delivery.clone());
     request.data.insert(transport);
     request.data.insert(id.clone());
-    if let Some(client) = parts.extensions.get::<ClientAddress>() {
-        request.data.insert(*client);
+    if let Some(client) = client {
+        request.data.insert(client);
     }
-    let executing = counted.execute(state.schema.execute(request, validation.validity())).in_current_span();
+    // A mutation whose peer hangs up keeps its permit until it ends.
+    let executing = state.schema.execute(request, validation.validity()).inspect(move |_| drop(permit));
+    let executing = counted.execute(executing).in_current_span();
     let executed = match kind {
         // A task of its own: the peer that hangs up takes this handler with it, but not what it began.
         OperationType::Mutation => state.tasks.spawn(executing).await.map_err(|_| ()),
@@ -157,6 +160,18 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
         session_cookie::write(&slot, &mut response);
     }
     response
+}
+
+/// Refuses what this way of asking does not carry.
+fn refuse_kind(kind: OperationType, transport: Transport, media: AnswerMedia) -> Option<Response> {
+    match (kind, transport) {
+        (OperationType::Mutation, Transport::Get) => Some(mutation_by_get(media)),
+        (OperationType::Subscription, _) => {
+            let error = answer::error("BAD_REQUEST", "Subscribe over a WebSocket: `graphql-transport-ws`.");
+            Some(answer::respond(media, &Outcome::refused(error)))
+        }
+        _ => None,
+    }
 }
 
 type Refusal = (StatusCode, &'static str, &'static str);
@@ -244,6 +259,13 @@ fn mutation_by_get(media: AnswerMedia) -> Response {
     let message = "Send mutations by POST.";
     let mut response = answer::refuse(media, StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
+fn rate_limited(media: AnswerMedia, too_much: TooMuch) -> Response {
+    let seconds = HeaderValue::from(too_much.retry_after_seconds());
+    let mut response = answer::refuse_with(media, StatusCode::TOO_MANY_REQUESTS, too_much.into_error());
+    response.headers_mut().insert(header::RETRY_AFTER, seconds);
     response
 }
 

@@ -5,6 +5,7 @@
 //! nothing that it sent stands in a log line.
 
 mod accept;
+mod admission;
 mod answer;
 mod body;
 mod browser;
@@ -34,6 +35,7 @@ mod websocket;
 #[cfg(test)]
 mod tests;
 
+pub use admission::Admission;
 pub use callback::{Callback, CallbackAnswer, Callbacks};
 pub use client_address::ClientAddress;
 pub use document::{Documents, InputTypes};
@@ -46,7 +48,7 @@ pub use request_id::RequestId;
 pub use requester::{Authenticated, Authenticator, Unavailable};
 pub use router::router;
 pub use settings::{
-    BodySettings, DocumentLimits, GraphqlSettings, HttpSettings, ListenerSettings, Origins, SessionTransport,
-    TrustedProxies, WebSocketSettings,
+    AdmissionSettings, BodySettings, DocumentLimits, GraphqlSettings, HttpSettings, ListenerSettings,
+    OperationRate, Origins, SessionTransport, TrustedProxies, WebSocketSettings,
 };
 pub use state::HttpParts;

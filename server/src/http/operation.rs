@@ -12,10 +12,12 @@ use async_graphql::{
 use serde::Deserialize;
 
 use super::{
+    admission::{Demand, Work},
     answer, counted,
     document::{self, Document, Documents, Validation},
     settings::GraphqlSettings,
 };
+use crate::graphql::{Cost, RateLimit, RootField};
 
 /// The key of `extensions` under which clients send the hash of a document instead of the document.
 const PERSISTED_QUERY: &str = "persistedQuery";
@@ -79,6 +81,8 @@ pub(super) struct Operation {
     name: Option<String>,
     variables: Variables,
     validation: Validation,
+    /// What it needs of its network.
+    pub(super) demand: Demand,
     /// How many fields it asks for at its root.
     root_fields: usize,
 }
@@ -112,6 +116,7 @@ impl Operation {
         Ok(Self {
             kind: operation.ty,
             counted_as: counted::name_of(&root_fields, settings.root_fields),
+            demand: demand_of(&root_fields, settings.root_fields),
             root_fields: root_fields.len(),
             validation: document.clone().check_variables(name.as_deref(), &mut variables)?,
             name,
@@ -185,12 +190,41 @@ fn operation_of<'a>(
         .ok_or_else(|| answer::error("BAD_REQUEST", "The document has no operation of that name."))
 }
 
-/// One request is one guess, however it is aliased or hidden in fragments, so that whatever limits requests limits guesses.
+/// The rows of the table for what stands at the root of an operation, each as often as it stands there.
+fn known<'a>(
+    fields: &'a [&str],
+    table: &'static [RootField],
+) -> impl Iterator<Item = &'static RootField> + 'a {
+    fields.iter().filter_map(|field| table.iter().find(|row| row.name == *field))
+}
+
+/// What an operation needs of its network: of its fields, the most expensive one says it.
+fn demand_of(fields: &[&str], table: &'static [RootField]) -> Demand {
+    let work = |field: &RootField| match field.cost {
+        Cost::Free => Work::Free,
+        Cost::Statements => Work::Statements,
+        Cost::Hash | Cost::Judgement | Cost::Message => Work::Costly,
+    };
+    Demand {
+        is_limited: known(fields, table).any(|field| field.limit == RateLimit::Address),
+        work: known(fields, table).map(work).max().unwrap_or_default(),
+    }
+}
+
+/// One request is one guess, however it is aliased or hidden in fragments, so that whatever limits requests limits guesses;
+/// and it runs the statements of a few fields.
 fn check_root_fields(fields: &[&str], settings: &GraphqlSettings) -> Result<(), ServerError> {
-    let costly = fields.iter().filter(|field| settings.costly_fields.contains(field)).count();
-    if costly > 1 {
-        let message =
-            format!("Ask for one of these in a document, once: {}.", settings.costly_fields.join(", "));
+    let table = settings.root_fields;
+    if known(fields, table).filter(|field| field.is_exclusive()).count() > 1 {
+        let names: Vec<_> =
+            table.iter().filter(|field| field.is_exclusive()).map(|field| field.name).collect();
+        let message = format!("Ask for one of these in a document, once: {}.", names.join(", "));
+        return Err(answer::error("BAD_REQUEST", message));
+    }
+    let is_repeated =
+        |row: &&RootField| row.is_once() && fields.iter().filter(|field| **field == row.name).count() > 1;
+    if let Some(row) = table.iter().find(is_repeated) {
+        let message = format!("Ask for `{}` once in a document.", row.name);
         return Err(answer::error("BAD_REQUEST", message));
     }
     if !settings.introspection && fields.iter().any(|field| ["__schema", "__type"].contains(field)) {
@@ -210,6 +244,21 @@ mod tests {
         document::{Documents, InputTypes},
         settings::GraphqlSettings,
     };
+    use crate::{
+        graphql::{Caller, Cost, RateLimit, RootField, TokenKind},
+        http::admission::{Demand, Work},
+    };
+
+    const TABLE: &[RootField] = &[
+        row("costly", Cost::Hash, TokenKind::None),
+        row("dear", Cost::Message, TokenKind::Login),
+        row("read", Cost::Statements, TokenKind::Login),
+        row("cheap", Cost::Free, TokenKind::None),
+    ];
+
+    const fn row(name: &'static str, cost: Cost, token: TokenKind) -> RootField {
+        RootField { name, caller: Caller::Anyone, cost, limit: RateLimit::Address, token }
+    }
 
     fn prepare_with(
         settings: &GraphqlSettings,
@@ -220,7 +269,7 @@ mod tests {
     }
 
     fn prepare(parameters: serde_json::Value) -> Result<Operation, async_graphql::ServerError> {
-        let settings = GraphqlSettings { costly_fields: &["costly", "dear"], ..GraphqlSettings::default() };
+        let settings = GraphqlSettings { root_fields: TABLE, ..GraphqlSettings::default() };
         prepare_with(&settings, parameters)
     }
 
@@ -355,6 +404,36 @@ mod tests {
         // The one that is meant counts; another one beside it does not run.
         let query = "mutation a { costly } mutation b { costly }";
         assert!(prepare(json!({"query": query, "operationName": "a"})).is_ok());
+    }
+
+    #[test]
+    fn a_field_that_takes_a_token_stands_in_an_operation_once() {
+        let once = Some("Ask for `read` once in a document.".to_owned());
+        for query in ["{ read cheap a: cheap }", "{ read costly }", "{ cheap { read read } }"] {
+            assert_eq!(refusal(query), None, "{query}");
+        }
+        let aliases = (0..50).map(|number| format!("a{number}: read ")).collect::<Vec<_>>().concat();
+        for query in [
+            format!("{{ {aliases} }}"),
+            format!("subscription {{ {aliases} }}"),
+            "{ read ...a } fragment a on Query { read }".to_owned(),
+            "{ read read @include(if: false) }".to_owned(),
+        ] {
+            assert_eq!(refusal(&query), once, "{query}");
+        }
+    }
+
+    #[test]
+    fn an_operation_needs_what_its_most_expensive_field_needs() {
+        for (query, is_limited, work) in [
+            ("{ read }", true, Work::Statements),
+            ("{ cheap }", true, Work::Free),
+            ("{ read costly }", true, Work::Costly),
+            ("{ unknown __typename }", false, Work::Free),
+        ] {
+            let demand = prepare(json!({"query": query})).unwrap().demand;
+            assert_eq!(demand, Demand { is_limited, work }, "{query}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod documents;
 mod generated;
 mod known;
+mod limited;
 mod sockets;
 
 use std::{net::SocketAddr, time::Duration};
@@ -37,7 +38,19 @@ struct Service {
 }
 
 impl Service {
+    /// Without the limits on what one address may send: all that these tests send comes from one.
     fn start(introspection: bool) -> Self {
+        Self::with(|http| {
+            http.graphql.introspection = introspection;
+            http.graphql.admission.operations.count = u32::MAX;
+            http.graphql.admission.statements = 1_000;
+        })
+    }
+
+    /// With the limits of production, adjusted.
+    fn with(adjust: impl FnOnce(&mut HttpSettings)) -> Self {
+        let mut http = HttpSettings::default();
+        adjust(&mut http);
         // Whoever comes first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = TempDir::new().unwrap();
@@ -52,8 +65,7 @@ impl Service {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let store = Store::open(&url, &storage).unwrap();
-            let app =
-                App::build(settings(&url, storage, address, introspection), store, Clock::system()).unwrap();
+            let app = App::build(settings(&url, storage, address, http), store, Clock::system()).unwrap();
             #[expect(clippy::disallowed_methods, reason = "it ends with its runtime")]
             drop(tokio::spawn(app.serve(listener, Ending::default())));
             address
@@ -62,9 +74,7 @@ impl Service {
     }
 }
 
-fn settings(url: &str, store: StoreSettings, listen: SocketAddr, introspection: bool) -> Settings {
-    let mut http = HttpSettings::default();
-    http.graphql.introspection = introspection;
+fn settings(url: &str, store: StoreSettings, listen: SocketAddr, http: HttpSettings) -> Settings {
     Settings {
         listen,
         metrics_listen: None,
@@ -118,8 +128,13 @@ impl Connection {
 
     /// `POST /graphql`: the status, and the body.
     async fn post(&mut self, body: &str) -> (u16, Vec<u8>) {
+        self.post_with("", body).await
+    }
+
+    /// The same, with further headers, each with its line end.
+    async fn post_with(&mut self, headers: &str, body: &str) -> (u16, Vec<u8>) {
         let head = format!(
-            "POST /graphql HTTP/1.1\r\nhost: x\r\naccept: application/graphql-response+json\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            "POST /graphql HTTP/1.1\r\nhost: x\r\naccept: application/graphql-response+json\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n",
             body.len()
         );
         self.0.write_all(head.as_bytes()).await.unwrap();

@@ -128,7 +128,7 @@ impl Document {
             Ok(KnownOperation::new(name, &operation.node, usages))
         };
         let operations = parsed.operations.iter().map(known).collect::<Result<_, ServerError>>()?;
-        Ok(Self { operations, parsed, inputs })
+        Ok(Self { parsed, operations, inputs })
     }
 
     /// As it was parsed.

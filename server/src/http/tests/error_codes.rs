@@ -49,12 +49,20 @@ fn documents() -> Vec<(String, &'static str)> {
     .into();
     let deep = |levels: usize| format!("{{ {} hello {} }}", "again { ".repeat(levels), "}".repeat(levels));
     documents.extend([
-        (deep(20), wrong),
+        // Past the limits that this schema is given, and past those of this folder.
+        (deep(30), wrong),
         (deep(40), wrong),
+        (format!("{{ {} }}", "hello ".repeat(980)), wrong),
         (deep(100), wrong),
         (format!("{{ {} }}", "hello ".repeat(3_000)), wrong),
         (format!("{{ again {{ {} }} }}", "hello ".repeat(1_500)), wrong),
-        (format!("{{ {} }}", (0..60).map(|index| format!("a{index}: hello ")).collect::<String>()), wrong),
+        (
+            format!(
+                "{{ {} }}",
+                (0..60).map(|index| format!("a{index}: hello ")).collect::<Vec<_>>().concat()
+            ),
+            wrong,
+        ),
     ]);
     documents
 }

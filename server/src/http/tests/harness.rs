@@ -16,7 +16,7 @@ use tokio_tungstenite::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::schema::{Parts, Probes, Provider, Sessions, toy};
-use crate::http::{Documents, HttpParts, HttpSettings, InputTypes, Listener, PerAddress, router};
+use crate::http::{Admission, Documents, HttpParts, HttpSettings, InputTypes, Listener, PerAddress, router};
 
 /// Turns a hang into a failure; no test depends on how long anything takes.
 pub(super) async fn in_time<T>(event: impl Future<Output = T>) -> T {
@@ -52,6 +52,7 @@ impl Server {
             authenticator: Arc::new(Sessions(probes.clone())),
             callbacks: Arc::new(Provider),
             readiness: Arc::new(Parts(probes.clone())),
+            admission: Admission::new(settings.graphql.admission),
             sockets: PerAddress::new(settings.websocket.max_per_address),
             settings,
             tasks: tasks.clone(),

@@ -2,6 +2,7 @@
 //!
 //! Waiting is for events; the deadline around each wait only turns a hang into a failure.
 
+mod admission;
 mod clients;
 mod counting;
 mod error_codes;

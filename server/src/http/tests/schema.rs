@@ -36,6 +36,8 @@ pub(super) fn toy(probes: &Arc<Probes>) -> Validating<Query, Mutation, Subscript
             .data(Validation(mode))
             .validation_mode(mode)
             .limit_recursive_depth(64)
+            .limit_depth(30)
+            .limit_complexity(950)
             .finish()
     };
     Validating { strictly: schema(ValidationMode::Strict), fast: schema(ValidationMode::Fast) }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{harness::Server, raw::Raw};
+use crate::graphql::{Caller, Cost, RateLimit, RootField, TokenKind};
 
 const ENDLESS: &str = "subscription { endless }";
 
@@ -263,9 +264,18 @@ async fn shutdown_lets_a_mutation_over_a_socket_end_as_long_as_one_over_http() {
     assert_eq!(socket.closing().await.0, 1001);
 }
 
+/// The table of a schema in which `held` is a guess.
+const COSTLY: &[RootField] = &[RootField {
+    name: "held",
+    caller: Caller::Anyone,
+    cost: Cost::Hash,
+    limit: RateLimit::Address,
+    token: TokenKind::None,
+}];
+
 #[tokio::test]
 async fn a_message_is_one_guess_as_a_request_is() {
-    let server = Server::with(|settings| settings.graphql.costly_fields = &["held"]).await;
+    let server = Server::with(|settings| settings.graphql.root_fields = COSTLY).await;
     let mut socket = server.ready_socket(json!({})).await;
     socket.subscribe("1", "mutation { a: held b: held }").await;
     let error = socket.hear().await;

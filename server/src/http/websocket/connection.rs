@@ -24,10 +24,11 @@ use super::{
     outgoing::Outgoing,
     pings,
     protocol::{ClientMessage, OperationId, ServerMessage},
-    running::{Progress, RunningOperations},
+    running::{Progress, RunningOperations, Shared},
 };
 use crate::graphql::TokenDelivery;
 use crate::http::{
+    admission::{TooMuch, Work},
     answer::{self, Outcome},
     client_address::ClientAddress,
     counted::Counted,
@@ -223,8 +224,12 @@ impl Connection {
         let Some(token) = bearer.or(carried) else {
             return self.acknowledge(Ok(None));
         };
-        let authenticator = self.state.authenticator.clone();
-        self.phase = Phase::Authenticating(async move { authenticator.authenticate(&token).await }.boxed());
+        let (state, client) = (self.state.clone(), self.handshake.client);
+        let found = async move {
+            let _permit = state.admission.permit(client, Work::Statements).await.map_err(|_| Unavailable)?;
+            state.authenticator.authenticate(&token).await
+        };
+        self.phase = Phase::Authenticating(found.boxed());
         Ok(())
     }
 
@@ -264,8 +269,15 @@ impl Connection {
             return Ok(());
         };
         let prepared = Operation::prepare(parameters, &self.state.settings.graphql, &self.state.documents);
-        match prepared {
-            Ok(operation) => self.operations.begin((id, operation), &self.state, session.clone(), slot),
+        let counted = prepared.and_then(|operation| {
+            let counted = self.state.admission.count(self.handshake.client, operation.demand);
+            counted.map(|()| operation).map_err(TooMuch::into_error)
+        });
+        match counted {
+            Ok(operation) => {
+                let shared = Shared { session: session.clone(), client: self.handshake.client };
+                self.operations.begin((id, operation), &self.state, shared, slot);
+            }
             Err(error) => {
                 Counted::unread(Transport::Socket);
                 self.tell_progress(&id, &Progress::Failed(Outcome::refused(error)));
