@@ -21,9 +21,9 @@ use crate::{
     graphql::{self, Api, ValidationMode},
     housekeeping::Housekeeping,
     http::{
-        Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, Documents, Health, HttpParts,
-        HttpSettings, InputTypes, Listener, PerAddress, Readiness, ReadinessProbe, Unavailable, Validating,
-        router,
+        Admission, Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, Documents, Health,
+        HttpParts, HttpSettings, InputTypes, Listener, PerAddress, Readiness, ReadinessProbe, Unavailable,
+        Validating, router,
     },
     limits::Limits,
     logins::{Foundations, Hearing, IncomingCallback, Logins},
@@ -94,7 +94,6 @@ impl App {
         let logins = Arc::new(Logins::new(foundations, settings.logins));
         let mut http = settings.http;
         http.listener.drain_timeout = settings.shutdown_timeout;
-        http.graphql.costly_fields = graphql::COSTLY_FIELDS;
         http.graphql.root_fields = graphql::ROOT_FIELDS;
         Ok(Self {
             api: Api { users, sessions, logins },
@@ -138,6 +137,7 @@ impl App {
             authenticator: Arc::new(api.sessions),
             callbacks: api.logins.clone(),
             readiness,
+            admission: Admission::new(http.graphql.admission),
             sockets: PerAddress::new(http.websocket.max_per_address),
             socket_memory: PerAddress::new(http.websocket.max_bytes_per_address),
             documents: Documents::new(http.graphql.document, inputs),

@@ -59,6 +59,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tokio_postgres", &["storage"]),
     ("tokio_postgres_rustls", &["storage"]),
     ("async_graphql", &["graphql", "http"]),
+    ("async_graphql_value", &["http"]),
     ("axum", &["http", "sandbox"]),
     // The doctor asks at the public URL whether it leads to this service.
     ("reqwest", &["doctor", "outgoing", "provider", "sandbox", "telemetry"]),

@@ -228,7 +228,7 @@ fn operations_are_named_by_the_fields_at_the_roots_and_a_few_words() {
     let counted =
         METRICS.iter().find(|metric| metric.name == "countersign_graphql_operation_seconds").unwrap();
     let (fields, words) = counted.labels[0].values.split_at(ROOT_FIELDS.len());
-    assert_eq!(fields, ROOT_FIELDS);
+    assert!(fields.iter().eq(ROOT_FIELDS.iter().map(|field| &field.name)), "{fields:?}");
     assert_eq!(words, ["introspection", "typename", "several", "unknown", "unread"]);
 }
 

@@ -36,6 +36,8 @@ const RAISED: &[(&str, &str)] = &[
     ("APP_HINTS_PER_UNVERIFIED_PHONE", "100000/1h"),
     ("OPEN_PUSHES_PER_PHONE", "100"),
     ("RETURNED_CODES_SAMPLE", "1000000"),
+    ("OPERATIONS_PER_ADDRESS", "1000000/1m"),
+    ("STATEMENTS_PER_ADDRESS", "10000"),
 ];
 
 /// The budgets that stories are told with which are not about them: settings and their values.

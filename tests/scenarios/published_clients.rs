@@ -121,6 +121,15 @@ async fn the_audits_of_graphql_http_find_nothing() {
 }
 
 #[tokio::test]
+async fn apollos_link_for_persisted_queries_falls_back_to_queries() {
+    if let Some(node) = node().await {
+        let world = World::new(Database::Sqlite).await;
+        let passed = checks_passed(node, "check_persisted_queries.js", &world).await;
+        assert!(passed >= 18, "only {passed} checks");
+    }
+}
+
+#[tokio::test]
 async fn the_node_library_graphql_ws_watches_a_login_to_its_end() {
     if let Some(node) = node().await {
         let world = World::new(Database::Sqlite).await;

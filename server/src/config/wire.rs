@@ -8,11 +8,18 @@ use url::Url;
 
 use super::{
     SettingError,
-    values::{is_loopback, short_duration},
+    values::{is_loopback, rate, short_duration},
 };
-use crate::http::{
-    HttpSettings, Origins, SessionTransport, StrictTransport, TrustedProxies, WebSocketSettings,
+use crate::{
+    http::{
+        HttpSettings, OperationRate, Origins, SessionTransport, StrictTransport, TrustedProxies,
+        WebSocketSettings,
+    },
+    model::Rate,
 };
+
+/// How many operations a minute one address may send in `dev`, where everybody comes from one.
+const LOCAL_OPERATIONS: u32 = 100_000;
 
 /// The flags that say who may talk to the service, and how much.
 #[derive(Args, Debug)]
@@ -47,6 +54,15 @@ pub(super) struct WireArguments {
     /// networks have need not be listed [default: none].
     #[arg(long, env = "METRICS_HOSTS", value_delimiter = ',', value_parser = host_name)]
     metrics_hosts: Vec<String>,
+    /// Operations with a field that needs no session that one address may send to an instance (of IPv6 a /64): a login is
+    /// begun, watched or polled, a code is typed. Past that, they are refused with `RATE_LIMITED` [default: 600/1m; in `dev`
+    /// 100000/1m].
+    #[arg(long, env = "OPERATIONS_PER_ADDRESS", value_parser = rate)]
+    operations_per_address: Option<Rate>,
+    /// Operations of one address that may run statements at once on an instance (of IPv6 a /64); further ones wait. Eight times
+    /// as many may hash a password or ask the provider.
+    #[arg(long, env = "STATEMENTS_PER_ADDRESS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    statements_per_address: u32,
     /// Whether tools may ask for the schema [default: false; in `dev` true].
     #[arg(long, env = "INTROSPECTION", action = ArgAction::Set)]
     introspection: Option<bool>,
@@ -125,6 +141,12 @@ impl WireArguments {
             .max_per_address
             .saturating_mul(WebSocketSettings::USUAL_BYTES)
             .max(settings.websocket.max_bytes);
+        match self.operations_per_address {
+            Some(Rate { count, per }) => settings.graphql.admission.operations = OperationRate { count, per },
+            None if is_open => settings.graphql.admission.operations.count = LOCAL_OPERATIONS,
+            None => {}
+        }
+        settings.graphql.admission.statements = count(self.statements_per_address);
         settings.graphql.introspection = self.introspection.unwrap_or(is_open);
         settings.graphql.graphiql = self.graphiql.unwrap_or(is_open);
         Ok(settings)

@@ -9,6 +9,7 @@ mod continuation;
 pub mod error;
 pub mod login;
 mod request;
+mod root_fields;
 pub mod session;
 pub mod user;
 pub mod watch;
@@ -24,6 +25,7 @@ pub use error::coded;
 pub use request::{
     ClientAddress, CookieChange, CookieSlot, RequestId, SessionToken, TokenDelivery, Transport,
 };
+pub use root_fields::{Caller, Cost, ROOT_FIELDS, RateLimit, RootField, TokenKind};
 
 use crate::{
     logins::{Logins, Origin},
@@ -37,21 +39,8 @@ const MAX_DEPTH: usize = 16;
 /// How many fields a document may ask for. That introspection query asks for some 400.
 const MAX_COMPLEXITY: usize = 1_000;
 
-/// The fields of which one document may ask for one, once: each hashes a password, takes a guess or sends a message.
-pub const COSTLY_FIELDS: &[&str] = &["signup", "login", "verifyToken", "resendToken"];
-
-/// The fields at the roots of the schema.
-pub const ROOT_FIELDS: &[&str] = &[
-    "me",
-    "loginStatus",
-    "signup",
-    "login",
-    "cancelLogin",
-    "verifyToken",
-    "resendToken",
-    "logout",
-    "forgetDevices",
-];
+/// The directives that are part of GraphQL itself.
+const BUILT_IN_DIRECTIVES: &[&str] = &["skip", "include", "deprecated", "specifiedBy", "oneOf"];
 
 /// The schema with all its parts.
 pub type ApiSchema = Schema<Query, Mutation, watch::Subscription>;
@@ -73,7 +62,7 @@ pub struct Query(user::UserQuery, login::LoginQuery);
 
 /// What can be done. What people and programs can act on is in a payload's `errors`; GraphQL's own errors are for requests
 /// that are wrong and for faults of the service. One operation asks for one of `signup`, `login`, `verifyToken` and
-/// `resendToken`, once.
+/// `resendToken`, once, and for each other field once.
 #[derive(Default, MergedObject)]
 pub struct Mutation(user::SignupMutation, login::LoginMutation, code::CodeMutation, session::SessionMutation);
 
@@ -88,12 +77,29 @@ pub fn schema(api: Api, introspection: bool, validation: ValidationMode) -> ApiS
     }
 }
 
-/// The schema in GraphQL's schema definition language, as it stands in `schema.graphql`.
+/// Returns the schema in GraphQL's schema definition language, as it stands in `schema.graphql`.
 #[must_use]
 pub fn sdl() -> String {
-    let mut sdl = builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by());
-    sdl.push('\n');
-    sdl
+    let sdl = builder().finish().sdl_with_options(SDLExportOptions::new().include_specified_by());
+    without_built_in_directives(&sdl)
+}
+
+/// Removes the definitions of the directives that the specification defines (section 3.13: a schema in this language should
+/// leave them out; some tools refuse a second definition).
+fn without_built_in_directives(sdl: &str) -> String {
+    let mut kept: Vec<&str> = Vec::new();
+    for line in sdl.lines() {
+        let directive = line.strip_prefix("directive @").and_then(|rest| rest.split('(').next());
+        if directive.is_some_and(|name| BUILT_IN_DIRECTIVES.contains(&name.trim())) {
+            // Its description is a block whose marks have lines of their own.
+            if kept.pop_if(|line| *line == "\"\"\"").is_some() {
+                while kept.pop().is_some_and(|line| line != "\"\"\"") {}
+            }
+        } else {
+            kept.push(line);
+        }
+    }
+    kept.join("\n") + "\n"
 }
 
 fn builder() -> SchemaBuilder<Query, Mutation, watch::Subscription> {
@@ -142,14 +148,7 @@ fn origin(context: &Context<'_>) -> Origin {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
-    use async_graphql::parser::{
-        parse_schema,
-        types::{TypeKind, TypeSystemDefinition},
-    };
-
-    use super::{COSTLY_FIELDS, ROOT_FIELDS, builder, sdl};
+    use super::{builder, without_built_in_directives};
 
     #[tokio::test]
     async fn a_schema_without_its_parts_is_a_fault_of_ours() {
@@ -159,18 +158,10 @@ mod tests {
     }
 
     #[test]
-    fn the_fields_at_the_roots_are_those_of_the_schema() {
-        let document = parse_schema(sdl()).unwrap();
-        let mut fields = BTreeSet::new();
-        for definition in &document.definitions {
-            if let TypeSystemDefinition::Type(defined) = definition
-                && ["Query", "Mutation", "Subscription"].contains(&defined.node.name.node.as_str())
-                && let TypeKind::Object(object) = &defined.node.kind
-            {
-                fields.extend(object.fields.iter().map(|field| field.node.name.node.to_string()));
-            }
-        }
-        assert_eq!(fields, ROOT_FIELDS.iter().map(ToString::to_string).collect());
-        assert!(COSTLY_FIELDS.iter().all(|field| ROOT_FIELDS.contains(field)));
+    fn only_the_definitions_of_built_in_directives_are_removed() {
+        let sdl = "\"\"\"\nA type.\n\"\"\"\ntype Query {\n\ta: Int\n}\n\n\"\"\"\nOurs.\n\"\"\"\ndirective @ours on FIELD\n\"\"\"\nTheirs.\n\nOf \
+                   GraphQL.\n\"\"\"\ndirective @skip(if: Boolean!) on FIELD\ndirective @include(if: Boolean!) on FIELD\nschema {\n\tquery: Query\n}\n\n";
+        let kept = "\"\"\"\nA type.\n\"\"\"\ntype Query {\n\ta: Int\n}\n\n\"\"\"\nOurs.\n\"\"\"\ndirective @ours on FIELD\nschema {\n\tquery: Query\n}\n";
+        assert_eq!(without_built_in_directives(sdl).trim_end(), kept.trim_end());
     }
 }

@@ -1,6 +1,6 @@
 //! GraphQL results as JSON: what was executed, what was refused, and how much of the errors is told.
 //!
-//! Used by HTTP and by sockets. The invariant: a refused request has no `data`, carries an error code, and its
+//! Used by HTTP and by sockets. The invariant: every error carries a code; a refused request has no `data`, and its
 //! errors are bounded in number and length, so that an answer is never much larger than its question.
 
 use std::collections::BTreeMap;
@@ -57,7 +57,11 @@ impl Outcome {
 
 impl From<Response> for Outcome {
     fn from(response: Response) -> Self {
-        if is_refusal(&response) { Self::Refused(bounded(response.errors)) } else { Self::Executed(response) }
+        if is_refusal(&response) {
+            Self::Refused(bounded(response.errors))
+        } else {
+            Self::Executed(with_codes(response))
+        }
     }
 }
 
@@ -98,12 +102,22 @@ pub(super) fn bounded(mut errors: Vec<ServerError>) -> Vec<ServerError> {
             error.message.truncate(end);
             error.message.push('…');
         }
-        let extensions = error.extensions.get_or_insert_default();
-        if extensions.get("code").is_none() {
-            extensions.set("code", "BAD_REQUEST");
-        }
+        ensure_code(error);
     }
     errors
+}
+
+/// Gives each error of a field a code. Resolvers set theirs; async-graphql sets none where an argument does not fit.
+fn with_codes(mut response: Response) -> Response {
+    response.errors.iter_mut().for_each(ensure_code);
+    response
+}
+
+fn ensure_code(error: &mut ServerError) {
+    let extensions = error.extensions.get_or_insert_default();
+    if extensions.get("code").is_none() {
+        extensions.set("code", "BAD_REQUEST");
+    }
 }
 
 /// An error that carries a code.
@@ -136,7 +150,16 @@ pub(super) fn refuse(
     code: &str,
     message: &str,
 ) -> axum::response::Response {
-    json(media, status, &Outcome::refused(error(code, message)).result())
+    refuse_with(media, status, error(code, message))
+}
+
+/// The answer to a request that is refused with a status and an error of its own.
+pub(super) fn refuse_with(
+    media: AnswerMedia,
+    status: StatusCode,
+    error: ServerError,
+) -> axum::response::Response {
+    json(media, status, &Outcome::refused(error).result())
 }
 
 /// The answer to a request that ran into a fault of ours.
@@ -182,11 +205,12 @@ mod tests {
     }
 
     #[test]
-    fn a_failed_field_leaves_data_that_is_null() {
+    fn a_failed_field_leaves_data_that_is_null_and_has_a_code() {
         let error = ServerError::new("No.", None).with_path(vec![PathSegment::Field("me".to_owned())]);
         let outcome = Outcome::from(Response::from_errors(vec![error]));
         let result = serde_json::to_value(outcome.result()).unwrap();
-        assert_eq!(result, json!({"errors": [{"message": "No.", "path": ["me"]}], "data": null}));
+        let error = json!({"message": "No.", "path": ["me"], "extensions": {"code": "BAD_REQUEST"}});
+        assert_eq!(result, json!({"errors": [error], "data": null}));
     }
 
     #[test]

@@ -8,16 +8,17 @@ use metrics::{counter, gauge, histogram};
 use tokio::time::Instant;
 
 use super::execution::Transport;
+use crate::graphql::RootField;
 
 /// The codes of errors that say a fault of ours. Whatever has another one, or none, would go well if it were asked otherwise.
 const FAULTS_OF_OURS: [&str; 2] = ["INTERNAL", "UNAVAILABLE"];
 
 /// What an operation asks for: the one field at its root that is of `ours`, however often it stands there.
-pub(super) fn name_of(root_fields: &[&str], ours: &'static [&'static str]) -> &'static str {
+pub(super) fn name_of(root_fields: &[&str], ours: &'static [RootField]) -> &'static str {
     let mut names = root_fields.iter().map(|field| match *field {
         "__schema" | "__type" => "introspection",
         "__typename" => "typename",
-        field => ours.iter().find(|known| **known == field).copied().unwrap_or("unknown"),
+        field => ours.iter().find(|known| known.name == field).map_or("unknown", |known| known.name),
     });
     let first = names.next().unwrap_or("unknown");
     if names.all(|name| name == first) { first } else { "several" }
@@ -157,9 +158,7 @@ mod tests {
     use async_graphql::{PathSegment, Response, ServerError, Value, parser::types::OperationType};
 
     use super::{Counted, End, Transport, name_of};
-    use crate::http::answer;
-
-    const OURS: &[&str] = &["login", "me"];
+    use crate::{graphql::ROOT_FIELDS, http::answer};
 
     #[test]
     fn an_operation_is_named_by_our_fields_and_by_nothing_that_a_peer_makes_up() {
@@ -173,7 +172,7 @@ mod tests {
             (&["evil-1", "evil-2"], "unknown"),
             (&[], "unknown"),
         ] {
-            assert_eq!(name_of(fields, OURS), name, "{fields:?}");
+            assert_eq!(name_of(fields, ROOT_FIELDS), name, "{fields:?}");
         }
     }
 

@@ -18,13 +18,14 @@ use tracing::Instrument as _;
 
 use super::{
     accept::{AnswerMedia, wants_page},
+    admission::TooMuch,
     answer::{self, Outcome},
     body::{self, BodyError},
     client_address::ClientAddress,
     counted::Counted,
     execution::Transport,
     graphiql,
-    operation::{Operation, Parameters},
+    operation::{Operation, Parameters, SentParameters},
     origin,
     request_id::{RequestId, log_panic},
     session_cookie,
@@ -35,6 +36,9 @@ use crate::graphql::TokenDelivery;
 
 const WRONG_PARAMETERS: &str = "Send `query` as a string, and where they are needed `operationName` as a string, \
                                 `variables` and `extensions` as maps.";
+
+/// RFC 8259 §8.1 lets a parser ignore it; libraries of some platforms write it before any text.
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// `POST /graphql`.
 pub(super) async fn post(
@@ -106,37 +110,39 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
         }
     };
     let counted = Counted::begin(operation.counted_as, operation.kind, transport);
-    match (operation.kind, transport) {
-        (OperationType::Mutation, Transport::Get) => return mutation_by_get(media),
-        (OperationType::Subscription, _) => {
-            let error = answer::error("BAD_REQUEST", "Subscribe over a WebSocket: `graphql-transport-ws`.");
-            return answer::respond(media, &Outcome::refused(error));
-        }
-        _ => {}
+    if let Some(refusal) = refuse_kind(operation.kind, transport, media) {
+        return refusal;
     }
+    let client = parts.extensions.get::<ClientAddress>().copied();
+    let token = state.settings.token_of(&parts.headers);
+    let demand = if token.is_some() { operation.demand.with_session() } else { operation.demand };
+    let permit = match state.admission.admit(client, demand).await {
+        Ok(permit) => permit,
+        Err(too_much) => return rate_limited(media, too_much),
+    };
     // From here on it ends without having been refused only if its peer hangs up.
     let counted = counted.goes_on();
     let (kind, validation) = (operation.kind, operation.validation());
     let mut request = operation.into_request();
-    match state.settings.token_of(&parts.headers) {
-        None => {}
-        Some(token) => match state.authenticator.authenticate(token).await {
-            Ok(Some(authenticated)) => drop(authenticated.insert_into(&mut request.data)),
-            Ok(None) => {}
-            Err(_unavailable) => {
-                counted.fail();
-                return unavailable(media);
-            }
-        },
-    }
+    let found = match token {
+        Some(token) => state.authenticator.authenticate(token).await,
+        None => Ok(None),
+    };
+    let Ok(found) = found else {
+        counted.fail();
+        return unavailable(media);
+    };
+    drop(found.map(|authenticated| authenticated.insert_into(&mut request.data)));
     let delivery = state.settings.delivery_to(&parts.headers);
     request.data.insert(delivery.clone());
     request.data.insert(transport);
     request.data.insert(id.clone());
-    if let Some(client) = parts.extensions.get::<ClientAddress>() {
-        request.data.insert(*client);
+    if let Some(client) = client {
+        request.data.insert(client);
     }
-    let executing = counted.execute(state.schema.execute(request, validation.validity())).in_current_span();
+    // A mutation whose peer hangs up keeps its permit until it ends.
+    let executing = state.schema.execute(request, validation.validity()).inspect(move |_| drop(permit));
+    let executing = counted.execute(executing).in_current_span();
     let executed = match kind {
         // A task of its own: the peer that hangs up takes this handler with it, but not what it began.
         OperationType::Mutation => state.tasks.spawn(executing).await.map_err(|_| ()),
@@ -156,6 +162,18 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
     response
 }
 
+/// Refuses what this way of asking does not carry.
+fn refuse_kind(kind: OperationType, transport: Transport, media: AnswerMedia) -> Option<Response> {
+    match (kind, transport) {
+        (OperationType::Mutation, Transport::Get) => Some(mutation_by_get(media)),
+        (OperationType::Subscription, _) => {
+            let error = answer::error("BAD_REQUEST", "Subscribe over a WebSocket: `graphql-transport-ws`.");
+            Some(answer::respond(media, &Outcome::refused(error)))
+        }
+        _ => None,
+    }
+}
+
 type Refusal = (StatusCode, &'static str, &'static str);
 
 async fn parameters_of_body(state: &HttpState, body: Body) -> Result<Parameters, Refusal> {
@@ -166,11 +184,12 @@ async fn parameters_of_body(state: &HttpState, body: Body) -> Result<Parameters,
         }
         BodyError::Broken => (StatusCode::BAD_REQUEST, "BAD_REQUEST", "The request broke off."),
     })?;
+    let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body);
     if body.trim_ascii_start().starts_with(b"[") {
         return Err((StatusCode::BAD_REQUEST, "BAD_REQUEST", "Send one operation; batches are not taken."));
     }
     // What serde says would repeat what was sent.
-    serde_json::from_slice(&body).map_err(|error| {
+    serde_json::from_slice(body).map_err(|error| {
         let message = if error.is_data() { WRONG_PARAMETERS } else { "The request is not JSON." };
         (StatusCode::BAD_REQUEST, "BAD_REQUEST", message)
     })
@@ -184,11 +203,15 @@ fn is_json(headers: &HeaderMap) -> bool {
     let mut parts = content_type.split(';').map(str::trim);
     let is_json = parts.next().is_some_and(|media| media.eq_ignore_ascii_case("application/json"));
     let is_utf8 = parts.filter_map(|parameter| parameter.split_once('=')).all(|(name, value)| {
-        !name.trim().eq_ignore_ascii_case("charset")
-            || value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        !name.trim().eq_ignore_ascii_case("charset") || is_name_of_utf8(value.trim().trim_matches('"'))
     });
     let is_plain = headers.get_all(header::CONTENT_ENCODING).iter().all(|encoding| encoding == "identity");
     is_json && is_utf8 && is_plain
+}
+
+/// Its name (RFC 3629 §8), or without the hyphen, as many clients write it.
+fn is_name_of_utf8(charset: &str) -> bool {
+    ["utf-8", "utf8"].iter().any(|name| charset.eq_ignore_ascii_case(name))
 }
 
 /// The parameters of a GET: maps are JSON inside the query string.
@@ -203,18 +226,20 @@ struct UrlParameters {
 
 impl UrlParameters {
     fn into_parameters(self) -> Option<Parameters> {
-        Some(Parameters {
-            query: self.query?,
+        let sent = SentParameters {
+            query: self.query,
             operation_name: self.operation_name,
             variables: map(self.variables).ok()?,
-            _extensions: map(self.extensions).ok()?,
-        })
+            extensions: map(self.extensions).ok()?,
+        };
+        sent.try_into().ok()
     }
 }
 
-/// A map, or nothing where there is none.
+/// A map, or nothing where there is none: `null`, an empty text, no parameter.
 fn map<Map: DeserializeOwned>(json: Option<String>) -> serde_json::Result<Option<Map>> {
-    json.filter(|json| !json.is_empty()).map(|json| serde_json::from_str(&json)).transpose()
+    let map = json.filter(|json| !json.is_empty()).map(|json| serde_json::from_str::<Option<Map>>(&json));
+    map.transpose().map(Option::flatten)
 }
 
 fn page(is_on: bool) -> Response {
@@ -234,6 +259,13 @@ fn mutation_by_get(media: AnswerMedia) -> Response {
     let message = "Send mutations by POST.";
     let mut response = answer::refuse(media, StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", message);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("POST"));
+    response
+}
+
+fn rate_limited(media: AnswerMedia, too_much: TooMuch) -> Response {
+    let seconds = HeaderValue::from(too_much.retry_after_seconds());
+    let mut response = answer::refuse_with(media, StatusCode::TOO_MANY_REQUESTS, too_much.into_error());
+    response.headers_mut().insert(header::RETRY_AFTER, seconds);
     response
 }
 

@@ -6,6 +6,7 @@
 
 mod accept;
 mod activity;
+mod admission;
 mod answer;
 mod body;
 mod browser;
@@ -38,6 +39,7 @@ mod websocket;
 #[cfg(test)]
 mod tests;
 
+pub use admission::Admission;
 pub use callback::{Callback, CallbackAnswer, Callbacks};
 pub use client_address::ClientAddress;
 pub use document::{Documents, InputTypes};
@@ -51,7 +53,7 @@ pub use request_id::RequestId;
 pub use requester::{Authenticated, Authenticator, Unavailable};
 pub use router::router;
 pub use settings::{
-    BodySettings, DocumentLimits, GraphqlSettings, HttpSettings, ListenerSettings, Origins, SessionTransport,
-    StrictTransport, TrustedProxies, WebSocketSettings,
+    AdmissionSettings, BodySettings, DocumentLimits, GraphqlSettings, HttpSettings, ListenerSettings,
+    OperationRate, Origins, SessionTransport, StrictTransport, TrustedProxies, WebSocketSettings,
 };
 pub use state::HttpParts;

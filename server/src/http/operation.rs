@@ -12,23 +12,64 @@ use async_graphql::{
 use serde::Deserialize;
 
 use super::{
+    admission::{Demand, Work},
     answer, counted,
     document::{self, Document, Documents, Validation},
     settings::GraphqlSettings,
 };
+use crate::graphql::{Cost, RateLimit, RootField};
+
+/// The key of `extensions` under which clients send the hash of a document instead of the document.
+const PERSISTED_QUERY: &str = "persistedQuery";
 
 /// The parameters of a request (GraphQL over HTTP, "Request Parameters"; `subscribe`'s payload).
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(try_from = "SentParameters")]
 pub(super) struct Parameters {
-    pub(super) query: String,
-    #[serde(default)]
+    query: SentQuery,
+    operation_name: Option<String>,
+    variables: Variables,
+}
+
+/// What stands for the document in a request.
+enum SentQuery {
+    Text(String),
+    /// A hash alone: the client asks whether the service has stored the document before.
+    Hash,
+}
+
+/// Parameters as they are written.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub(super) struct SentParameters {
+    pub(super) query: Option<String>,
     pub(super) operation_name: Option<String>,
-    #[serde(default)]
     pub(super) variables: Option<Variables>,
-    /// Must be a map where there are any; nothing here reads them.
-    #[serde(default, rename = "extensions")]
-    pub(super) _extensions: Option<serde_json::Map<String, serde_json::Value>>,
+    pub(super) extensions: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// Neither a document nor the hash of one.
+#[derive(Debug, thiserror::Error)]
+#[error("no query")]
+pub(super) struct NoQuery;
+
+impl TryFrom<SentParameters> for Parameters {
+    type Error = NoQuery;
+
+    fn try_from(sent: SentParameters) -> Result<Self, NoQuery> {
+        let has_hash = sent.extensions.is_some_and(|extensions| extensions.contains_key(PERSISTED_QUERY));
+        let query = match sent.query {
+            Some(text) => SentQuery::Text(text),
+            None if has_hash => SentQuery::Hash,
+            None => return Err(NoQuery),
+        };
+        Ok(Self {
+            query,
+            // Some clients always send the key.
+            operation_name: sent.operation_name.filter(|name| !name.is_empty()),
+            variables: sent.variables.unwrap_or_default(),
+        })
+    }
 }
 
 /// An operation that is ready to be executed.
@@ -39,6 +80,9 @@ pub(super) struct Operation {
     document: Arc<Document>,
     name: Option<String>,
     variables: Variables,
+    validation: Validation,
+    /// What it needs of its network.
+    pub(super) demand: Demand,
     /// How many fields it asks for at its root.
     root_fields: usize,
 }
@@ -52,15 +96,17 @@ pub(super) struct Repeatable {
 }
 
 impl Operation {
-    /// Parses and measures the document, and finds the operation that is meant.
+    /// Parses and measures the document, finds the operation that is meant, and checks its variables.
     pub(super) fn prepare(
         parameters: Parameters,
         settings: &GraphqlSettings,
         documents: &Documents,
     ) -> Result<Self, ServerError> {
-        let document = documents.parse(&parameters.query)?;
+        let Parameters { query, operation_name: name, mut variables } = parameters;
+        let SentQuery::Text(query) = query else { return Err(persisted_query_not_supported()) };
+        let document = documents.parse(&query)?;
         let parsed = document.parsed();
-        let operation = operation_of(parsed, parameters.operation_name.as_deref())?;
+        let operation = operation_of(parsed, name.as_deref())?;
         let root_fields = document::root_fields(operation, &parsed.fragments);
         check_root_fields(&root_fields, settings)?;
         if document::asks_too_much(operation, &parsed.fragments) {
@@ -70,16 +116,18 @@ impl Operation {
         Ok(Self {
             kind: operation.ty,
             counted_as: counted::name_of(&root_fields, settings.root_fields),
+            demand: demand_of(&root_fields, settings.root_fields),
             root_fields: root_fields.len(),
-            name: parameters.operation_name,
-            variables: parameters.variables.unwrap_or_default(),
+            validation: document.clone().check_variables(name.as_deref(), &mut variables)?,
+            name,
+            variables,
             document,
         })
     }
 
     /// Whether it has to be validated.
     pub(super) fn validation(&self) -> Validation {
-        self.document.clone().validation(self.name.as_deref(), &self.variables)
+        self.validation.clone()
     }
 
     /// What the schema is given.
@@ -128,6 +176,11 @@ fn request(document: &ExecutableDocument, name: Option<String>, variables: Varia
     request
 }
 
+/// The message and the code are Apollo Server's: clients read one or the other, and send the document from then on.
+fn persisted_query_not_supported() -> ServerError {
+    answer::error("PERSISTED_QUERY_NOT_SUPPORTED", "PersistedQueryNotSupported")
+}
+
 /// The operation that `name` means (specification, section 6.1, `GetOperation`).
 fn operation_of<'a>(
     document: &'a ExecutableDocument,
@@ -149,12 +202,41 @@ fn operation_of<'a>(
         .ok_or_else(|| answer::error("BAD_REQUEST", "The document has no operation of that name."))
 }
 
-/// One request is one guess, however it is aliased or hidden in fragments, so that whatever limits requests limits guesses.
+/// The rows of the table for what stands at the root of an operation, each as often as it stands there.
+fn known<'a>(
+    fields: &'a [&str],
+    table: &'static [RootField],
+) -> impl Iterator<Item = &'static RootField> + 'a {
+    fields.iter().filter_map(|field| table.iter().find(|row| row.name == *field))
+}
+
+/// What an operation needs of its network: of its fields, the most expensive one says it.
+fn demand_of(fields: &[&str], table: &'static [RootField]) -> Demand {
+    let work = |field: &RootField| match field.cost {
+        Cost::Free => Work::Free,
+        Cost::Statements => Work::Statements,
+        Cost::Hash | Cost::Judgement | Cost::Message => Work::Costly,
+    };
+    Demand {
+        is_limited: known(fields, table).any(|field| field.limit == RateLimit::Address),
+        work: known(fields, table).map(work).max().unwrap_or_default(),
+    }
+}
+
+/// One request is one guess, however it is aliased or hidden in fragments, so that whatever limits requests limits guesses;
+/// and it runs the statements of a few fields.
 fn check_root_fields(fields: &[&str], settings: &GraphqlSettings) -> Result<(), ServerError> {
-    let costly = fields.iter().filter(|field| settings.costly_fields.contains(field)).count();
-    if costly > 1 {
-        let message =
-            format!("Ask for one of these in a document, once: {}.", settings.costly_fields.join(", "));
+    let table = settings.root_fields;
+    if known(fields, table).filter(|field| field.is_exclusive()).count() > 1 {
+        let names: Vec<_> =
+            table.iter().filter(|field| field.is_exclusive()).map(|field| field.name).collect();
+        let message = format!("Ask for one of these in a document, once: {}.", names.join(", "));
+        return Err(answer::error("BAD_REQUEST", message));
+    }
+    let is_repeated =
+        |row: &&RootField| row.is_once() && fields.iter().filter(|field| **field == row.name).count() > 1;
+    if let Some(row) = table.iter().find(is_repeated) {
+        let message = format!("Ask for `{}` once in a document.", row.name);
         return Err(answer::error("BAD_REQUEST", message));
     }
     if !settings.introspection && fields.iter().any(|field| ["__schema", "__type"].contains(field)) {
@@ -174,6 +256,21 @@ mod tests {
         document::{Documents, InputTypes},
         settings::GraphqlSettings,
     };
+    use crate::{
+        graphql::{Caller, Cost, RateLimit, RootField, TokenKind},
+        http::admission::{Demand, Work},
+    };
+
+    const TABLE: &[RootField] = &[
+        row("costly", Cost::Hash, TokenKind::None),
+        row("dear", Cost::Message, TokenKind::Login),
+        row("read", Cost::Statements, TokenKind::Login),
+        row("cheap", Cost::Free, TokenKind::None),
+    ];
+
+    const fn row(name: &'static str, cost: Cost, token: TokenKind) -> RootField {
+        RootField { name, caller: Caller::Anyone, cost, limit: RateLimit::Address, token }
+    }
 
     fn prepare_with(
         settings: &GraphqlSettings,
@@ -184,7 +281,7 @@ mod tests {
     }
 
     fn prepare(parameters: serde_json::Value) -> Result<Operation, async_graphql::ServerError> {
-        let settings = GraphqlSettings { costly_fields: &["costly", "dear"], ..GraphqlSettings::default() };
+        let settings = GraphqlSettings { root_fields: TABLE, ..GraphqlSettings::default() };
         prepare_with(&settings, parameters)
     }
 
@@ -230,11 +327,65 @@ mod tests {
             json!({"query": "{ x }", "variables": ["x"]}),
             json!({"query": "{ x }", "extensions": false}),
             json!({"query": "{ x }", "extensions": ["x"]}),
+            json!({"extensions": {"persistedQuery": {}}, "variables": ["x"]}),
+            json!({"extensions": {"other": {}}}),
         ] {
             assert!(serde_json::from_value::<Parameters>(wrong.clone()).is_err(), "{wrong}");
         }
         let nulls = json!({"query": "{ x }", "operationName": null, "variables": null, "extensions": null});
         assert!(serde_json::from_value::<Parameters>(nulls).is_ok());
+    }
+
+    #[test]
+    fn a_hash_without_a_query_is_answered_as_clients_expect() {
+        let persisted = json!({"version": 1, "sha256Hash": "ecf4edb46db40b5132295c0291d62fb65d6759a9eedfa4d5d612dd5ec54a6b38"});
+        let refusal = prepare(json!({"extensions": {"persistedQuery": persisted}})).err().unwrap();
+        assert_eq!(refusal.message, "PersistedQueryNotSupported");
+        assert_eq!(refusal.extensions.unwrap().get("code"), Some(&"PERSISTED_QUERY_NOT_SUPPORTED".into()));
+        assert!(prepare(json!({"query": "{ x }", "extensions": {"persistedQuery": persisted}})).is_ok());
+    }
+
+    #[test]
+    fn an_empty_operation_name_is_none() {
+        assert!(prepare(json!({"query": "{ x }", "operationName": ""})).is_ok());
+        assert!(prepare(json!({"query": "query a { x }", "operationName": ""})).is_ok());
+        assert!(prepare(json!({"query": "query a { x } query b { x }", "operationName": ""})).is_err());
+    }
+
+    #[test]
+    fn undeclared_variables_are_dropped() {
+        let query = "subscription a($a: String) { a(b: $a) } query b($c: String) { a(b: $c) }";
+        let parameters =
+            json!({"query": query, "operationName": "a", "variables": {"a": "x", "c": "y", "d": "z"}});
+        let request = prepare(parameters).unwrap().into_request();
+        assert_eq!(serde_json::to_value(&request.variables).unwrap(), json!({"a": "x"}));
+    }
+
+    #[test]
+    fn variables_that_are_missing_or_of_another_type_are_refused_with_a_code() {
+        let refusal = |variables: &str, values: serde_json::Value| {
+            let query = format!("mutation({variables}) {{ x }}");
+            let error = prepare(json!({"query": query, "variables": values})).err()?;
+            let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+            assert_eq!((code, error.locations.len()), (Some(&"BAD_REQUEST".into()), 1), "{error:?}");
+            Some(error.message)
+        };
+        for (variables, values, said) in [
+            ("$a: String!", json!({}), "Variable $a: a value of type String! is missing."),
+            ("$a: String!", json!({"a": null}), "Variable $a: null is not of type String!."),
+            ("$a: String!, $b: Int", json!({"a": "", "b": "1"}), "Variable $b: a value is not of type Int."),
+            ("$a: [Int!] = [1]", json!({"a": [null]}), "Variable $a[0]: null is not of type Int!."),
+        ] {
+            assert_eq!(refusal(variables, values).as_deref(), Some(said));
+        }
+        for (variables, values) in [
+            ("$a: String", json!({})),
+            ("$a: String! = \"b\"", json!({})),
+            ("$a: String = \"b\"", json!({"a": null})),
+            ("$a: String!", json!({"a": ""})),
+        ] {
+            assert_eq!(refusal(variables, values), None, "{variables}");
+        }
     }
 
     fn refusal(query: &str) -> Option<String> {
@@ -265,6 +416,36 @@ mod tests {
         // The one that is meant counts; another one beside it does not run.
         let query = "mutation a { costly } mutation b { costly }";
         assert!(prepare(json!({"query": query, "operationName": "a"})).is_ok());
+    }
+
+    #[test]
+    fn a_field_that_takes_a_token_stands_in_an_operation_once() {
+        let once = Some("Ask for `read` once in a document.".to_owned());
+        for query in ["{ read cheap a: cheap }", "{ read costly }", "{ cheap { read read } }"] {
+            assert_eq!(refusal(query), None, "{query}");
+        }
+        let aliases = (0..50).map(|number| format!("a{number}: read ")).collect::<Vec<_>>().concat();
+        for query in [
+            format!("{{ {aliases} }}"),
+            format!("subscription {{ {aliases} }}"),
+            "{ read ...a } fragment a on Query { read }".to_owned(),
+            "{ read read @include(if: false) }".to_owned(),
+        ] {
+            assert_eq!(refusal(&query), once, "{query}");
+        }
+    }
+
+    #[test]
+    fn an_operation_needs_what_its_most_expensive_field_needs() {
+        for (query, is_limited, work) in [
+            ("{ read }", true, Work::Statements),
+            ("{ cheap }", true, Work::Free),
+            ("{ read costly }", true, Work::Costly),
+            ("{ unknown __typename }", false, Work::Free),
+        ] {
+            let demand = prepare(json!({"query": query})).unwrap().demand;
+            assert_eq!(demand, Demand { is_limited, work }, "{query}");
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use crate::graphql::RootField;
+
 /// All settings of the wire.
 #[derive(Clone, Debug, Default)]
 pub struct HttpSettings {
@@ -131,10 +133,36 @@ pub struct GraphqlSettings {
     pub introspection: bool,
     /// Whether a browser that opens `/graphql` gets GraphiQL.
     pub graphiql: bool,
-    /// The fields at the root of which one operation may ask for one, once: each is a guess, a message or a hash.
-    pub costly_fields: &'static [&'static str],
-    /// The fields at the roots of the schema: what operations are counted as.
-    pub root_fields: &'static [&'static str],
+    /// The fields at the roots of the schema, with their rules.
+    pub root_fields: &'static [RootField],
+    /// How much one address may ask for.
+    pub admission: AdmissionSettings,
+}
+
+/// How much one address may ask for (of IPv6 a /64), by each instance's own count.
+#[derive(Clone, Copy, Debug)]
+pub struct AdmissionSettings {
+    /// Operations with a field that needs no session.
+    pub operations: OperationRate,
+    /// Operations that run statements at once; further ones wait, for five seconds at most. Eight times as many may hash
+    /// or ask the provider.
+    pub statements: usize,
+}
+
+/// So many at once, and as many again, evenly, in each such time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OperationRate {
+    /// How many; one at least.
+    pub count: u32,
+    /// In which time.
+    pub per: Duration,
+}
+
+impl Default for AdmissionSettings {
+    /// Ten clients that poll each second, all the time, and a crowd at nine in the morning.
+    fn default() -> Self {
+        Self { operations: OperationRate { count: 600, per: Duration::from_mins(1) }, statements: 8 }
+    }
 }
 
 /// How much a document may hold. Spent before validation, which expands fragments.

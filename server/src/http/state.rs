@@ -8,8 +8,8 @@ use std::{ops::Deref, sync::Arc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    callback::Callbacks, document::Documents, execution::ExecutableSchema, health::ReadinessProbe,
-    per_address::PerAddress, requester::Authenticator, settings::HttpSettings,
+    admission::Admission, callback::Callbacks, document::Documents, execution::ExecutableSchema,
+    health::ReadinessProbe, per_address::PerAddress, requester::Authenticator, settings::HttpSettings,
 };
 
 /// The service as the wire sees it. Clones share it.
@@ -30,6 +30,8 @@ pub struct HttpParts {
     pub documents: Documents,
     /// Limits and timeouts.
     pub settings: HttpSettings,
+    /// How much each network asks for.
+    pub admission: Arc<Admission>,
     /// How many sockets each address has open.
     pub sockets: Arc<PerAddress>,
     /// How many bytes the operations on the sockets of each address keep.

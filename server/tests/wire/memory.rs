@@ -133,7 +133,10 @@ fn kept(service: &Service, messages: &[String]) -> (i64, usize) {
 }
 
 fn attack(fields: usize, adjust: impl FnOnce(&mut HttpSettings)) -> (i64, usize) {
-    let service = Service::with_provider(&provider(), adjust);
+    let service = Service::with_provider(&provider(), |http| {
+        lift_admission(http);
+        adjust(http);
+    });
     let login_token = login_token(&service);
     let messages: Vec<_> = (0..=SUBSCRIPTIONS).map(|number| fat(&login_token, number, fields)).collect();
     // What is made once is there before anything is measured.
@@ -158,7 +161,7 @@ fn a_socket_full_of_fat_subscriptions_keeps_no_more_than_its_limit() {
 
 #[test]
 fn sixteen_usual_subscriptions_of_one_document_fit_on_a_socket() {
-    let service = Service::with_provider(&provider(), |_| {});
+    let service = Service::with_provider(&provider(), lift_admission);
     let login_token = login_token(&service);
     let query = "subscription Watch($loginToken: String!) { loginStatus(loginToken: $loginToken) { sequence state nextStep \
                  failure matchNumber codeChannel toldAt expiresAt resendAvailableAt session { token deviceToken \
@@ -176,7 +179,7 @@ fn sixteen_usual_subscriptions_of_one_document_fit_on_a_socket() {
 
 #[test]
 fn the_seventeenth_watcher_of_a_login_ends_the_first() {
-    let service = Service::with_provider(&provider(), |_| {});
+    let service = Service::with_provider(&provider(), lift_admission);
     let login_token = login_token(&service);
     let subscribe = |id: usize| {
         let query = "subscription($t: String!) { loginStatus(loginToken: $t) { state } }";

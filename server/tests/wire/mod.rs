@@ -3,6 +3,7 @@
 mod documents;
 mod generated;
 mod known;
+mod limited;
 mod memory;
 mod sockets;
 
@@ -39,11 +40,15 @@ struct Service {
 }
 
 impl Service {
+    /// Without the limits on what one address may send: all that these tests send comes from one.
     fn start(introspection: bool) -> Self {
-        Self::with(|http| http.graphql.introspection = introspection)
+        Self::with(|http| {
+            http.graphql.introspection = introspection;
+            lift_admission(http);
+        })
     }
 
-    /// With settings of the wire that are adjusted.
+    /// With the limits of production, adjusted.
     fn with(adjust: impl FnOnce(&mut HttpSettings)) -> Self {
         // Nobody is there, and nobody needs to be.
         Self::with_provider("http://127.0.0.1:9", adjust)
@@ -76,6 +81,12 @@ impl Service {
         });
         Self { runtime, address, _folder: folder }
     }
+}
+
+/// Lifts the limits on what one address may send.
+fn lift_admission(http: &mut HttpSettings) {
+    http.graphql.admission.operations.count = u32::MAX;
+    http.graphql.admission.statements = 1_000;
 }
 
 fn settings(
@@ -143,8 +154,13 @@ impl Connection {
 
     /// `POST /graphql`: the status, and the body.
     async fn post(&mut self, body: &str) -> (u16, Vec<u8>) {
+        self.post_with("", body).await
+    }
+
+    /// The same, with further headers, each with its line end.
+    async fn post_with(&mut self, headers: &str, body: &str) -> (u16, Vec<u8>) {
         let head = format!(
-            "POST /graphql HTTP/1.1\r\nhost: x\r\naccept: application/graphql-response+json\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            "POST /graphql HTTP/1.1\r\nhost: x\r\naccept: application/graphql-response+json\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n",
             body.len()
         );
         self.0.write_all(head.as_bytes()).await.unwrap();

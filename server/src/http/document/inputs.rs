@@ -1,69 +1,270 @@
-//! What variables may hold, as far as that can be said without async-graphql.
+//! Checks what variables hold against their types (specification, section 6.1.2, `CoerceVariableValues`).
 //!
-//! It validates what variables hold together with the document that they are for, all of it each time. Of a document that was
-//! found to be valid, nothing else can be wrong the next time. The invariant: what is said to fit does; of what is not, nothing
-//! is said.
+//! async-graphql looks at some of them while it validates and at the others only when a resolver reads its arguments: by
+//! then, fields before it have run. The invariant: an operation whose variables pass here fails at none of them later.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_graphql::{
-    Name, Value,
+    Name, Positioned, Value,
+    indexmap::IndexMap,
     parser::{
         parse_schema,
-        types::{BaseType, ServiceDocument, Type, TypeKind, TypeSystemDefinition},
+        types::{
+            BaseType, FieldDefinition, InputValueDefinition, OperationType, ServiceDocument, Type, TypeKind,
+            TypeSystemDefinition,
+        },
     },
 };
 
-/// The input objects of a schema, with the types of their fields.
+/// What a schema takes as input: its enums and input objects, and the arguments of fields and directives.
 #[derive(Debug, Default)]
-pub struct InputTypes(HashMap<Name, HashMap<Name, Type>>);
+pub struct InputTypes {
+    types: HashMap<Name, InputType>,
+    fields: HashMap<Name, HashMap<Name, KnownField>>,
+    directives: HashMap<Name, Arguments>,
+    roots: [Option<Name>; 3],
+}
+
+#[derive(Debug)]
+enum InputType {
+    Enum(HashSet<Name>),
+    Object(Arguments),
+}
+
+/// The arguments of a field or directive, or the fields of an input object, in the schema's order.
+pub(super) type Arguments = IndexMap<Name, Argument>;
+
+#[derive(Debug)]
+pub(super) struct Argument {
+    pub(super) expected: Type,
+    pub(super) has_default: bool,
+}
+
+/// A field of an object or interface.
+#[derive(Debug)]
+pub(super) struct KnownField {
+    pub(super) arguments: Arguments,
+    /// The type of its value, or of what its lists hold.
+    pub(super) output: Name,
+}
+
+impl Argument {
+    /// Checks that no value has to be there.
+    pub(super) fn check_absent(&self) -> Result<Fit, Mismatch> {
+        if self.expected.nullable {
+            Ok(Fit::Certain)
+        } else if self.has_default {
+            Ok(Fit::Unknown)
+        } else {
+            Err(Mismatch::new(format!("a value of type {} is missing", self.expected)))
+        }
+    }
+}
+
+/// How sure it is that a value is of its type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fit {
+    /// It is: validation finds nothing in it.
+    Certain,
+    /// Nothing is wrong as far as the schema's language says. Scalars with rules of their own are left to async-graphql,
+    /// and so is a type that the schema does not have.
+    Unknown,
+}
+
+/// Where in a variable a value is wrong, and how. Never the value: it may be a secret.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Mismatch {
+    /// From the variable inwards: `.list[2].email`.
+    pub(super) place: String,
+    pub(super) problem: String,
+}
+
+impl Mismatch {
+    pub(super) fn new(problem: impl Into<String>) -> Self {
+        Self { place: String::new(), problem: problem.into() }
+    }
+
+    pub(super) fn inside(self, segment: &str) -> Self {
+        Self { place: format!("{segment}{}", self.place), ..self }
+    }
+}
 
 impl InputTypes {
-    /// Those of a schema in GraphQL's schema definition language. Of one that cannot be read, nothing fits anything.
+    /// Reads a schema in GraphQL's schema definition language. One that cannot be read has no types.
     #[must_use]
     pub fn of(sdl: &str) -> Self {
         parse_schema(sdl).map(|schema| Self::of_schema(&schema)).unwrap_or_default()
     }
 
     fn of_schema(schema: &ServiceDocument) -> Self {
-        let mut objects = HashMap::new();
+        let mut found =
+            Self { roots: ["Query", "Mutation", "Subscription"].map(Name::new).map(Some), ..Self::default() };
+        // The built-in ones are not defined in every schema.
+        for name in ["skip", "include"] {
+            let needed = Argument {
+                expected: Type { base: BaseType::Named(Name::new("Boolean")), nullable: false },
+                has_default: false,
+            };
+            found.directives.insert(Name::new(name), Arguments::from_iter([(Name::new("if"), needed)]));
+        }
         for definition in &schema.definitions {
-            if let TypeSystemDefinition::Type(defined) = definition
-                && let TypeKind::InputObject(object) = &defined.node.kind
-                // `@oneOf` has rules of its own.
-                && defined.node.directives.is_empty()
-            {
-                let fields = object.fields.iter().map(|field| &field.node);
-                let fields = fields.map(|field| (field.name.node.clone(), field.ty.node.clone())).collect();
-                objects.insert(defined.node.name.node.clone(), fields);
+            match definition {
+                TypeSystemDefinition::Schema(schema) => {
+                    let schema = &schema.node;
+                    found.roots = [&schema.query, &schema.mutation, &schema.subscription]
+                        .map(|root| root.as_ref().map(|name| name.node.clone()));
+                }
+                TypeSystemDefinition::Directive(directive) => {
+                    let directive = &directive.node;
+                    found.directives.insert(directive.name.node.clone(), arguments(&directive.arguments));
+                }
+                TypeSystemDefinition::Type(defined) => {
+                    let has_directives = !defined.node.directives.is_empty();
+                    found.add(defined.node.name.node.clone(), &defined.node.kind, has_directives);
+                }
             }
         }
-        Self(objects)
+        found
     }
 
-    /// Whether a value surely is of a type: of numbers with a fraction, enumerations and scalars of our own nothing is said.
-    pub(super) fn fits(&self, value: &Value, expected: &Type) -> bool {
-        match (&expected.base, value) {
-            (_, Value::Null) => expected.nullable,
-            (BaseType::List(expected), Value::List(values)) => {
-                values.iter().all(|value| self.fits(value, expected))
+    fn add(&mut self, name: Name, kind: &TypeKind, has_directives: bool) {
+        match kind {
+            TypeKind::Enum(values) => {
+                let names = values.values.iter().map(|value| value.node.value.node.clone());
+                self.types.insert(name, InputType::Enum(names.collect()));
             }
-            (BaseType::Named(name), value) => match (name.as_str(), value) {
-                ("String" | "ID", Value::String(_)) | ("Boolean", Value::Boolean(_)) => true,
-                ("Int", Value::Number(number)) => {
-                    number.as_i64().is_some_and(|number| i32::try_from(number).is_ok())
-                }
-                (name, Value::Object(values)) => self.0.get(name).is_some_and(|fields| {
-                    values.keys().all(|name| fields.contains_key(name))
-                        && fields.iter().all(|(name, expected)| {
-                            values.get(name).map_or(expected.nullable, |value| self.fits(value, expected))
-                        })
-                }),
-                _ => false,
-            },
-            (BaseType::List(_), _) => false,
+            // `@oneOf` has rules of its own.
+            TypeKind::InputObject(object) if !has_directives => {
+                self.types.insert(name, InputType::Object(arguments(&object.fields)));
+            }
+            TypeKind::Object(object) => drop(self.fields.insert(name, fields(&object.fields))),
+            TypeKind::Interface(interface) => drop(self.fields.insert(name, fields(&interface.fields))),
+            TypeKind::InputObject(_) | TypeKind::Scalar | TypeKind::Union(_) => {}
         }
     }
+
+    /// The type at the root of an operation.
+    pub(super) fn root(&self, operation: OperationType) -> Option<&Name> {
+        let [query, mutation, subscription] = &self.roots;
+        match operation {
+            OperationType::Query => query.as_ref(),
+            OperationType::Mutation => mutation.as_ref(),
+            OperationType::Subscription => subscription.as_ref(),
+        }
+    }
+
+    pub(super) fn field(&self, parent: &Name, field: &Name) -> Option<&KnownField> {
+        self.fields.get(parent)?.get(field)
+    }
+
+    pub(super) fn directive(&self, name: &Name) -> Option<&Arguments> {
+        self.directives.get(name)
+    }
+
+    /// The fields of an input object.
+    pub(super) fn object(&self, name: &Name) -> Option<&Arguments> {
+        match self.types.get(name)? {
+            InputType::Object(fields) => Some(fields),
+            InputType::Enum(_) => None,
+        }
+    }
+
+    /// Checks a value that is there against a type.
+    pub(super) fn check(&self, value: &Value, expected: &Type) -> Result<Fit, Mismatch> {
+        match (&expected.base, value) {
+            (_, Value::Null) if expected.nullable => Ok(Fit::Certain),
+            (_, Value::Null) => Err(Mismatch::new(format!("null is not of type {expected}"))),
+            (BaseType::List(item), Value::List(values)) => {
+                all(values.iter().enumerate().map(|(index, value)| {
+                    self.check(value, item).map_err(|mismatch| mismatch.inside(&format!("[{index}]")))
+                }))
+            }
+            // One value stands for a list of it. async-graphql knows that as well.
+            (BaseType::List(item), value) => self.check(value, item).map(|_| Fit::Unknown),
+            (BaseType::Named(name), value) => self.check_named(value, name),
+        }
+    }
+
+    fn check_named(&self, value: &Value, name: &Name) -> Result<Fit, Mismatch> {
+        let fit = match (name.as_str(), value) {
+            ("String" | "ID", Value::String(_)) | ("Boolean", Value::Boolean(_)) => Some(Fit::Certain),
+            ("Int", Value::Number(number)) => {
+                let is_int = number.as_i64().is_some_and(|number| i32::try_from(number).is_ok());
+                is_int.then_some(Fit::Certain)
+            }
+            ("ID", Value::Number(number)) => (!number.is_f64()).then_some(Fit::Unknown),
+            ("Float", Value::Number(_)) => Some(Fit::Unknown),
+            ("String" | "ID" | "Boolean" | "Int" | "Float", _) => None,
+            (other, value) => match (self.types.get(other), value) {
+                (None, _) => Some(Fit::Unknown),
+                (Some(InputType::Enum(names)), Value::String(value)) => {
+                    names.contains(value.as_str()).then_some(Fit::Unknown)
+                }
+                // Of a literal.
+                (Some(InputType::Enum(names)), Value::Enum(value)) => {
+                    names.contains(value).then_some(Fit::Unknown)
+                }
+                (Some(InputType::Object(fields)), Value::Object(values)) => {
+                    return self.check_object(values, fields, name);
+                }
+                (Some(_), _) => None,
+            },
+        };
+        fit.ok_or_else(|| Mismatch::new(format!("a value is not of type {name}")))
+    }
+
+    fn check_object(
+        &self,
+        values: &IndexMap<Name, Value>,
+        fields: &Arguments,
+        type_name: &Name,
+    ) -> Result<Fit, Mismatch> {
+        if let Some(unknown) = values.keys().find(|name| !fields.contains_key(*name)) {
+            return Err(Mismatch::new(format!("{type_name} has no field {unknown}")));
+        }
+        all(fields.iter().map(|(name, field)| {
+            let fit = match values.get(name) {
+                Some(value) => self.check(value, &field.expected),
+                None => field.check_absent(),
+            };
+            fit.map_err(|mismatch| mismatch.inside(&format!(".{name}")))
+        }))
+    }
+}
+
+fn arguments(defined: &[Positioned<InputValueDefinition>]) -> Arguments {
+    let argument = |argument: &Positioned<InputValueDefinition>| {
+        let InputValueDefinition { name, ty, default_value, .. } = &argument.node;
+        (name.node.clone(), Argument { expected: ty.node.clone(), has_default: default_value.is_some() })
+    };
+    defined.iter().map(argument).collect()
+}
+
+fn fields(defined: &[Positioned<FieldDefinition>]) -> HashMap<Name, KnownField> {
+    let field = |field: &Positioned<FieldDefinition>| {
+        let FieldDefinition { name, arguments: taken, ty, .. } = &field.node;
+        (name.node.clone(), KnownField { arguments: arguments(taken), output: innermost(&ty.node).clone() })
+    };
+    defined.iter().map(field).collect()
+}
+
+fn innermost(outer: &Type) -> &Name {
+    match &outer.base {
+        BaseType::Named(name) => name,
+        BaseType::List(item) => innermost(item),
+    }
+}
+
+/// The first error, or else the least certain fit.
+pub(super) fn all<Error>(fits: impl IntoIterator<Item = Result<Fit, Error>>) -> Result<Fit, Error> {
+    let mut whole = Fit::Certain;
+    for fit in fits {
+        if fit? == Fit::Unknown {
+            whole = Fit::Unknown;
+        }
+    }
+    Ok(whole)
 }
 
 #[cfg(test)]
@@ -75,16 +276,18 @@ mod tests {
 
     const SDL: &str = "enum Colour { RED }
         scalar Instant
-        input Inner { text: String!, number: Int }
+        input Inner { text: String!, number: Int, filled: Int! = 1 }
         input Outer { inner: Inner!, list: [Inner!], flag: Boolean, id: ID, colour: Colour, at: Instant, ratio: Float }
         input Either @oneOf { one: String, other: String }";
 
-    fn fits(value: serde_json::Value, expected: &str) -> bool {
-        InputTypes::of(SDL).fits(&Value::from_json(value).unwrap(), &Type::new(expected).unwrap())
+    fn check(value: serde_json::Value, expected: &str) -> Result<Fit, String> {
+        let checked =
+            InputTypes::of(SDL).check(&Value::from_json(value).unwrap(), &Type::new(expected).unwrap());
+        checked.map_err(|mismatch| format!("{}: {}", mismatch.place, mismatch.problem))
     }
 
     #[test]
-    fn what_is_of_its_type_fits() {
+    fn values_of_their_type_are_certain() {
         for (value, expected) in [
             (json!("text"), "String!"),
             (json!("1"), "ID"),
@@ -92,37 +295,65 @@ mod tests {
             (json!(true), "Boolean!"),
             (json!(i32::MIN), "Int!"),
             (json!(["a", null]), "[String]!"),
-            (json!({"text": "a"}), "Inner!"),
-            (json!({"text": "a", "number": null}), "Inner"),
-            (json!({"inner": {"text": "a"}, "list": [{"text": "b", "number": 1}], "flag": false}), "Outer!"),
+            (json!({"text": "a", "filled": 1}), "Inner!"),
+            (json!({"text": "a", "number": null, "filled": 1}), "Inner"),
+            (
+                json!({"inner": {"text": "a", "filled": 1}, "list": [{"text": "b", "number": 1, "filled": 2}]}),
+                "Outer!",
+            ),
         ] {
-            assert!(fits(value.clone(), expected), "{value} {expected}");
+            assert_eq!(check(value.clone(), expected), Ok(Fit::Certain), "{value} {expected}");
         }
     }
 
     #[test]
-    fn of_everything_else_nothing_is_said() {
+    fn values_with_rules_of_their_own_are_left_to_async_graphql() {
         for (value, expected) in [
-            (json!(null), "String!"),
-            (json!(1), "String"),
             (json!(1), "ID"),
-            (json!("true"), "Boolean"),
-            (json!(i64::from(i32::MAX) + 1), "Int"),
-            (json!(1.5), "Int"),
             (json!(1.5), "Float"),
+            (json!(1), "Float"),
             (json!("a"), "[String]"),
-            (json!(["a", null]), "[String!]"),
-            (json!({"number": 1}), "Inner"),
-            (json!({"text": null}), "Inner"),
-            (json!({"text": "a", "more": 1}), "Inner"),
-            (json!({"inner": {"text": 1}}), "Outer"),
-            (json!({"inner": {"text": "a"}, "list": [null]}), "Outer"),
+            (json!({"text": "a"}), "Inner"),
             (json!({"inner": {"text": "a"}, "colour": "RED"}), "Outer"),
             (json!({"inner": {"text": "a"}, "at": "now"}), "Outer"),
             (json!({"one": "a"}), "Either"),
             (json!({"text": "a"}), "Nowhere"),
         ] {
-            assert!(!fits(value.clone(), expected), "{value} {expected}");
+            assert_eq!(check(value.clone(), expected), Ok(Fit::Unknown), "{value} {expected}");
+        }
+    }
+
+    #[test]
+    fn values_of_another_type_are_named_by_their_place_and_not_repeated() {
+        for (value, expected, said) in [
+            (json!(null), "String!", ": null is not of type String!"),
+            (json!(17), "String", ": a value is not of type String"),
+            (json!(1.5), "ID", ": a value is not of type ID"),
+            (json!("true"), "Boolean", ": a value is not of type Boolean"),
+            (json!(i64::from(i32::MAX) + 1), "Int", ": a value is not of type Int"),
+            (json!(1.5), "Int", ": a value is not of type Int"),
+            (json!("1.5"), "Float", ": a value is not of type Float"),
+            (json!(["a", null]), "[String!]", "[1]: null is not of type String!"),
+            (json!([["a"]]), "[String]", "[0]: a value is not of type String"),
+            (json!({"number": 1}), "Inner", ".text: a value of type String! is missing"),
+            (json!({"text": null}), "Inner", ".text: null is not of type String!"),
+            (json!({"text": "a", "filled": null}), "Inner", ".filled: null is not of type Int!"),
+            (json!({"text": "a", "more": 1}), "Inner", ": Inner has no field more"),
+            (json!("text"), "Inner", ": a value is not of type Inner"),
+            (json!({"inner": {"text": 1}}), "Outer", ".inner.text: a value is not of type String"),
+            (
+                json!({"inner": {"text": "a"}, "list": [{"text": "a"}, null]}),
+                "Outer",
+                ".list[1]: null is not of type Inner!",
+            ),
+            (
+                json!({"inner": {"text": "a"}, "colour": "planted"}),
+                "Outer",
+                ".colour: a value is not of type Colour",
+            ),
+            (json!({"inner": {"text": "a"}, "colour": 1}), "Outer", ".colour: a value is not of type Colour"),
+        ] {
+            assert_eq!(check(value.clone(), expected), Err(said.to_owned()), "{value} {expected}");
         }
     }
 }

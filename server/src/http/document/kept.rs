@@ -10,15 +10,20 @@ use std::sync::{
 };
 
 use async_graphql::{
-    Name, Positioned, ServerError, Variables,
+    Name, Pos, Positioned, ServerError, Value, Variables,
     parser::types::{ExecutableDocument, OperationDefinition, Type},
 };
 use quick_cache::{Weighter, sync::Cache};
 
 use super::{
-    DocumentError, in_use::DocumentsInUse, inputs::InputTypes, measure::measure, refusal, tokens, weight,
+    DocumentError,
+    arguments::{self, Usage},
+    in_use::DocumentsInUse,
+    inputs::{self, Fit, InputTypes, Mismatch},
+    measure::measure,
+    refusal, tokens, weight,
 };
-use crate::http::{execution::Validity, settings::DocumentLimits};
+use crate::http::{answer, execution::Validity, settings::DocumentLimits};
 
 /// How many bytes of text are kept. Parsed, they take some ten times as much.
 const KEPT_BYTES: u64 = 512 * 1024;
@@ -49,31 +54,86 @@ pub(in crate::http) struct Document {
 #[derive(Debug)]
 struct KnownOperation {
     name: Option<Name>,
-    variables: Vec<(Name, Type)>,
+    variables: Vec<DeclaredVariable>,
+    usages: Vec<Usage>,
     was_found_valid: AtomicBool,
 }
 
+#[derive(Debug)]
+struct DeclaredVariable {
+    name: Name,
+    expected: Type,
+    has_default: bool,
+    declared_at: Pos,
+}
+
 /// Whether a request has to be validated, and who is told what came of it.
+#[derive(Clone)]
 pub(in crate::http) struct Validation {
     document: Arc<Document>,
     /// Which operation is meant; nothing where it must be validated each time.
     operation: Option<usize>,
 }
 
-impl Document {
-    fn new(parsed: ExecutableDocument, inputs: Arc<InputTypes>) -> Self {
-        let known = |(name, operation): (Option<&Name>, &Positioned<OperationDefinition>)| {
-            let variables = operation.node.variable_definitions.iter().map(|variable| &variable.node);
-            KnownOperation {
-                name: name.cloned(),
-                variables: variables
-                    .map(|variable| (variable.name.node.clone(), variable.var_type.node.clone()))
-                    .collect(),
-                was_found_valid: AtomicBool::new(false),
+impl KnownOperation {
+    fn new(name: Option<&Name>, operation: &OperationDefinition, usages: Vec<Usage>) -> Self {
+        let declared = operation.variable_definitions.iter().map(|variable| DeclaredVariable {
+            name: variable.node.name.node.clone(),
+            expected: variable.node.var_type.node.clone(),
+            has_default: variable.node.default_value.as_ref().is_some_and(|value| value.node != Value::Null),
+            declared_at: variable.pos,
+        });
+        let variables = declared.collect();
+        Self { name: name.cloned(), variables, usages, was_found_valid: AtomicBool::new(false) }
+    }
+
+    /// Checks that each variable may stand where it is used.
+    fn check_usages(&self, values: &Variables) -> Result<(), ServerError> {
+        for usage in &self.usages {
+            // Of one that is not declared, validation says so.
+            let declared = self.variables.iter().find(|variable| variable.name == usage.variable);
+            let Some(declared) = declared else { continue };
+            let is_null = values.get(&usage.variable) == Some(&Value::Null);
+            if !usage.allows(&declared.expected, declared.has_default, is_null) {
+                let (name, expected) = (&usage.variable, &usage.expected);
+                let message = format!(
+                    "Variable ${name} of type {} is used where {expected} is expected.",
+                    declared.expected
+                );
+                let locations = vec![declared.declared_at, usage.used_at];
+                return Err(ServerError { locations, ..answer::error("BAD_REQUEST", message) });
             }
+        }
+        Ok(())
+    }
+}
+
+impl DeclaredVariable {
+    /// Checks the value of this variable; `None`: none was sent.
+    fn check(&self, value: Option<&Value>, inputs: &InputTypes) -> Result<Fit, Mismatch> {
+        match value {
+            Some(value) => inputs.check(value, &self.expected),
+            None if self.has_default || self.expected.nullable => Ok(Fit::Unknown),
+            None => Err(Mismatch::new(format!("a value of type {} is missing", self.expected))),
+        }
+    }
+
+    fn refuse(&self, mismatch: &Mismatch) -> ServerError {
+        let Mismatch { place, problem } = mismatch;
+        let error = answer::error("BAD_REQUEST", format!("Variable ${}{place}: {problem}.", self.name));
+        ServerError { locations: vec![self.declared_at], ..error }
+    }
+}
+
+impl Document {
+    fn new(parsed: ExecutableDocument, inputs: Arc<InputTypes>) -> Result<Self, ServerError> {
+        let known = |(name, operation): (Option<&Name>, &Positioned<OperationDefinition>)| {
+            let usages = arguments::usages(&operation.node, &parsed.fragments, &inputs)?;
+            Ok(KnownOperation::new(name, &operation.node, usages))
         };
+        let operations = parsed.operations.iter().map(known).collect::<Result<_, ServerError>>()?;
         let bytes = weight::of_document(&parsed);
-        Self { operations: parsed.operations.iter().map(known).collect(), parsed, inputs, bytes }
+        Ok(Self { parsed, operations, inputs, bytes })
     }
 
     /// How much memory a copy of it takes, in bytes, estimated.
@@ -86,20 +146,28 @@ impl Document {
         &self.parsed
     }
 
-    /// Looks at what the variables of an operation hold: where all of them are there and fit, nothing but the document says
-    /// whether it is valid.
-    pub(in crate::http) fn validation(self: Arc<Self>, name: Option<&str>, values: &Variables) -> Validation {
+    /// Checks the variables of an operation of this document, and drops those that it does not declare. Where all of them
+    /// are there and certain, nothing but the document says whether the request is valid.
+    pub(in crate::http) fn check_variables(
+        self: Arc<Self>,
+        name: Option<&str>,
+        values: &mut Variables,
+    ) -> Result<Validation, ServerError> {
         let is_meant = |operation: &KnownOperation| {
             self.operations.len() == 1 || (name.is_some() && name == operation.name.as_deref())
         };
-        let fits = |(name, expected): &(Name, Type)| {
-            values.get(name).is_some_and(|value| self.inputs.fits(value, expected))
+        let Some(index) = self.operations.iter().position(is_meant) else {
+            return Ok(Validation { document: self, operation: None });
         };
-        let operation = self
-            .operations
-            .iter()
-            .position(|operation| is_meant(operation) && operation.variables.iter().all(fits));
-        Validation { document: self, operation }
+        let declared = &self.operations[index].variables;
+        values.retain(|name, _| declared.iter().any(|variable| variable.name == *name));
+        let fits = declared.iter().map(|variable| {
+            let checked = variable.check(values.get(&variable.name), &self.inputs);
+            checked.map_err(|mismatch| variable.refuse(&mismatch))
+        });
+        let fit = inputs::all(fits)?;
+        self.operations[index].check_usages(values)?;
+        Ok(Validation { document: self, operation: (fit == Fit::Certain).then_some(index) })
     }
 }
 
@@ -155,7 +223,7 @@ impl Documents {
         let document = async_graphql::parser::parse_query(text);
         let document = document.map_err(|error| refusal(DocumentError::from(error)))?;
         measure(&document, &self.limits).map_err(refusal)?;
-        let document = Arc::new(Document::new(document, self.inputs.clone()));
+        let document = Arc::new(Document::new(document, self.inputs.clone())?);
         self.in_use.insert(hash, &document);
         if !holds_text && text.len() <= LONGEST_KEPT {
             self.kept.insert(text.into(), document.clone());

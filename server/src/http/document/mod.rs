@@ -4,6 +4,7 @@
 //! of 1.4 kB can cost seconds. Here each fragment is measured once. The invariant: a document that passes is
 //! visited in at most `max_selections` steps and nests at most `max_depth` deep, so that recursion is safe.
 
+mod arguments;
 mod in_use;
 mod inputs;
 mod introspection;
@@ -13,7 +14,7 @@ mod root_fields;
 mod tokens;
 mod weight;
 
-use async_graphql::{Pos, ServerError, parser};
+use async_graphql::{Name, Pos, ServerError, parser};
 
 pub use self::{inputs::InputTypes, kept::Documents};
 pub(super) use self::{
@@ -23,6 +24,12 @@ pub(super) use self::{
     weight::of_variables as bytes_of_variables,
 };
 use super::answer;
+
+fn refusal_of_argument(name: &Name, at: Pos, mismatch: &inputs::Mismatch) -> ServerError {
+    let inputs::Mismatch { place, problem } = mismatch;
+    let error = answer::error("BAD_REQUEST", format!("Argument {name}{place}: {problem}."));
+    ServerError { locations: vec![at], ..error }
+}
 
 fn refusal(error: DocumentError) -> ServerError {
     let refusal = answer::error("BAD_REQUEST", error.to_string());

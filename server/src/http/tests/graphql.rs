@@ -160,8 +160,13 @@ async fn only_json_in_utf8_is_taken() {
         }
         in_time(request.send()).await.unwrap().status().as_u16()
     };
-    for taken in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\""]
-    {
+    for taken in [
+        "application/json",
+        "Application/JSON; charset=UTF-8",
+        "application/json;charset=\"utf-8\"",
+        "application/json; charset=utf8",
+        "application/json; charset=\"UTF8\"",
+    ] {
         assert_eq!(send(Some(taken), None).await, 200, "{taken}");
     }
     for refused in [
@@ -169,6 +174,7 @@ async fn only_json_in_utf8_is_taken() {
         "application/graphql",
         "multipart/form-data; boundary=x",
         "application/json; charset=latin1",
+        "application/json; charset=utf-16",
     ] {
         assert_eq!(send(Some(refused), None).await, 415, "{refused}");
     }
@@ -204,6 +210,27 @@ async fn a_query_travels_by_get_and_knows_it() {
     assert_eq!(json_of(server.get(query).await).await, json!({"data": {"hello": "Hello x"}}));
     let answer = json_of(server.post(&json!({"query": "{ transport }"})).await).await;
     assert_eq!(answer, json!({"data": {"transport": "Post"}}));
+}
+
+#[tokio::test]
+async fn maps_in_a_url_may_be_null_empty_or_absent() {
+    let server = Server::start().await;
+    for rest in ["&variables=null&extensions=null&operationName=", "&variables=&extensions=", ""] {
+        let answer = json_of(server.get(&format!("/graphql?query=%7Bhello%7D{rest}")).await).await;
+        assert_eq!(answer, json!({"data": {"hello": "Hello "}}), "{rest}");
+    }
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_before_the_body_is_skipped_once() {
+    let server = Server::start().await;
+    let body = r#"{"query": "{ hello }", "operationName": ""}"#;
+    let expected = json!({"data": {"hello": "Hello "}});
+    assert_eq!(answered(&server, "*/*", &format!("\u{feff}{body}")).await.2, expected);
+    assert_eq!(answered(&server, "*/*", &format!("\u{feff}\u{feff}{body}")).await.0, 400);
+    let batch = answered(&server, "*/*", &format!("\u{feff} [{body}]")).await;
+    assert_eq!(batch.0, 400);
+    assert!(batch.2.to_string().contains("batches"), "{}", batch.2);
 }
 
 #[tokio::test]

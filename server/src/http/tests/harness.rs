@@ -17,7 +17,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::schema::{Parts, Probes, Provider, Sessions, toy};
 use crate::http::{
-    Documents, HttpParts, HttpSettings, InputTypes, Listener, PerAddress, ReadinessProbe, router,
+    Admission, Documents, HttpParts, HttpSettings, InputTypes, Listener, PerAddress, ReadinessProbe, router,
 };
 
 /// Turns a hang into a failure; no test depends on how long anything takes.
@@ -54,6 +54,7 @@ impl Server {
             authenticator: Arc::new(Sessions(probes.clone())),
             callbacks: Arc::new(Provider),
             readiness: ReadinessProbe::new(Arc::new(Parts(probes.clone())), tasks.clone()),
+            admission: Admission::new(settings.graphql.admission),
             sockets: PerAddress::new(settings.websocket.max_per_address),
             socket_memory: PerAddress::new(settings.websocket.max_bytes_per_address),
             settings,
@@ -95,9 +96,15 @@ impl Server {
 
     /// A socket, or the status with which it was refused.
     pub(super) async fn socket_at(&self, path: &str, protocol: Option<&str>) -> Result<Socket, u16> {
+        let headers = protocol.map(|protocol| ("sec-websocket-protocol", protocol));
+        self.upgrade(path, headers.as_slice()).await
+    }
+
+    /// A socket whose upgrade request has these headers, or the status with which it was refused.
+    pub(super) async fn upgrade(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<Socket, u16> {
         let mut request = format!("ws://{}{path}", self.address).into_client_request().unwrap();
-        if let Some(protocol) = protocol {
-            request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_str(protocol).unwrap());
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, HeaderValue::from_str(value).unwrap());
         }
         match in_time(Box::pin(connect_async(request))).await {
             Ok((stream, response)) => {

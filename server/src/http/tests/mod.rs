@@ -2,8 +2,10 @@
 //!
 //! Waiting is for events; the deadline around each wait only turns a hang into a failure.
 
+mod admission;
 mod clients;
 mod counting;
+mod error_codes;
 mod graphql;
 mod harness;
 mod listener;
@@ -14,3 +16,4 @@ mod schema;
 mod sleeping;
 mod socket;
 mod socket_limits;
+mod variables;

@@ -12,7 +12,9 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use async_graphql::{Context, Error, ErrorExtensions as _, Object, Schema, Subscription, ValidationMode};
+use async_graphql::{
+    Context, Enum, Error, ErrorExtensions as _, InputObject, Object, Schema, Subscription, ValidationMode,
+};
 use async_trait::async_trait;
 use futures_util::{Stream, stream};
 use tokio::sync::Semaphore;
@@ -34,6 +36,8 @@ pub(super) fn toy(probes: &Arc<Probes>) -> Validating<Query, Mutation, Subscript
             .data(Validation(mode))
             .validation_mode(mode)
             .limit_recursive_depth(64)
+            .limit_depth(30)
+            .limit_complexity(950)
             .finish()
     };
     Validating { strictly: schema(ValidationMode::Strict), fast: schema(ValidationMode::Fast) }
@@ -132,6 +136,11 @@ impl Query {
         Err(refused())
     }
 
+    /// An error as async-graphql makes them by itself: without a code.
+    async fn fails_without_a_code(&self) -> async_graphql::Result<i32> {
+        Err(Error::new("Refused."))
+    }
+
     async fn panics(&self) -> i32 {
         planted_panic()
     }
@@ -154,6 +163,19 @@ fn refused() -> Error {
     Error::new("Refused.").extend_with(|_, extensions| extensions.set("code", "REFUSED"))
 }
 
+#[derive(Clone, Copy, Enum, PartialEq, Eq)]
+enum Colour {
+    Red,
+    Blue,
+}
+
+#[derive(InputObject)]
+struct Paint {
+    colour: Colour,
+    coats: i32,
+    note: Option<String>,
+}
+
 pub(super) struct Mutation;
 
 #[Object]
@@ -168,6 +190,11 @@ impl Mutation {
         probes.session(&context.data::<Requester>()?.0).cancel();
         probes.release.wait().await;
         Ok(true)
+    }
+
+    async fn paint(&self, input: Paint) -> i32 {
+        let half = if input.colour == Colour::Red && input.note.is_none() { 1 } else { 2 };
+        input.coats * half
     }
 
     async fn panics(&self) -> i32 {

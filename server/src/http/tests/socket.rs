@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{harness::Server, raw::Raw};
+use crate::graphql::{Caller, Cost, RateLimit, RootField, TokenKind};
 
 const ENDLESS: &str = "subscription { endless }";
 
@@ -168,6 +169,26 @@ async fn a_bearer_in_connection_init_is_somebody_nobody_or_cannot_be_looked_up()
 }
 
 #[tokio::test]
+async fn a_bearer_of_the_upgrade_request_counts_where_there_is_no_origin() {
+    let server =
+        Server::with(|settings| settings.origins.listed = vec!["https://app.example".to_owned()]).await;
+    let (bearer, origin) = (("authorization", "Bearer session-a"), ("origin", "https://app.example"));
+    let protocol = ("sec-websocket-protocol", "graphql-transport-ws");
+    for (headers, payload, me) in [
+        (&[protocol, bearer][..], Value::Null, json!("session-a")),
+        (&[protocol, bearer], json!({"authorization": "Bearer session-b"}), json!("session-b")),
+        (&[protocol, bearer, origin], Value::Null, Value::Null),
+        (&[protocol, ("authorization", "Basic c2Vzc2lvbi1h")], Value::Null, Value::Null),
+    ] {
+        let mut socket = server.upgrade("/graphql", headers).await.unwrap();
+        socket.say(json!({"type": "connection_init", "payload": payload})).await;
+        assert_eq!(socket.hear().await, json!({"type": "connection_ack"}));
+        socket.subscribe("1", "{ me }").await;
+        assert_eq!(socket.hear().await["payload"]["data"]["me"], me, "{headers:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_end_of_its_session_closes_a_socket_with_4401() {
     let server = Server::start().await;
     let mut other = server.ready_socket(json!({"authorization": "Bearer session-b"})).await;
@@ -243,9 +264,18 @@ async fn shutdown_lets_a_mutation_over_a_socket_end_as_long_as_one_over_http() {
     assert_eq!(socket.closing().await.0, 1001);
 }
 
+/// The table of a schema in which `held` is a guess.
+const COSTLY: &[RootField] = &[RootField {
+    name: "held",
+    caller: Caller::Anyone,
+    cost: Cost::Hash,
+    limit: RateLimit::Address,
+    token: TokenKind::None,
+}];
+
 #[tokio::test]
 async fn a_message_is_one_guess_as_a_request_is() {
-    let server = Server::with(|settings| settings.graphql.costly_fields = &["held"]).await;
+    let server = Server::with(|settings| settings.graphql.root_fields = COSTLY).await;
     let mut socket = server.ready_socket(json!({})).await;
     socket.subscribe("1", "mutation { a: held b: held }").await;
     let error = socket.hear().await;

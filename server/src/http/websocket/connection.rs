@@ -26,10 +26,11 @@ use super::{
     outgoing::Outgoing,
     pings,
     protocol::{ClientMessage, OperationId, ServerMessage},
-    running::{Progress, RunningOperations},
+    running::{Progress, RunningOperations, Shared},
 };
 use crate::graphql::TokenDelivery;
 use crate::http::{
+    admission::{TooMuch, Work},
     answer::{self, Outcome},
     client_address::ClientAddress,
     counted::Counted,
@@ -45,8 +46,8 @@ use crate::http::{
 pub(super) struct Handshake {
     pub(super) request_id: RequestId,
     pub(super) client: Option<ClientAddress>,
-    /// The token in its cookie. Counts where `connection_init` brings no bearer.
-    pub(super) cookie: Option<Zeroizing<String>>,
+    /// The token that the upgrade request carried. Counts where `connection_init` brings no bearer.
+    pub(super) token: Option<Zeroizing<String>>,
     /// Whether sessions that are opened here live in a cookie: then their tokens are not told.
     pub(super) keeps_in_cookie: bool,
     /// Counts the connection, and says when it has to end.
@@ -233,13 +234,17 @@ impl Connection {
         if !matches!(self.phase, Phase::Expected) {
             return Err(End::Closed(Close::SecondInit));
         }
-        let cookie = self.handshake.cookie.take();
+        let carried = self.handshake.token.take();
         let bearer = payload.and_then(bearer_of_payload).map(|bearer| Zeroizing::new(bearer.to_owned()));
-        let Some(token) = bearer.or(cookie) else {
+        let Some(token) = bearer.or(carried) else {
             return self.acknowledge(Ok(None));
         };
-        let authenticator = self.state.authenticator.clone();
-        self.phase = Phase::Authenticating(async move { authenticator.authenticate(&token).await }.boxed());
+        let (state, client) = (self.state.clone(), self.handshake.client);
+        let found = async move {
+            let _permit = state.admission.permit(client, Work::Statements).await.map_err(|_| Unavailable)?;
+            state.authenticator.authenticate(&token).await
+        };
+        self.phase = Phase::Authenticating(found.boxed());
         Ok(())
     }
 
@@ -280,9 +285,16 @@ impl Connection {
             return Ok(());
         };
         let prepared = Operation::prepare(parameters, &self.state.settings.graphql, &self.state.documents);
-        match prepared {
+        let counted = prepared.and_then(|operation| {
+            let counted = self.state.admission.count(self.handshake.client, operation.demand);
+            counted.map(|()| operation).map_err(TooMuch::into_error)
+        });
+        match counted {
             Ok(operation) => match self.operations.place(slot, &id, &operation) {
-                Some(place) => self.operations.begin((id, operation), &self.state, session.clone(), place),
+                Some(place) => {
+                    let shared = Shared { session: session.clone(), client: self.handshake.client };
+                    self.operations.begin((id, operation), &self.state, shared, place);
+                }
                 None => {
                     let message = "Your sockets keep too much: complete an operation first, or send less with this one.";
                     self.refuse(&id, answer::error("SOCKET_MEMORY_LIMIT", message));

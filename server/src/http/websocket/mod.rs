@@ -25,7 +25,7 @@ use zeroize::Zeroizing;
 
 use super::{
     accept::AnswerMedia, answer, client_address::ClientAddress, listener::ConnectionGuard, origin,
-    request_id::RequestId, state::HttpState,
+    request_id::RequestId, settings::HttpSettings, state::HttpState,
 };
 use crate::telemetry::{LOG_ONLY, Trace};
 use connection::{Connection, Handshake};
@@ -86,7 +86,8 @@ pub(super) async fn upgrade(state: HttpState, id: RequestId, parts: &mut Parts) 
     let handshake = Handshake {
         request_id: id,
         client,
-        cookie: state.settings.cookie_of(&parts.headers).map(|token| Zeroizing::new(token.to_owned())),
+        token: token_of_upgrade(&state.settings, &parts.headers)
+            .map(|token| Zeroizing::new(token.to_owned())),
         keeps_in_cookie: state.settings.keeps_in_cookie(&parts.headers),
         guard: parts.extensions.get::<Arc<ConnectionGuard>>().cloned(),
     };
@@ -108,6 +109,16 @@ pub(super) async fn upgrade(state: HttpState, id: RequestId, parts: &mut Parts) 
             tracing::error_span!(target: LOG_ONLY, "request", request.id = %id, trace_id = field::Empty)
         })
     })
+}
+
+/// The token that an upgrade request carries. The `Authorization` header counts from programs alone: a page cannot set it on
+/// a socket, so that beside an `Origin` it is something else that the browser or a proxy has added.
+fn token_of_upgrade<'a>(settings: &HttpSettings, headers: &'a HeaderMap) -> Option<&'a str> {
+    if headers.contains_key(header::ORIGIN) {
+        settings.cookie_of(headers)
+    } else {
+        settings.token_of(headers)
+    }
 }
 
 fn upgrade_required() -> Response {

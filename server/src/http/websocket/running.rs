@@ -32,6 +32,7 @@ use crate::{
     graphql::{Asleep, Awake, Continuation},
     http::{
         answer::{self, Outcome},
+        client_address::ClientAddress,
         counted::Counted,
         document::Document,
         execution::{ExecutableSchema, Transport},
@@ -101,6 +102,12 @@ struct KeptDocument {
     _reserved: Arc<Reserved>,
 }
 
+/// What all operations of a socket share.
+pub(super) struct Shared {
+    pub(super) session: Arc<Data>,
+    pub(super) client: Option<ClientAddress>,
+}
+
 /// The operations of one socket, at most as many as there are slots, and within the limit of its memory.
 pub(super) struct RunningOperations {
     operations: Vec<Running>,
@@ -155,18 +162,21 @@ impl RunningOperations {
         &mut self,
         (id, operation): (OperationId, Operation),
         state: &HttpState,
-        session: Arc<Data>,
+        Shared { session, client }: Shared,
         place: Place,
     ) {
         let kind = operation.kind;
+        let work = operation.demand.work;
+        let gate = |results| state.admission.gate((client, work), results);
         let counted = Counted::begin(operation.counted_as, kind, Transport::Socket);
         let span = tracing::debug_span!("operation", graphql.operation.r#type = %kind, otel.name = %kind);
         let (doing, held) = if let Some(operation) = operation.repeatable() {
             let schema = state.schema.clone();
             let subscribed = Box::new(Subscribed { operation, session, schema });
-            (Doing::execute(subscribed, Continuation::default(), span), Some((counted.goes_on(), place)))
+            let doing = Doing::execute(subscribed, Continuation::default(), gate, span);
+            (doing, Some((counted.goes_on(), place)))
         } else {
-            let results = state.schema.execute_stream(operation.into_request(), session);
+            let results = gate(state.schema.execute_stream(operation.into_request(), session));
             if kind == OperationType::Mutation {
                 let result = counted.execute(only(results)).instrument(span.or_current());
                 (Doing::Executing(in_a_task(result, state, place), None), None)
@@ -238,9 +248,14 @@ impl RunningOperations {
 }
 
 impl Doing {
-    fn execute(subscribed: Box<Subscribed>, continuation: Continuation, span: Span) -> Self {
+    fn execute(
+        subscribed: Box<Subscribed>,
+        continuation: Continuation,
+        gate: impl FnOnce(BoxStream<'static, Response>) -> BoxStream<'static, Response>,
+        span: Span,
+    ) -> Self {
         let request = subscribed.operation.request().data(continuation.clone());
-        let results = subscribed.schema.execute_stream(request, subscribed.session.clone());
+        let results = gate(subscribed.schema.execute_stream(request, subscribed.session.clone()));
         Self::Executing(caught(until_first(results, span)), Some((continuation, subscribed)))
     }
 
@@ -258,7 +273,8 @@ impl Doing {
         match self {
             // What wakes it has a span of its own.
             Self::Sleeping(_, subscribed) => {
-                Self::execute(subscribed, Continuation::woken_with(awake), Span::none())
+                // What it has to tell was read already.
+                Self::execute(subscribed, Continuation::woken_with(awake), |results| results, Span::none())
             }
             other => other,
         }
