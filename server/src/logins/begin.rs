@@ -113,7 +113,7 @@ impl Whom<'_> {
         }
     }
 
-    fn purpose(&self) -> LoginPurpose {
+    pub(super) fn purpose(&self) -> LoginPurpose {
         match self {
             Self::User(..) => LoginPurpose::Login,
             Self::Newcomer(_) => LoginPurpose::Signup,
@@ -123,13 +123,6 @@ impl Whom<'_> {
     fn phone_use(&self) -> PhoneUse<'_> {
         let standing = Standing::of(self.purpose(), self.device());
         PhoneUse { phone: self.phone(), standing }
-    }
-
-    pub(super) fn message(&self) -> String {
-        match self {
-            Self::User(user, _) => format!("Log in as {}", user.email.as_str()),
-            Self::Newcomer(signup) => format!("Create an account for {}", signup.email.as_str()),
-        }
     }
 }
 
