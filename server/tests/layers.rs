@@ -45,7 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "users",
         ],
     ),
-    ("doctor", &["clock", "config", "events", "provider", "storage"]),
+    ("doctor", &["clock", "config", "events", "provider", "random", "storage", "users"]),
     ("app", &["*"]),
     ("command", &["*"]),
     ("lib", &["*"]),

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use countersign::storage::{Store, StoreSettings};
 use diesel_async::SimpleAsyncConnection;
-use harness::{Finished, Process, run};
+use harness::{Database, Finished, Process, World, run};
 use tempfile::TempDir;
 
 const KEY: &str = "key-that-nobody-may-see-0123456789";
@@ -92,7 +92,7 @@ async fn a_wrong_value_is_refused_by_the_name_of_its_setting() {
         ("LISTEN", "foo"),
         ("LOG_LEVEL", "loud"),
         ("LOGIN_TTL", "10"),
-        ("SESSION_TTL", ""),
+        ("SESSION_TTL", "soon"),
         ("PROVIDER_TIMEOUT", "0s"),
         ("RESEND_PAUSE", "-1s"),
         ("DATABASE_URL", "mysql://localhost/db"),
@@ -233,20 +233,77 @@ async fn the_env_file_is_read_and_the_environment_wins() {
 #[tokio::test]
 async fn a_broken_env_file_is_refused_and_not_shown() {
     let folder = TempDir::new().unwrap();
-    for broken in [format!("AUTHY_API_KEY='{KEY}\n"), format!("{KEY}\n"), format!("A B={KEY}\n")] {
+    for (broken, place) in [
+        (format!("A=b\nAUTHY_API_KEY='{KEY}\n"), ".env line 2 (AUTHY_API_KEY)"),
+        (format!("{KEY}\n"), ".env line 1"),
+        (format!("\nA B={KEY}\n"), ".env line 2"),
+    ] {
         fs::write(folder.path().join(".env"), &broken).unwrap();
-        assert_refused(&server(&["schema"], &[], &folder).await, ".env");
+        assert_refused(&server(&["serve"], &[], &folder).await, place);
     }
     fs::write(folder.path().join(".env"), [b"AUTHY_API_KEY=\xff", KEY.as_bytes()].concat()).unwrap();
-    assert_refused(&server(&["schema"], &[], &folder).await, ".env");
+    assert_refused(&server(&["serve"], &[], &folder).await, ".env");
     fs::write(folder.path().join(".env"), "AUTHY_API_URL=http://10.0.0.1\n").unwrap();
     assert_refused(&server(&["serve"], &without("AUTHY_API_URL"), &folder).await, "AUTHY_API_URL");
 }
 
 #[tokio::test]
+async fn commands_without_settings_ignore_a_broken_env_file() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join(".env"), "broken\n").unwrap();
+    for arguments in [&["schema"][..], &["--help"], &["serve", "--help"], &["--version"]] {
+        let finished = server(arguments, &[("LOG_LEVEL", "")], &folder).await;
+        assert_eq!((finished.code, finished.log.as_str()), (Some(0), ""), "{arguments:?}");
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn an_env_file_that_other_users_can_write_is_refused() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join(".env");
+    fs::write(&file, "DATABASE_URL=sqlite:from-file.db\n").unwrap();
+    let mut codes = Vec::new();
+    for mode in [0o666, 0o646, 0o644, 0o600] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let finished = server(&["migrate"], &[], &folder).await;
+        if finished.code == Some(2) {
+            assert_refused(&finished, "chmod go-w .env");
+        }
+        codes.push(finished.code);
+    }
+    assert_eq!(codes, [Some(2), Some(2), Some(0), Some(0)]);
+}
+
+#[tokio::test]
+async fn an_empty_variable_is_unset_and_white_space_is_no_part_of_a_value() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join(".env"), "DATABASE_URL=sqlite:from-file.db\n").unwrap();
+    let settings = [("DATABASE_URL", ""), ("LOG_LEVEL", " \t"), ("LOG_FORMAT", "text\n")];
+    let finished = server(&["migrate"], &settings, &folder).await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+    assert!(folder.path().join("from-file.db").is_file());
+    let finished = server(&["migrate"], &[("DATABASE_URL", " sqlite:trimmed.db\r\n")], &folder).await;
+    assert_eq!(finished.code, Some(0), "{}", finished.log);
+    assert!(folder.path().join("trimmed.db").is_file());
+    // Where nothing else is set, an empty variable is missing rather than wrong.
+    fs::remove_file(folder.path().join(".env")).unwrap();
+    assert_refused(&server(&["serve"], &but("PUBLIC_URL", ""), &folder).await, "PUBLIC_URL is missing");
+}
+
+#[tokio::test]
+async fn a_dollar_sign_in_the_env_file_is_literal() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join(".env"), "DATABASE_URL=sqlite:a$HOME-${b}.db\n").unwrap();
+    assert_eq!(server(&["migrate"], &[], &folder).await.code, Some(0));
+    assert!(folder.path().join("a$HOME-${b}.db").is_file());
+}
+
+#[tokio::test]
 async fn help_is_given_to_those_who_ask_and_to_those_who_ask_for_nothing() {
     let folder = TempDir::new().unwrap();
-    let commands = ["dev", "serve", "sandbox", "doctor", "migrate", "schema"];
+    let commands = ["dev", "serve", "sandbox", "doctor", "health", "migrate", "schema"];
     let asked = server(&["--help"], &[], &folder).await;
     assert_eq!((asked.code, asked.log.as_str()), (Some(0), ""));
     let nothing = server(&[], &[], &folder).await;
@@ -262,6 +319,20 @@ async fn help_is_given_to_those_who_ask_and_to_those_who_ask_for_nothing() {
     assert_refused(&server(&["sreve"], &[], &folder).await, "no such command");
     assert_refused(&server(&["serve", "--lissten=x"], &[], &folder).await, "--lissten");
     assert_refused(&server(&["serve", "--listen"], &[], &folder).await, "--listen <LISTEN>");
+}
+
+#[tokio::test]
+async fn health_says_by_its_exit_code_whether_the_service_can_serve() {
+    let folder = TempDir::new().unwrap();
+    let world = World::builder(Database::Sqlite).start().await;
+    let address = [("LISTEN", world.service_address())];
+    for (arguments, expected) in [(&["health"][..], "ready\n"), (&["health", "--live"], "live\n")] {
+        let finished = server(arguments, &address, &folder).await;
+        assert_eq!((finished.code, finished.output.as_str()), (Some(0), expected), "{}", finished.log);
+    }
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    assert_failed(&server(&["health"], &[("LISTEN", &nobody)], &folder).await, &nobody);
+    assert_refused(&server(&["health"], &[("LISTEN", "127.0.0.1:0")], &folder).await, "LISTEN");
 }
 
 #[tokio::test]

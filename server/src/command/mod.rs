@@ -13,10 +13,11 @@ use tokio::net::TcpListener;
 use crate::{
     app::{App, Ending},
     clock::Clock,
-    config::{DatabaseUrl, DoctorSettings, Settings, Task},
-    doctor::{self, Diagnosis},
+    config::{DatabaseUrl, DoctorSettings, HealthSettings, Settings, Task},
+    doctor::{self, Diagnosis, is_below_owasp_minimum, is_healthy},
     graphql,
     storage::{Store, StoreError, StoreSettings, is_open_to_eavesdroppers, process_using},
+    users::PasswordSettings,
 };
 
 const UNREADABLE: &str = "the database of DATABASE_URL cannot be read";
@@ -35,6 +36,7 @@ pub(crate) async fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Sandbox(settings) => {
             sandboxed::sandbox(settings, ending_by_signal(Duration::ZERO)?.begun).await
         }
+        Task::Health(settings) => return health(settings).await,
         Task::Migrate(url) => migrate(&url).await,
         Task::Schema => print(&graphql::sdl()),
     }?;
@@ -74,18 +76,16 @@ fn leave() {
     std::process::exit(1);
 }
 
-async fn serve(settings: Settings, ending: Ending) -> anyhow::Result<()> {
-    if is_open_to_eavesdroppers(settings.database_url.as_str()) {
-        tracing::warn!(
-            "DATABASE_URL asks for no TLS (sslmode): others on the way can read and change what is said"
-        );
-    }
+async fn serve(mut settings: Settings, ending: Ending) -> anyhow::Result<()> {
+    warn_of_weak_settings(&settings);
     warn_of_another_process(&settings.database_url);
     let store = open(&settings.database_url, &settings.store)?;
     store.check_encoding().await.map_err(readable)?;
     refuse_another_schema(&store).await?;
     let listener = bind(settings.listen).await?;
-    open_files::allow(settings.http.listener.max_connections);
+    let listener_settings = &mut settings.http.listener;
+    listener_settings.max_connections =
+        open_files::allow(listener_settings.max_connections, settings.store.pool_size);
     let metrics = metrics::listen(settings.metrics_listen).await?;
     let metrics_hosts = settings.http.metrics_hosts.clone();
     let app = App::build(settings, store, Clock::system()).context("the service cannot be built")?;
@@ -95,10 +95,40 @@ async fn serve(settings: Settings, ending: Ending) -> anyhow::Result<()> {
     tokio::join!(app.serve(listener, ending), counts).0
 }
 
+/// Logs what the settings allow and a public service should not have.
+fn warn_of_weak_settings(settings: &Settings) {
+    if is_open_to_eavesdroppers(settings.database_url.as_str()) {
+        tracing::warn!(
+            "DATABASE_URL asks for no TLS (sslmode): others on the way can read and change what is said"
+        );
+    }
+    if settings.is_public_in_the_clear() {
+        tracing::warn!("PUBLIC_URL is not https: others on the network can read passwords and sessions");
+    }
+    if is_below_owasp_minimum(&settings.passwords) {
+        let PasswordSettings { memory_kib, passes, .. } = settings.passwords;
+        tracing::warn!(
+            memory_kib,
+            passes,
+            "HASH_MEMORY_KIB and HASH_PASSES are below OWASP's minimum; remove both to use 19456 and 2"
+        );
+    }
+}
+
+/// Asks a running service whether it can serve, or only whether it responds.
+async fn health(settings: HealthSettings) -> anyhow::Result<ExitCode> {
+    let is_healthy =
+        is_healthy(settings).await.with_context(|| format!("no response from {}", settings.listen))?;
+    let state = if settings.is_liveness { "live" } else { "ready" };
+    print(&if is_healthy { format!("{state}\n") } else { format!("not {state}\n") })?;
+    Ok(if is_healthy { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// Whatever is wrong with the settings, it says what it can; and still tells by its exit code that they are.
 async fn doctor(settings: DoctorSettings) -> anyhow::Result<ExitCode> {
     let http = settings.examined.http.as_ref();
-    let open_files = http.and_then(|http| open_files::shortage(http.listener.max_connections));
+    let pool = settings.examined.store.pool_size;
+    let open_files = http.and_then(|http| open_files::shortage(http.listener.max_connections, pool));
     let (diagnosis, report) = Box::pin(doctor::examine(settings, open_files)).await?;
     print(&report)?;
     Ok(match diagnosis {

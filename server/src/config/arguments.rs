@@ -15,7 +15,8 @@ use super::{
     proxy::ProxyArguments,
     telemetry::{ExportArguments, LogFormatArgument},
     values::{
-        DatabaseUrl, Logos, duration, duration_or_none, http_url, is_loopback, required, short_duration,
+        DatabaseUrl, Logos, duration, duration_or_none, http_url, is_loopback, listen_address, required,
+        short_duration,
     },
     wire::WireArguments,
 };
@@ -60,6 +61,8 @@ pub enum Command {
     /// Looks at everything that `serve` needs with these settings, and says what to do about what is wrong. Changes nothing,
     /// and sends nobody a message. Exit codes: 0 nothing failed, 1 something did, 2 wrong settings.
     Doctor(Box<DoctorArguments>),
+    /// Asks a running service on this machine whether it can serve, for containers. Exit codes: 0 yes, 1 no, 2 wrong settings.
+    Health(HealthArguments),
     /// Runs pending migrations, and says which.
     Migrate {
         /// The database: `sqlite:PATH` or `postgres://…`.
@@ -70,27 +73,15 @@ pub enum Command {
     Schema,
 }
 
-impl Command {
-    /// Whether it reads the settings of a service.
-    pub(super) fn reads_settings(&self) -> bool {
-        match self {
-            #[cfg(feature = "sandbox")]
-            Self::Dev(_) => true,
-            Self::Serve(_) | Self::Doctor(_) => true,
-            _ => false,
-        }
-    }
-}
-
 /// The flags of `serve`.
 #[derive(Args, Debug)]
 pub struct ServeArguments {
     /// Where the service listens; port 0 takes a free one.
-    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:3000")]
+    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:3000", value_parser = listen_address)]
     listen: SocketAddr,
     /// Where Prometheus reads what was counted, at `/metrics`: an address that only the operator reaches; port 0 takes a free
     /// one [default: nowhere].
-    #[arg(long, env = "METRICS_LISTEN")]
+    #[arg(long, env = "METRICS_LISTEN", value_parser = listen_address)]
     metrics_listen: Option<SocketAddr>,
     /// The database: `sqlite:PATH` or `postgres://…`.
     #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
@@ -131,6 +122,38 @@ pub struct ServeArguments {
     pub(super) proxy: ProxyArguments,
     #[command(flatten)]
     pub(super) export: ExportArguments,
+}
+
+/// The flags of `health`.
+#[derive(Args, Debug)]
+pub struct HealthArguments {
+    /// Where the service listens.
+    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:3000", value_parser = listen_address)]
+    listen: SocketAddr,
+    /// Ask only whether the process responds, instead of whether it can serve a login.
+    #[arg(long)]
+    live: bool,
+}
+
+/// Which question `countersign health` asks, and where.
+#[derive(Clone, Copy, Debug)]
+pub struct HealthSettings {
+    /// Where the service listens.
+    pub listen: SocketAddr,
+    /// Whether to ask only for a sign of life.
+    pub is_liveness: bool,
+}
+
+impl HealthArguments {
+    pub(super) fn check(self) -> Result<HealthSettings, SettingError> {
+        if self.listen.port() == 0 {
+            return Err(SettingError::new(
+                "LISTEN",
+                "must name a port: with port 0 only the service knows which",
+            ));
+        }
+        Ok(HealthSettings { listen: self.listen, is_liveness: self.live })
+    }
 }
 
 /// The flags that say how instances work together, and what they keep.

@@ -5,13 +5,17 @@
 
 use std::{ffi::OsString, net::SocketAddr, time::Duration};
 
-use clap::{Args, CommandFactory, FromArgMatches, error::ErrorKind};
+use clap::{Args, FromArgMatches, error::ErrorKind};
 use tracing::Level;
 use url::Url;
 
 use super::{
     Arguments, AuthySettings, Command, DatabaseUrl, SettingError, Settings, UsageError,
-    arguments::ServeArguments, invalid_argument, replaced, values::required, without_value,
+    arguments::ServeArguments,
+    environment::{EnvFile, allows_colours},
+    invalid_argument, parse, replaced,
+    values::required,
+    without_value,
 };
 use crate::{
     events::Transport,
@@ -47,6 +51,8 @@ pub struct DoctorSettings {
     pub level: Level,
     /// Whether a program reads the report.
     pub is_for_programs: bool,
+    /// Whether the report may contain colours.
+    pub is_coloured: bool,
 }
 
 impl DoctorSettings {
@@ -195,7 +201,8 @@ impl DoctorArguments {
         let told: Vec<_> = problems.iter().map(|problem| variable_of(problem).to_owned()).collect();
         problems
             .extend(others.into_iter().filter(|problem| !told.iter().any(|it| it == variable_of(problem))));
-        DoctorSettings { problems, examined, level, is_for_programs: self.json }
+        let is_coloured = allows_colours(&std::io::stdout());
+        DoctorSettings { problems, examined, level, is_for_programs: self.json, is_coloured }
     }
 }
 
@@ -204,21 +211,22 @@ fn variable_of(problem: &str) -> &str {
     problem.split(' ').next().unwrap_or_default()
 }
 
-/// Reads a command line of `doctor`; `None` where it is another command's. Where `serve` stops at the first value that
-/// cannot be read, this one takes note, and goes on as if that setting had not been made.
+/// Reads a command line of `doctor`. Where `serve` stops at the first value that cannot be read, this one takes note, and goes
+/// on as if that setting had not been made. `documented` is `command` with the variables of its flags.
 pub(super) fn read(
-    mut line: Vec<OsString>,
-    dotenv: Result<(), UsageError>,
-) -> Result<Option<DoctorSettings>, UsageError> {
-    if !line.iter().any(|word| word == "doctor") {
-        return dotenv.map(|()| None);
-    }
-    let mut problems: Vec<_> = dotenv.err().iter().map(ToString::to_string).collect();
-    problems.extend(replaced::check(replaced::is_in_environment).err().map(|error| error.to_string()));
-    let mut command = Arguments::command();
+    documented: &clap::Command,
+    command: &clap::Command,
+    line: Vec<OsString>,
+) -> Result<DoctorSettings, UsageError> {
+    let (file, mut problems) = match EnvFile::read() {
+        Ok(file) => (file, Vec::new()),
+        Err(error) => (EnvFile::default(), vec![error.to_string()]),
+    };
+    problems.extend(replaced::check(&file).err().map(|error| error.to_string()));
+    let mut line = file.complete(line, documented, "doctor");
     let mut set_aside: Vec<String> = Vec::new();
     let matches = loop {
-        let error = match command.clone().try_get_matches_from(&line) {
+        let error = match parse(documented, command, &line) {
             Ok(matches) => break matches,
             Err(error) => error,
         };
@@ -226,13 +234,12 @@ pub(super) fn read(
         let Some(flag) = flag else { return Err(error.into()) };
         problems.push(without_value(&error));
         line = without_flag(line, &flag);
-        command = without_variable(command, &flag);
         set_aside.push(flag);
     };
     let arguments = Arguments::from_arg_matches(&matches)?;
     match arguments.command {
-        Command::Doctor(doctor) => Ok(Some(doctor.examine(arguments.log_level, problems))),
-        _ => Ok(None),
+        Command::Doctor(doctor) => Ok(doctor.examine(arguments.log_level, problems)),
+        _ => Err(clap::Error::new(ErrorKind::InvalidSubcommand).into()),
     }
 }
 
@@ -255,16 +262,4 @@ fn without_flag(line: Vec<OsString>, flag: &str) -> Vec<OsString> {
         is_left
     };
     line.into_iter().filter(is_left).collect()
-}
-
-/// The commands without the variable of a flag: as if nobody had set it.
-fn without_variable(command: clap::Command, flag: &str) -> clap::Command {
-    let forget = |command: clap::Command| {
-        let found = command.get_arguments().find(|argument| argument.get_long() == Some(flag));
-        match found.map(|argument| argument.get_id().clone()) {
-            Some(id) => command.mut_arg(id, |argument| argument.env(None::<&str>)),
-            None => command,
-        }
-    };
-    forget(command).mut_subcommand("doctor", forget)
 }

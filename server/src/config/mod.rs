@@ -4,6 +4,7 @@
 //! what the environment says wins.
 
 mod arguments;
+mod environment;
 mod examined;
 mod limits;
 mod login_limits;
@@ -15,15 +16,15 @@ mod telemetry;
 mod values;
 mod wire;
 
-use std::{fmt, io::Write, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{ffi::OsString, fmt, io::Write, net::SocketAddr, process::ExitCode, time::Duration};
 
 use clap::{
-    Parser,
+    CommandFactory as _, FromArgMatches as _,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use url::Url;
 
-pub use arguments::{Arguments, Command};
+pub use arguments::{Arguments, Command, HealthSettings};
 pub use examined::{DoctorArguments, DoctorSettings, Examined};
 #[cfg(feature = "sandbox")]
 pub use sandboxed::{DevSettings, SandboxSettings};
@@ -31,6 +32,7 @@ pub(crate) use telemetry::are_headers_in_the_clear;
 pub(crate) use values::is_loopback;
 pub use values::{DatabaseUrl, Logos};
 
+use self::environment::{EnvFile, allows_colours};
 use crate::{
     events::Transport,
     housekeeping::Retention,
@@ -69,9 +71,9 @@ pub enum UsageError {
     /// A setting.
     #[error(transparent)]
     Setting(#[from] SettingError),
-    /// `.env` cannot be read.
-    #[error(".env cannot be read: {0}")]
-    Dotenv(String),
+    /// `.env` cannot be used.
+    #[error(".env {0}")]
+    EnvFile(String),
 }
 
 impl UsageError {
@@ -87,7 +89,7 @@ impl UsageError {
                 return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
             }
             Self::CommandLine(error) => format!("error: {}", without_value(error)),
-            Self::Setting(_) | Self::Dotenv(_) => format!("error: {self}"),
+            Self::Setting(_) | Self::EnvFile(_) => format!("error: {self}"),
         };
         let _ = writeln!(std::io::stderr(), "{line}");
         ExitCode::from(2)
@@ -136,31 +138,53 @@ fn context(error: &clap::Error, kind: ContextKind) -> Option<String> {
     }
 }
 
-/// Reads `.env` and the command line, and checks all settings of the command.
+/// Reads the command line, the environment and `.env`, and checks all settings of the command.
 pub fn read() -> Result<(Task, TelemetrySettings), UsageError> {
-    if let Some(doctor) = examined::read(std::env::args_os().collect(), read_dotenv())? {
-        let telemetry = TelemetrySettings { level: doctor.level, format: LogFormat::Text, export: None };
+    let line: Vec<_> = std::env::args_os().collect();
+    let documented = Arguments::command();
+    let command = environment::without_environment(documented.clone());
+    let name = command_name(&command, &line);
+    if name == "doctor" {
+        let doctor = examined::read(&documented, &command, line)?;
+        let telemetry = TelemetrySettings {
+            level: doctor.level,
+            format: LogFormat::Text,
+            is_coloured: allows_colours(&std::io::stderr()),
+            export: None,
+        };
         return Ok((Task::Doctor(Box::new(doctor)), telemetry));
     }
-    let arguments = Arguments::try_parse()?;
-    if arguments.command.reads_settings() {
-        replaced::check(replaced::is_in_environment)?;
-    }
-    Ok(arguments.into_task()?)
+    let line = match &*name {
+        "" | "schema" => line,
+        _ => {
+            // A wrong `.env` does not keep the commands without settings from running.
+            let file = EnvFile::read()?;
+            replaced::check(&file)?;
+            file.complete(line, &documented, &name)
+        }
+    };
+    let matches = parse(&documented, &command, &line)?;
+    Ok(Arguments::from_arg_matches(&matches)?.into_task()?)
 }
 
-/// Reads `.env` in the working folder, where there is one. What the environment says already, wins.
-fn read_dotenv() -> Result<(), UsageError> {
-    match dotenvy::from_path(".env") {
-        Ok(()) => Ok(()),
-        Err(dotenvy::Error::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(dotenvy::Error::Io(error)) => Err(UsageError::Dotenv(error.to_string())),
-        // Its own message shows the line, which may hold a secret.
-        Err(dotenvy::Error::LineParse(_, position)) => {
-            Err(UsageError::Dotenv(format!("a line is wrong at position {position}")))
+/// Parses a command line. Only `documented` knows the variables, which the help names.
+fn parse(
+    documented: &clap::Command,
+    command: &clap::Command,
+    line: &[OsString],
+) -> Result<clap::ArgMatches, clap::Error> {
+    command.clone().try_get_matches_from(line).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            documented.clone().try_get_matches_from(line).err().unwrap_or(error)
         }
-        Err(_) => Err(UsageError::Dotenv("a line is wrong".to_owned())),
-    }
+        _ => error,
+    })
+}
+
+/// The name of the command that a line runs; empty if it runs none, asks for help or cannot be understood.
+fn command_name(command: &clap::Command, line: &[OsString]) -> String {
+    let matches = command.clone().ignore_errors(true).try_get_matches_from(line).ok();
+    matches.and_then(|matches| matches.subcommand_name().map(str::to_owned)).unwrap_or_default()
 }
 
 /// All that the service needs to know to run.
@@ -194,6 +218,14 @@ pub struct Settings {
     pub http: HttpSettings,
 }
 
+impl Settings {
+    /// Whether browsers reach the service over a network without TLS.
+    pub(crate) fn is_public_in_the_clear(&self) -> bool {
+        let own = self.http.origins.own.as_deref().and_then(|own| Url::parse(own).ok());
+        own.is_some_and(|own| own.scheme() != "https" && !is_loopback(&own))
+    }
+}
+
 /// How to reach Authy, and how it reaches us.
 #[derive(Debug)]
 pub struct AuthySettings {
@@ -222,6 +254,8 @@ pub enum Task {
     Sandbox(SandboxSettings),
     /// A look at what the service needs.
     Doctor(Box<DoctorSettings>),
+    /// One question to a running service.
+    Health(HealthSettings),
     /// Pending migrations.
     Migrate(DatabaseUrl),
     /// Printing the schema.
@@ -238,7 +272,8 @@ impl Arguments {
             _ => (None, LogFormat::Text),
         };
         let format = self.log_format.map_or(usual_format, LogFormat::from);
-        let telemetry = TelemetrySettings { level: self.log_level, format, export };
+        let is_coloured = allows_colours(&std::io::stderr());
+        let telemetry = TelemetrySettings { level: self.log_level, format, is_coloured, export };
         let task = match self.command {
             #[cfg(feature = "sandbox")]
             Command::Dev(dev) => Task::Dev(Box::new(dev.check()?)),
@@ -246,6 +281,7 @@ impl Arguments {
             Command::Doctor(doctor) => Task::Doctor(Box::new(doctor.examine(telemetry.level, Vec::new()))),
             #[cfg(feature = "sandbox")]
             Command::Sandbox(sandbox) => Task::Sandbox(sandbox.check()?),
+            Command::Health(health) => Task::Health(health.check()?),
             Command::Migrate { database_url } => {
                 Task::Migrate(values::required("DATABASE_URL", database_url)?)
             }

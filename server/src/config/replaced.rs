@@ -1,6 +1,8 @@
 //! Settings that are no more: who still makes one is sent to what replaces it, instead of being ignored.
 
-use super::SettingError;
+use std::ffi::OsStr;
+
+use super::{SettingError, environment::EnvFile};
 
 /// Each variable that is no longer read, and what to do instead.
 const REPLACED: &[(&str, &str)] = &[(
@@ -9,19 +11,10 @@ const REPLACED: &[(&str, &str)] = &[(
      AFTER_DENIAL=known_device, or AFTER_DENIAL=code instead of false",
 )];
 
-/// Fails with the first of them that is set. `is_set` looks a variable up in the environment.
-pub(super) fn check(is_set: impl Fn(&str) -> bool) -> Result<(), SettingError> {
-    match REPLACED.iter().find(|(variable, _)| is_set(variable)) {
+/// Fails with the first of them that is set.
+pub(super) fn check(settings: &EnvFile) -> Result<(), SettingError> {
+    match REPLACED.iter().find(|(variable, _)| settings.value(OsStr::new(variable)).is_some()) {
         Some((variable, problem)) => Err(SettingError::new(variable, problem)),
         None => Ok(()),
     }
-}
-
-/// Whether a variable is in the environment, with a value.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is config; clap does not read what is no setting any more"
-)]
-pub(super) fn is_in_environment(variable: &str) -> bool {
-    std::env::var_os(variable).is_some_and(|value| !value.is_empty())
 }

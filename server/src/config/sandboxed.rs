@@ -9,7 +9,7 @@ use super::{
     arguments::{DatabaseArguments, FleetArguments, LoginArguments, PasswordArguments},
     limits::LimitArguments,
     telemetry::ExportArguments,
-    values::{DatabaseUrl, http_url, required},
+    values::{DatabaseUrl, http_url, listen_address, required},
     wire::WireArguments,
 };
 use crate::{
@@ -27,14 +27,14 @@ use crate::{
 #[derive(Args, Debug)]
 pub struct DevArguments {
     /// Where the service listens; port 0 takes a free one.
-    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:3000")]
+    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:3000", value_parser = listen_address)]
     listen: SocketAddr,
     /// Where Prometheus reads what was counted, at `/metrics`: an address that only the operator reaches; port 0 takes a free
     /// one [default: nowhere].
-    #[arg(long, env = "METRICS_LISTEN")]
+    #[arg(long, env = "METRICS_LISTEN", value_parser = listen_address)]
     metrics_listen: Option<SocketAddr>,
     /// Where the sandbox listens; port 0 takes a free one.
-    #[arg(long, env = "SANDBOX_LISTEN", default_value = "127.0.0.1:3001")]
+    #[arg(long, env = "SANDBOX_LISTEN", default_value = "127.0.0.1:3001", value_parser = listen_address)]
     sandbox_listen: SocketAddr,
     /// The service's database. The sandbox keeps its own state beside an SQLite file.
     #[arg(long, env = "DATABASE_URL", default_value = "sqlite:countersign.db", hide_env_values = true)]
@@ -59,7 +59,7 @@ pub struct DevArguments {
 #[derive(Args, Debug)]
 pub struct SandboxArguments {
     /// Where the sandbox listens; port 0 takes a free one.
-    #[arg(long, env = "SANDBOX_LISTEN", default_value = "127.0.0.1:3001")]
+    #[arg(long, env = "SANDBOX_LISTEN", default_value = "127.0.0.1:3001", value_parser = listen_address)]
     sandbox_listen: SocketAddr,
     /// The key that it takes and signs with.
     #[arg(long, env = "AUTHY_API_KEY", hide_env_values = true, value_parser = ApiKey::parse)]

@@ -1,6 +1,13 @@
 //! The values that settings can have, read from text.
 
-use std::{borrow::Cow, collections::HashSet, fmt, str::FromStr, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::HashSet,
+    fmt,
+    net::{SocketAddr, ToSocketAddrs as _},
+    str::FromStr,
+    time::Duration,
+};
 
 use url::{Host, Url};
 
@@ -108,6 +115,18 @@ impl FromStr for CallingCodes {
     }
 }
 
+/// Parses `HOST:PORT`; a name is resolved, and its IPv4 address preferred.
+pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let addresses = text.to_socket_addrs().map_err(|_| {
+        "must be an address and a port such as `127.0.0.1:3000`, or a name of this machine with one"
+            .to_owned()
+    })?;
+    addresses.min_by_key(SocketAddr::is_ipv6).ok_or_else(|| "is a name without an address".to_owned())
+}
+
 /// Reads a duration such as `10m` or `12h`, of a millisecond at least.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration = humantime::parse_duration(text)
@@ -195,6 +214,15 @@ mod tests {
         assert_eq!(url.server_database(), "db");
         let odd: DatabaseUrl = "postgres://me@host/..%2F?sslmode=disable".parse().unwrap();
         assert_eq!(odd.server_database(), "2F");
+    }
+
+    #[test]
+    fn an_address_to_listen_on_may_be_a_name() {
+        assert_eq!(listen_address("[::1]:80"), Ok("[::1]:80".parse().unwrap()));
+        assert_eq!(listen_address("localhost:3000"), Ok("127.0.0.1:3000".parse().unwrap()));
+        for wrong in ["", "localhost", "127.0.0.1", "3000", "no-such-host.invalid:1", "localhost:70000"] {
+            assert!(listen_address(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -167,20 +167,19 @@ impl WireArguments {
     }
 }
 
-/// An origin as browsers write it (RFC 6454 §6.2).
+/// An origin as browsers write it (RFC 6454 §6.2), or as apps do that show pages of their own: `capacitor://localhost`.
 fn origin(text: &str) -> Result<String, String> {
     let url = Url::parse(text.trim()).map_err(|error| error.to_string())?;
-    let is_bare = matches!(url.scheme(), "http" | "https")
-        && url.path() == "/"
+    let is_bare = matches!(url.path(), "" | "/")
         && url.query().is_none()
         && url.fragment().is_none()
         && url.username().is_empty()
         && url.password().is_none();
-    if is_bare {
-        Ok(url.origin().ascii_serialization())
-    } else {
-        Err("must be like `https://app.example.com`".to_owned())
-    }
+    let host = url.host_str().filter(|host| is_bare && !host.is_empty() && url.scheme() != "file");
+    let Some(host) = host else { return Err("must be like `https://app.example.com`".to_owned()) };
+    // An opaque origin, which schemes of apps have here, would be written `null`.
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    Ok(format!("{}://{}{port}", url.scheme(), host.to_ascii_lowercase()))
 }
 
 /// A name without a port.
@@ -262,8 +261,26 @@ mod tests {
     fn an_origin_is_written_as_browsers_do() {
         assert_eq!(origin(" HTTPS://App.Example.com:443/").as_deref(), Ok("https://app.example.com"));
         assert_eq!(origin("http://localhost:5173").as_deref(), Ok("http://localhost:5173"));
-        for wrong in ["*", "null", "app.example.com", "https://a/b", "https://a?b", "https://u@a", "ftp://a"]
+        for scheme in ["capacitor", "ionic", "tauri", "chrome-extension", "moz-extension", "app.custom+v1-2"]
         {
+            let written = format!("{scheme}://localhost");
+            assert_eq!(origin(&written).as_deref(), Ok(written.as_str()));
+        }
+        assert_eq!(origin("Capacitor://LocalHost:8080").as_deref(), Ok("capacitor://localhost:8080"));
+        assert_eq!(origin("https://[2001:DB8::1]:8443").as_deref(), Ok("https://[2001:db8::1]:8443"));
+        for wrong in
+            ["*", "null", "app.example.com", "https://a/b", "https://a?b", "https://u@a", "https://a#b"]
+        {
+            assert!(origin(wrong).is_err(), "{wrong}");
+        }
+        for wrong in [
+            "file:///a",
+            "file://localhost",
+            "data:text/html,a",
+            "javascript:a",
+            "capacitor:",
+            "capacitor:///",
+        ] {
             assert!(origin(wrong).is_err(), "{wrong}");
         }
     }

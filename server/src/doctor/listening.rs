@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
 };
 
 use http::StatusCode;
@@ -12,6 +12,7 @@ use url::Url;
 
 use super::{
     Finding,
+    health::reachable,
     public::{beginning, is_alive},
 };
 use crate::config::Examined;
@@ -125,12 +126,7 @@ fn take(address: SocketAddr) -> io::Result<()> {
 }
 
 async fn is_ours(listener: Listener, address: SocketAddr, client: &Client) -> bool {
-    let host = match address.ip() {
-        ip if !ip.is_unspecified() => ip,
-        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-    };
-    let url = Url::parse(&format!("http://{}", SocketAddr::new(host, address.port())));
+    let url = Url::parse(&format!("http://{}", reachable(address)));
     match url {
         Ok(url) => listener.answers(client, &url).await,
         Err(_) => false,

@@ -7,6 +7,7 @@ mod clock;
 mod database;
 mod emails;
 mod file;
+mod health;
 mod listening;
 mod provider;
 mod public;
@@ -14,12 +15,13 @@ mod reason;
 mod report;
 mod settings;
 
-use std::{io::IsTerminal, time::Duration};
+use std::time::Duration;
 
 use reqwest::{Client, ClientBuilder, redirect, retry};
 use url::Url;
 
 use self::report::{Finding, Report, Status};
+pub(crate) use self::{health::is_healthy, settings::is_below_owasp_minimum};
 use crate::{
     clock::Clock,
     config::{DoctorSettings, Examined},
@@ -60,11 +62,8 @@ pub(crate) async fn examine(
         true => Diagnosis::Ill,
         false => Diagnosis::Healthy,
     };
-    let text = if settings.is_for_programs {
-        report.to_json()?
-    } else {
-        report.to_text(std::io::stdout().is_terminal())
-    };
+    let text =
+        if settings.is_for_programs { report.to_json()? } else { report.to_text(settings.is_coloured) };
     Ok((diagnosis, text))
 }
 

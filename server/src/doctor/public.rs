@@ -1,14 +1,19 @@
 //! What others see of the service: the URL where browsers find it, and the one that Authy calls back.
 //!
 //! Asked from this machine, which may see less than the world does: that nobody answers is a warning. A certificate is
-//! the same from everywhere. Nothing is touched: the callback that is sent has no signature, and is refused.
+//! the same from everywhere. Nothing is touched: of the two callbacks that are sent one has no signature and is rejected, and the
+//! other asks for nothing.
 
 use http::{StatusCode, header};
 use reqwest::{Client, Response};
 use url::Url;
 
-use super::{Finding, place, reason::Reason};
-use crate::config::{Examined, is_loopback};
+use super::{Finding, Status, place, reason::Reason};
+use crate::{
+    config::{Examined, is_loopback},
+    provider::authy::signed_trial,
+    random,
+};
 
 const PUBLIC: &str = "public url";
 const CALLBACK: &str = "callback url";
@@ -99,10 +104,35 @@ pub(super) async fn check_callback(examined: &Examined, client: &Client) -> Vec<
     let sent =
         client.post(url.clone()).header(header::CONTENT_TYPE, "application/json").body("{}").send().await;
     findings.push(match sent {
-        Ok(answer) => answered(&url, &here, answer).await,
+        Ok(answer) => match answered(&url, &here, answer).await {
+            finding if finding.status == Status::Ok => {
+                signed(examined, client, &url, &here).await.unwrap_or(finding)
+            }
+            finding => finding,
+        },
         Err(error) => unreachable(CALLBACK, &here, &Reason::of(&error)),
     });
     findings
+}
+
+/// Sends a callback with the signature that these settings give it: the running service must have the same key and URL.
+async fn signed(examined: &Examined, client: &Client, url: &Url, here: &str) -> Option<Finding> {
+    let nonce = uuid::Uuid::from_bytes(random::name()).simple().to_string();
+    let (headers, body) = signed_trial(examined.api_key.as_ref()?, examined.callback_url.as_ref()?, &nonce)?;
+    let request = client.post(url.clone()).headers(headers).header(header::CONTENT_TYPE, "application/json");
+    let response = match request.body(body).send().await {
+        Ok(response) => response,
+        Err(error) => return Some(unreachable(CALLBACK, here, &Reason::of(&error))),
+    };
+    Some(if response.status() == StatusCode::OK {
+        Finding::ok(CALLBACK, format!("{here} accepts a signed callback and rejects an unsigned one"))
+    } else {
+        let code = response.status().as_u16();
+        let message = format!("{here} rejects a callback signed with these settings ({code})");
+        let advice = "see that the running service has the same AUTHY_API_KEY and AUTHY_CALLBACK_URL (character by \
+                      character), and that the proxy leaves headers and body unchanged";
+        Finding::failure(CALLBACK, message, advice)
+    })
 }
 
 /// What can be seen without asking.

@@ -5,7 +5,10 @@ use std::num::NonZeroUsize;
 use tracing::Level;
 
 use super::{Finding, OpenFiles};
-use crate::config::{DoctorSettings, Examined, is_loopback};
+use crate::{
+    config::{DoctorSettings, Examined, is_loopback},
+    users::PasswordSettings,
+};
 
 const CHECK: &str = "settings";
 
@@ -108,12 +111,16 @@ fn threads(examined: &Examined) -> Option<Finding> {
     })
 }
 
+/// Whether password hashes are weaker than OWASP asks for.
+pub(crate) fn is_below_owasp_minimum(passwords: &PasswordSettings) -> bool {
+    !STRONG_ENOUGH
+        .iter()
+        .any(|(memory, passes)| passwords.memory_kib >= *memory && passwords.passes >= *passes)
+}
+
 fn strength(examined: &Examined) -> Option<Finding> {
     let passwords = &examined.passwords;
-    let is_strong = STRONG_ENOUGH
-        .iter()
-        .any(|(memory, passes)| passwords.memory_kib >= *memory && passwords.passes >= *passes);
-    (!is_strong).then(|| {
+    is_below_owasp_minimum(passwords).then(|| {
         let message = format!(
             "HASH_MEMORY_KIB {} with HASH_PASSES {} is weaker than OWASP asks for: stolen hashes are cheap to crack",
             passwords.memory_kib, passwords.passes

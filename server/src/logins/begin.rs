@@ -126,7 +126,7 @@ impl<'a> Whom<'a> {
         }
     }
 
-    fn purpose(&self) -> LoginPurpose {
+    pub(super) fn purpose(&self) -> LoginPurpose {
         match self {
             Self::User(..) => LoginPurpose::Login,
             Self::Newcomer(_) => LoginPurpose::Signup,
@@ -136,13 +136,6 @@ impl<'a> Whom<'a> {
     /// `network`: where the login comes from.
     fn phone_use<'b>(&'b self, network: Option<&'b str>) -> PhoneUse<'b> {
         PhoneUse { phone: self.phone(), standing: Standing::of(self.purpose(), self.device()), network }
-    }
-
-    pub(super) fn message(&self) -> String {
-        match self {
-            Self::User(user, _) => format!("Log in as {}", user.email.as_str()),
-            Self::Newcomer(signup) => format!("Create an account for {}", signup.email.as_str()),
-        }
     }
 }
 

@@ -29,6 +29,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How much is kept while the database is away; the provider is asked about the rest.
 const KEPT: usize = 10_000;
+/// How often the log reports rejected callbacks.
+const REPORT_INTERVAL: Duration = Duration::from_mins(1);
 /// For how long it is tried again.
 const TRIED_FOR: Duration = Duration::from_mins(10);
 
@@ -86,14 +88,33 @@ impl Unstored {
     }
 }
 
+/// Counts rejected callbacks for the log: anybody can send any number of them.
+#[derive(Default)]
+pub(super) struct Rejections(Mutex<(Option<Instant>, u64)>);
+
+impl Rejections {
+    /// Records one. Returns how many were rejected since the last report, if a report is due.
+    fn record(&self, now: Instant) -> Option<u64> {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.1 += 1;
+        let is_due = state.0.is_none_or(|reported| now.duration_since(reported) >= REPORT_INTERVAL);
+        is_due.then(|| {
+            state.0 = Some(now);
+            std::mem::take(&mut state.1)
+        })
+    }
+}
+
 impl Logins {
     /// Hears a callback. When it is accepted, its effect is stored; or storage is away, and the effect follows.
     pub async fn hear(&self, callback: &Callback<'_>) -> Hearing {
         let report = match self.provider.read_callback(callback) {
             Ok(report) => report,
             Err(error) => {
-                tracing::warn!(%error, "a callback was refused");
                 count_callback("refused");
+                if let Some(rejected) = self.rejections.record(Instant::now()) {
+                    tracing::warn!(%error, rejected, "callback rejected; further ones are logged once a minute");
+                }
                 return Hearing::Refused;
             }
         };
@@ -187,5 +208,18 @@ impl Acted {
             Self::Unknown => "unknown",
             Self::NothingToDo => "nothing_to_do",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rejected_callbacks_are_reported_once_a_minute_with_their_number() {
+        let (rejections, start) = (Rejections::default(), Instant::now());
+        let after = |seconds| rejections.record(start + Duration::from_secs(seconds));
+        let reported = [0, 1, 59, 60, 61, 200].map(after);
+        assert_eq!(reported, [Some(1), None, None, Some(3), None, Some(2)]);
     }
 }

@@ -12,6 +12,7 @@ mod code;
 mod counts;
 mod decide;
 mod expire;
+mod message;
 mod push;
 mod status;
 mod watch;
@@ -31,7 +32,10 @@ pub use watch::{Told, Watch, WatchError};
 /// A callback as it arrived, unread: what [`Logins::hear`] hears.
 pub use crate::provider::Callback as IncomingCallback;
 
-use self::{alarm::Alarm, callback::Unstored};
+use self::{
+    alarm::Alarm,
+    callback::{Rejections, Unstored},
+};
 use crate::{
     clock::Clock,
     events::Events,
@@ -93,6 +97,7 @@ pub struct Logins {
     /// Rings when the next push is to be asked about.
     asking: Arc<Alarm>,
     unstored: Unstored,
+    rejections: Arc<Rejections>,
 }
 
 impl Logins {
@@ -100,8 +105,20 @@ impl Logins {
     #[must_use]
     pub fn new(foundations: Foundations, settings: LoginSettings) -> Self {
         let Foundations { store, provider, clock, events, limits } = foundations;
-        let (tasks, deadline, asking, unstored) = <_>::default();
-        Self { store, provider, clock, events, limits, settings, tasks, deadline, asking, unstored }
+        let (tasks, deadline, asking, unstored, rejections) = <_>::default();
+        Self {
+            store,
+            provider,
+            clock,
+            events,
+            limits,
+            settings,
+            tasks,
+            deadline,
+            asking,
+            unstored,
+            rejections,
+        }
     }
 
     /// Starts what goes on by itself: asking about pushes, ending overdue logins, waking watchers whose event was lost.

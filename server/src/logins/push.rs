@@ -3,6 +3,7 @@
 use super::{
     Logins, Patience, ask,
     begin::{Draft, Origin, Whom},
+    message::{message, shown},
 };
 use crate::{
     model::{ApprovalRequestId, Login},
@@ -89,14 +90,14 @@ impl Logins {
         let from = origin.address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
         let details = [
             ("Match number", match_number.clone()),
-            ("Email", whom.email().as_str().to_owned()),
+            ("Email", shown(whom.email())),
             ("From", from),
             ("Time", draft.created_at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
         ];
         let request = ApprovalRequest {
             user: &draft.provider_user_id,
             login_id: draft.id,
-            message: &whom.message(),
+            message: &message(whom.purpose(), whom.email()),
             details: &details,
             expires_in: (draft.expires_at - self.clock.now()).to_std().unwrap_or_default(),
         };

@@ -5,7 +5,7 @@
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
-use http::{HeaderMap, HeaderName, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::Sha256;
 
@@ -38,19 +38,35 @@ impl<'a> Signature<'a> {
 
     /// Whether the holder of the key made this signature for a callback with these parameters.
     pub(crate) fn is_of(&self, key: &str, method: &Method, url: &str, parameters: &str) -> bool {
+        let signed = Signed { nonce: self.nonce, method, url, parameters };
         // HMAC takes keys of every length; were one refused, nothing would verify.
-        let Ok(mac) = Hmac::<Sha256>::new_from_slice(key.as_bytes()) else {
-            return false;
-        };
-        mac.chain_update(self.nonce)
-            .chain_update("|")
-            .chain_update(method.as_str())
-            .chain_update("|")
-            .chain_update(url)
-            .chain_update("|")
-            .chain_update(parameters)
-            .verify_slice(&self.tag)
-            .is_ok()
+        signed.mac(key).is_some_and(|mac| mac.verify_slice(&self.tag).is_ok())
+    }
+}
+
+/// The parts of a callback that its signature covers.
+pub(crate) struct Signed<'a> {
+    /// 1 to 64 visible ASCII characters without a bar.
+    pub(crate) nonce: &'a str,
+    pub(crate) method: &'a Method,
+    /// The callback URL exactly as it is configured.
+    pub(crate) url: &'a str,
+    /// As [`canonical`] writes them.
+    pub(crate) parameters: &'a str,
+}
+
+impl Signed<'_> {
+    /// The headers of a signature with this key; `None` if the nonce cannot be in a header.
+    pub(crate) fn headers(&self, key: &str) -> Option<[(HeaderName, HeaderValue); 2]> {
+        let tag = self.mac(key)?.finalize().into_bytes();
+        let signature = HeaderValue::try_from(BASE64_STANDARD.encode(tag)).ok()?;
+        Some([(SIGNATURE, signature), (NONCE, HeaderValue::from_str(self.nonce).ok()?)])
+    }
+
+    fn mac(&self, key: &str) -> Option<Hmac<Sha256>> {
+        let mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).ok()?;
+        let parts = [self.nonce, "|", self.method.as_str(), "|", self.url, "|", self.parameters];
+        Some(parts.into_iter().fold(mac, Mac::chain_update))
     }
 }
 
@@ -200,6 +216,8 @@ mod tests {
             assert!(!signature.is_of(key, &Method::GET, url, parameters), "{name}");
             assert!(!signature.is_of(key, &method, &format!("{url}/"), parameters), "{name}");
             assert!(!signature.is_of(key, &method, url, &format!("{parameters}&")), "{name}");
+            let signed = Signed { nonce: &vector.nonce, method: &method, url, parameters };
+            assert_eq!(HeaderMap::from_iter(signed.headers(key).unwrap()), headers, "{name}");
             let other = Signature { nonce: "1512923419.000124", tag: signature.tag.clone() };
             assert!(!other.is_of(key, &method, url, parameters), "{name}");
         }

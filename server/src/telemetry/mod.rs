@@ -15,8 +15,6 @@ mod text;
 mod trace;
 mod waiting;
 
-use std::io::IsTerminal as _;
-
 pub use described::{Kind, Label, METRICS, Metric};
 pub(crate) use metrics::Metrics;
 use opentelemetry::{Context as OtelContext, trace::TraceContextExt as _};
@@ -52,7 +50,7 @@ impl Telemetry {
 
 /// Starts logging and exporting, once for the process, within the runtime that it works in.
 pub(crate) fn start(settings: &TelemetrySettings) -> anyhow::Result<Telemetry> {
-    let TelemetrySettings { level, format, export } = settings;
+    let TelemetrySettings { level, format, is_coloured, export } = settings;
     let export = export.as_ref().map(Export::start).transpose();
     if *format == LogFormat::Json || matches!(export, Ok(Some(_))) {
         trace::name_every_trace();
@@ -60,10 +58,10 @@ pub(crate) fn start(settings: &TelemetrySettings) -> anyhow::Result<Telemetry> {
     // A filter of each layer's own costs each span something: only where there are two layers.
     let started = match &export {
         Ok(None) | Err(_) => {
-            tracing_subscriber::registry().with(logged(*level)).with(lines(*format)).try_init()
+            tracing_subscriber::registry().with(logged(*level)).with(lines(*format, *is_coloured)).try_init()
         }
         Ok(Some(export)) => tracing_subscriber::registry()
-            .with(lines(*format).with_filter(logged(*level)))
+            .with(lines(*format, *is_coloured).with_filter(logged(*level)))
             .with(spans(export).with_filter(exported()))
             .try_init(),
     };
@@ -86,7 +84,7 @@ fn logged(level: Level) -> Targets {
         .with_target("rustls_platform_verifier", LevelFilter::OFF)
 }
 
-fn lines<S>(format: LogFormat) -> Box<dyn Layer<S> + Send + Sync>
+fn lines<S>(format: LogFormat, is_coloured: bool) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'lookup> LookupSpan<'lookup>,
 {
@@ -96,7 +94,7 @@ where
             .compact()
             .with_target(false)
             .with_timer(ChronoUtc::new("%H:%M:%S%.3f".to_owned()))
-            .with_ansi(std::io::stderr().is_terminal())
+            .with_ansi(is_coloured)
             .fmt_fields(text::TextFields)
             .boxed(),
         LogFormat::Json => {

@@ -15,6 +15,8 @@ pub struct TelemetrySettings {
     pub level: Level,
     /// What a line of the log looks like.
     pub format: LogFormat,
+    /// Whether the log may contain colours, where it is text.
+    pub is_coloured: bool,
     /// Where spans are sent, if anywhere.
     pub export: Option<ExportSettings>,
 }

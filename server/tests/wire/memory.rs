@@ -11,7 +11,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::{Connection, Service};
+use super::{Connection, Service, lift_admission};
 
 /// As many as a socket runs.
 const SUBSCRIPTIONS: usize = 16;

@@ -206,7 +206,7 @@ async fn a_secret_with_a_wrong_value_is_named_and_not_shown() {
     fs::write(world.folder().join(".env"), format!("A B={secret}\n")).unwrap();
     let finished = world.doctor(&[], &CALM).await;
     assert_eq!(finished.code, Some(2), "{}", finished.output);
-    assert_told(&finished, "FAIL", &["settings", ".env cannot be read"]);
+    assert_told(&finished, "FAIL", &["settings", ".env line 1 is wrong"]);
 }
 
 #[tokio::test]

@@ -191,3 +191,19 @@ async fn whoever_never_answers_ends_nothing_but_their_own_line() {
     assert_told(&finished, "ok", &["database"]);
     assert_eq!(world.doctor(&[], &CALM).await.code, Some(0));
 }
+
+#[tokio::test]
+async fn a_callback_signed_with_other_settings_than_the_service_has_is_a_failure() {
+    let world = split(Database::Sqlite).await;
+    let url = world.callback_url().to_owned();
+    let same = world.doctor(&[], &calm(&[("AUTHY_CALLBACK_URL", &url)])).await;
+    assert_told(&same, "ok", &["callback url", "accepts a signed callback and rejects an unsigned one"]);
+    // It leads to the same place, but another text is signed.
+    let other = url.replace("127.0.0.1", "localhost");
+    for changes in
+        [[("AUTHY_CALLBACK_URL", &*other)], [("AUTHY_API_KEY", "another-key-0123456789abcdef0123")]]
+    {
+        let finished = world.doctor(&[], &calm(&changes)).await;
+        assert_told(&finished, "FAIL", &["callback url", "rejects a callback signed with these settings"]);
+    }
+}

@@ -3,7 +3,7 @@
 //! Not what becomes of the login. The invariant: the signature is checked before anything else is judged, and fields are
 //! read from the very tree that was verified, because the signed text alone can stand for several payloads.
 
-use http::Method;
+use http::{HeaderMap, Method};
 
 use super::{config::ApiKey, is_authy_id, is_request_id};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     provider::{
         Callback, CallbackError, CallbackReport,
         payload::Payload,
-        signature::{Signature, canonical},
+        signature::{Signature, Signed, canonical},
     },
 };
 
@@ -46,6 +46,18 @@ fn authentic(callback: &Callback<'_>, key: &ApiKey, url: &str) -> Option<Payload
         return signature.is_of(key.expose(), callback.method, url, &parameters).then_some(payload);
     }
     None
+}
+
+/// The body of a callback that asks for nothing, as Authy sends it to try a new callback URL.
+const TRIAL: &str =
+    r#"{"callback_action":"approval_request_status","status":"approved","authy_id":1234,"uuid":"1234"}"#;
+
+/// A signed POST that a service with this key and callback URL accepts, and that changes nothing: its headers and its body.
+#[must_use]
+pub fn signed_trial(key: &ApiKey, url: &str, nonce: &str) -> Option<(HeaderMap, &'static str)> {
+    let parameters = canonical(Payload::from_json(TRIAL.as_bytes())?.root())?;
+    let signed = Signed { nonce, method: &Method::POST, url, parameters: &parameters };
+    Some((HeaderMap::from_iter(signed.headers(key.expose())?), TRIAL))
 }
 
 /// The outermost status and uuid are repeated within the transaction; which of two different ones is meant, nobody can

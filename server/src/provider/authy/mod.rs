@@ -18,6 +18,7 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 
 pub use self::application::{Application, Described};
+pub use self::callback::signed_trial;
 pub use self::config::{ApiKey, AuthyConfig, AuthyConfigError, InvalidApiKey, Logo};
 use self::{
     connection::Connection,
