@@ -148,7 +148,7 @@ impl Logins {
         }
         let patience = self.patience();
         let provider_user_id = self.known_at_provider(whom, network.as_deref(), patience).await?;
-        let mut draft = self.store_draft(whom, network, provider_user_id).await?;
+        let mut draft = self.store_draft(whom, (network, origin.delivery), provider_user_id).await?;
         // At once: whatever becomes of the rest, it ends in time.
         self.deadline.set(draft.expires_at);
         tracing::info!(login.id = %draft.id, "login begun");
@@ -208,7 +208,7 @@ impl Logins {
     async fn store_draft(
         &self,
         whom: Whom<'_>,
-        network: Option<String>,
+        (network, delivery): (Option<String>, DeliveryMethod),
         provider_user_id: ProviderUserId,
     ) -> Result<Draft, StoreError> {
         let created_at = self.clock.now();
@@ -224,7 +224,7 @@ impl Logins {
             token: LoginToken::from_bytes(random::bytes()),
             place,
             network,
-            delivery: origin.delivery,
+            delivery,
             match_number: None,
             provider_user_id,
             created_at,

@@ -5,9 +5,7 @@ use std::{net::IpAddr, time::Duration};
 use super::{Client, PasswordError, Users};
 use crate::{
     limits::{Grant, LimitError},
-    model::{
-        CountryCode, Email, FamiliarWords, FullName, InvalidPassword, Password, PendingSignup, Phone,
-    },
+    model::{CountryCode, Email, FamiliarWords, FullName, InvalidPassword, Password, PendingSignup, Phone},
     storage::StoreError,
 };
 
