@@ -8,9 +8,13 @@ use std::{
     mem,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
 
 use crate::network::Network;
 
@@ -80,6 +84,22 @@ impl Activity {
     /// Completes when the connection has to end to make room.
     pub(super) async fn evicted(&self) {
         self.evicted.notified().await;
+    }
+
+    /// Completes when the connection has waited so long for its next request. Reading does not find that out: hyper does not
+    /// read again after an answer while a read before it is still pending.
+    pub(super) async fn idle_for(&self, limit: Duration) {
+        loop {
+            let now = Instant::now();
+            let deadline = match self.phase() {
+                Phase::Idle(since) => since + limit,
+                _ => now + limit,
+            };
+            if deadline <= now {
+                return;
+            }
+            sleep_until(deadline).await;
+        }
     }
 
     /// Whether the connection was free to go; then it goes.

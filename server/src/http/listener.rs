@@ -249,6 +249,7 @@ impl Connection {
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
             () = activity.evicted() => return,
+            () = activity.idle_for(pace.idle) => return,
             () = shutdown.cancelled() => {
                 connection.as_mut().graceful_shutdown();
                 tokio::select! {

@@ -2,7 +2,7 @@
 //!
 //! hyper has one timeout for both: a slow head and an idle connection between two requests. The first must be short, for it
 //! costs a place; the second must be longer than that of the balancer in front, which else sends a request into a connection
-//! that is being closed. One timer a connection, allocated when it first waits.
+//! that is being closed. The timer is allocated when the connection first waits.
 
 use std::{
     io,

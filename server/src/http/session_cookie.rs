@@ -195,8 +195,10 @@ mod tests {
         let settings = settings(SessionTransport::Cookie);
         let both = headers(&[(COOKIE, COOKIES), (AUTHORIZATION, "Bearer def")]);
         assert_eq!(settings.token_of(&both), Some("def"));
-        let malformed = headers(&[(COOKIE, COOKIES), (AUTHORIZATION, "Basic def")]);
+        let malformed = headers(&[(COOKIE, COOKIES), (AUTHORIZATION, "Bearer d e f")]);
         assert_eq!(settings.token_of(&malformed), None);
+        let of_proxy = headers(&[(COOKIE, COOKIES), (AUTHORIZATION, "Basic def")]);
+        assert_eq!(settings.token_of(&of_proxy), Some("abc"));
         let twice = headers(&[(COOKIE, COOKIES), (COOKIE, "__Host-countersign_session=def")]);
         assert_eq!(settings.token_of(&twice), None);
     }
