@@ -21,7 +21,6 @@ const PRIVATE_SUFFIXES: [&str; 6] =
 
 /// Refuses requests for other hosts with 421. `listed` are names that are allowed beside addresses, names without a dot and
 /// names that only private networks have.
-#[must_use]
 pub fn own_hosts_only(router: Router, listed: Vec<String>) -> Router {
     let check = move |request: Request, next: Next| {
         let is_own = request

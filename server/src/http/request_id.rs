@@ -47,15 +47,15 @@ pub(super) async fn identify(State(state): State<HttpState>, mut request: Reques
         request.extensions_mut().insert(ClientAddress(client));
     }
 
-    let mut response = match head::refusal(&request, state.settings.listener.head_limit_bytes) {
-        Some(refusal) => refusal,
-        None => {
-            let handled = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
-            handled.unwrap_or_else(|_payload| {
-                span.in_scope(|| log_panic("a request", &id));
-                answer::internal(&id)
-            })
-        }
+    let refusal = head::refusal(&request, state.settings.listener.head_limit_bytes);
+    let mut response = if let Some(refusal) = refusal {
+        refusal
+    } else {
+        let handled = AssertUnwindSafe(next.run(request)).catch_unwind().instrument(span.clone()).await;
+        handled.unwrap_or_else(|_payload| {
+            span.in_scope(|| log_panic("a request", &id));
+            answer::internal(&id)
+        })
     };
 
     let status = response.status();

@@ -239,19 +239,8 @@ impl Logins {
                 .await
                 .inspect_err(|_| self.keep_right_code(id, right_code));
             self.limits.give_back(grant).await;
-            let settled = settled?;
-            let was_first = settled.is_some_and(|settled| settled.effect.ends_the_login());
-            let status = self.find_status(token).await?.ok_or(VerifyError::LoginNotFound)?;
-            // Ours, whatever it came to; or somebody else's, a push approved at the same moment.
-            let is_signed_in = status.login.state == LoginState::Approved;
-            return if was_first || is_signed_in {
-                Ok(status)
-            } else if status.login.needs_new_code() {
-                // The phone denied it while the code was judged.
-                Err(VerifyError::NoCodeSent(Box::new(status)))
-            } else {
-                Err(VerifyError::LoginOver(Box::new(status)))
-            };
+            let was_first = settled?.is_some_and(|settled| settled.effect.ends_the_login());
+            return self.after_right_code(token, was_first).await;
         }
         if let Err(error) = &judged {
             tracing::warn!(login.id = %id, %error, "a code was not judged");
@@ -270,6 +259,24 @@ impl Logins {
             Ok(_) => VerifyError::InvalidCode(status),
             Err(error) => not_judged(status, &error, pause),
         })
+    }
+
+    /// The result of a right code. `was_first`: it ended the login.
+    async fn after_right_code(
+        &self,
+        token: &LoginToken,
+        was_first: bool,
+    ) -> Result<LoginStatus, VerifyError> {
+        let status = self.find_status(token).await?.ok_or(VerifyError::LoginNotFound)?;
+        // Ours, whatever it came to; or somebody else's, a push approved at the same moment.
+        if was_first || status.login.state == LoginState::Approved {
+            Ok(status)
+        } else if status.login.needs_new_code() {
+            // The phone denied it while the code was judged.
+            Err(VerifyError::NoCodeSent(Box::new(status)))
+        } else {
+            Err(VerifyError::LoginOver(Box::new(status)))
+        }
     }
 
     /// Takes one try of the phone and one of the login. The phone's first: whoever has to wait for that costs no writing.

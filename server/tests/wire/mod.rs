@@ -20,6 +20,7 @@ use countersign::{
     limits::LimitSettings,
     logins::LoginSettings,
     model::AfterDenial,
+    outgoing::OutgoingProxy,
     provider::authy::ApiKey,
     storage::{Durability, Store, StoreSettings},
     users::PasswordSettings,
@@ -106,6 +107,7 @@ fn settings(
             api_url: provider.parse().unwrap(),
             callback_url: "http://127.0.0.1:9/authy/callback".to_owned(),
             logos: Vec::new(),
+            proxy: OutgoingProxy::default(),
         },
         logins: LoginSettings {
             ttl: Duration::from_mins(10),

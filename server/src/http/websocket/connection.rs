@@ -290,16 +290,15 @@ impl Connection {
             counted.map(|()| operation).map_err(TooMuch::into_error)
         });
         match counted {
-            Ok(operation) => match self.operations.place(slot, &id, &operation) {
-                Some(place) => {
-                    let shared = Shared { session: session.clone(), client: self.handshake.client };
-                    self.operations.begin((id, operation), &self.state, shared, place);
-                }
-                None => {
+            Ok(operation) => {
+                let Some(place) = self.operations.place(slot, &id, &operation) else {
                     let message = "Your sockets keep too much: complete an operation first, or send less with this one.";
                     self.refuse(&id, answer::error("SOCKET_MEMORY_LIMIT", message));
-                }
-            },
+                    return Ok(());
+                };
+                let shared = Shared { session: session.clone(), client: self.handshake.client };
+                self.operations.begin((id, operation), &self.state, shared, place);
+            }
             Err(error) => self.refuse(&id, error),
         }
         Ok(())

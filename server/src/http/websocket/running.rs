@@ -148,13 +148,11 @@ impl RunningOperations {
     fn kept(&self, document: &Arc<Document>) -> Option<KeptDocument> {
         let places = self.operations.iter().filter_map(|running| running.held.as_ref());
         let mut kept = places.filter_map(|(_, place)| place.document.as_ref());
-        match kept.find(|kept| Arc::ptr_eq(&kept.document, document)) {
-            Some(kept) => Some(kept.clone()),
-            None => {
-                let reserved = Arc::new(self.memory.reserve(document.bytes())?);
-                Some(KeptDocument { document: document.clone(), _reserved: reserved })
-            }
+        if let Some(kept) = kept.find(|kept| Arc::ptr_eq(&kept.document, document)) {
+            return Some(kept.clone());
         }
+        let reserved = Arc::new(self.memory.reserve(document.bytes())?);
+        Some(KeptDocument { document: document.clone(), _reserved: reserved })
     }
 
     /// Begins an operation in the place that was taken for it.
