@@ -2,7 +2,7 @@
 //! table. Run from the root of the workspace:
 //!
 //! ```text
-//! cargo run --release -p scenarios --bin load
+//! cargo run --release -p scenarios --features jemalloc --bin load
 //! ```
 //!
 //! Whatever is compared is compared in one run, side by side; no number here is a promise about another machine. A wrong
@@ -188,7 +188,8 @@ async fn measure(arguments: &Arguments, machine: Machine, cores: Cores) -> anyho
     }
     #[expect(clippy::disallowed_methods, reason = "the day of the run, for people")]
     let date = Utc::now().format("%Y-%m-%d").to_string();
-    let command = "cargo run --release -p scenarios --bin load -- --write docs".to_owned();
+    let command =
+        "cargo run --release -p scenarios --features jemalloc --bin load -- --write docs".to_owned();
     let report = Report { date, machine, settings, command, sections };
     writeln!(std::io::stdout(), "{}", report.table()).context("standard output is closed")?;
     match &arguments.write {

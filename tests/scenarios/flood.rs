@@ -82,9 +82,12 @@ async fn ten_thousand_peers_keep_nobody_from_logging_in_and_leave_nothing_behind
         .set("SOCKETS_PER_ADDRESS", &limit)
         // What hashing needs comes and goes, and would hide what is looked for.
         .set("HASH_MEMORY_KIB", "64")
-        // What is free goes back to the system at once and no thread has a hoard of its own, so that what is held is what
-        // is in use.
+        // Both allocators return free memory to the system at once and have one arena for all threads, so that what is held is
+        // what is in use.
         .set("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0,narenas:1,tcache:false")
+        .set("MALLOC_ARENA_MAX", "1")
+        .set("MALLOC_TRIM_THRESHOLD_", "0")
+        .set("MALLOC_TOP_PAD_", "0")
         .start()
         .await;
     let person = Person::new();
