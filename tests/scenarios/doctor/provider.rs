@@ -4,7 +4,7 @@ use client_example::phone::{ApiFault, ApiFaultKind, Faults};
 use harness::{Database, say_always, say_always_by_tls, say_nothing};
 use throwaway::Certificate;
 
-use super::{CALM, assert_one_failure, assert_told, calm, split};
+use super::{CALM, assert_one_failure, assert_told, calm, lines, split};
 
 /// An application whose console was never finished, told by a clock that has stopped long ago.
 const OTHER_APPLICATION: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\
@@ -18,7 +18,9 @@ async fn a_key_that_the_provider_does_not_know_is_told() {
     let wrong = "wrong-key-that-nobody-may-see-0123456789";
     world.planted.plant("wrong key", wrong);
     let finished = world.doctor(&[], &calm(&[("AUTHY_API_KEY", wrong)])).await;
-    assert_one_failure(&finished, &["provider", "AUTHY_API_KEY is not known at 127.0.0.1", "console"]);
+    assert_eq!((finished.code, lines(&finished, "FAIL").len()), (Some(1), 2), "{}", finished.output);
+    assert_told(&finished, "FAIL", &["provider", "AUTHY_API_KEY is not known at 127.0.0.1", "console"]);
+    assert_told(&finished, "FAIL", &["callback url", "rejects a callback signed with these settings"]);
     // It said what time it is nevertheless.
     assert_told(&finished, "ok", &["clock", "the provider"]);
 }
