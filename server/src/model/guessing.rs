@@ -7,7 +7,7 @@
 //!
 //! The invariant: judging takes milliseconds, whatever the text is.
 
-use zxcvbn::{Score, zxcvbn};
+use zxcvbn::{Entropy, Score, zxcvbn};
 
 /// How many characters are judged as one; the cost grows with the square.
 const JUDGED_AT_ONCE: usize = 72;
@@ -76,29 +76,34 @@ impl FamiliarWords {
 /// The first 72 characters are judged as one. What follows is judged by itself and multiplies the guesses: a random end makes
 /// up for a weak beginning, and more of the same does not.
 pub(super) fn is_soon_guessed(password: &str, familiar: &FamiliarWords) -> bool {
-    let words: Vec<&str> = familiar.0.iter().map(String::as_str).collect();
     let split = password.char_indices().nth(JUDGED_AT_ONCE).map_or(password.len(), |(at, _)| at);
     let (head, tail) = password.split_at(split);
-    let head = zxcvbn(&judged(head), &words);
+    let head = judge(head, familiar);
     if head.score() >= Score::Three {
         return false;
     }
-    tail.is_empty()
-        || head.guesses_log10() + zxcvbn(&judged(tail), &words).guesses_log10() <= ENOUGH_GUESSES_LOG10
+    tail.is_empty() || head.guesses_log10() + judge(tail, familiar).guesses_log10() <= ENOUGH_GUESSES_LOG10
 }
 
-/// Returns the text with so many signs replaced that few spellings are left to look up. Only text with many different
-/// signs is changed, and its other patterns are still found.
-fn judged(text: &str) -> String {
-    let mut judged = text.to_owned();
+/// Judges a text without its costly signs. Those are replaced in the familiar words as well, so that they are still found.
+fn judge(text: &str, familiar: &FamiliarWords) -> Entropy {
+    let signs = costly_signs(text);
+    let words: Vec<String> = familiar.0.iter().map(|word| without(word, signs)).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    zxcvbn(&without(text, signs), &words)
+}
+
+/// Returns the signs to replace in a text so that few spellings are left to look up: none, unless it has many different ones.
+fn costly_signs(text: &str) -> &'static str {
     let length = text.chars().count();
-    for sign in DOUBTFUL_SIGNS.chars() {
-        if spellings(&judged) * length * (length + 1) / 2 <= MOST_LOOKUPS {
-            break;
-        }
-        judged = judged.replace(sign, &PLAIN_SIGN.to_string());
-    }
-    judged
+    let is_cheap =
+        |signs: &&str| spellings(&without(text, signs)) * length * (length + 1) / 2 <= MOST_LOOKUPS;
+    let mut prefixes = (0..=DOUBTFUL_SIGNS.len()).map(|end| &DOUBTFUL_SIGNS[..end]);
+    prefixes.find(is_cheap).unwrap_or(DOUBTFUL_SIGNS)
+}
+
+fn without(text: &str, signs: &str) -> String {
+    text.chars().map(|sign| if signs.contains(sign) { PLAIN_SIGN } else { sign }).collect()
 }
 
 /// How many spellings zxcvbn looks up at most: each letter that signs may stand for has one of them, and a sign that may stand
@@ -162,6 +167,14 @@ mod tests {
             &word,
         ] {
             assert!(is_soon_guessed(text, &ada()), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_soon_guessed_however_many_digits_it_has() {
+        for digits in ["01234567890123456789", "13579024681357902468", "98765432109876543210"] {
+            let address = format!("ada.{digits}@example.com");
+            assert!(is_soon_guessed(&address, &FamiliarWords::of([&*address, "Ada Lovelace"])), "{address}");
         }
     }
 
@@ -255,7 +268,8 @@ mod tests {
         }
         texts.push(fibonacci.chars().take(128).collect());
         for text in texts {
-            let judged = judged(&text.chars().take(72).collect::<String>());
+            let head = text.chars().take(72).collect::<String>();
+            let judged = without(&head, costly_signs(&head));
             let lookups = spellings(&judged) * 72 * 73 / 2;
             assert!(lookups <= 32 * 72 * 73 / 2, "{lookups}: {text}");
             let since = Instant::now();

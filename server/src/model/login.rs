@@ -354,7 +354,7 @@ impl Decision {
         }
     }
 
-    /// What this decision does to that login (DESIGN §2, §8).
+    /// What this decision does to that login.
     #[must_use]
     pub fn effect(self, login: &Login, after_denial: AfterDenial) -> Effect {
         let settle = |state, failure| Effect::Settle { state, failure };
