@@ -21,7 +21,7 @@ pub struct CountryCode(String);
 pub struct InvalidCountryCode;
 
 impl CountryCode {
-    /// Reads a calling code as a person typed or pasted it ([`plain`]); a leading `+` and blanks around it are dropped.
+    /// Reads a calling code as a person typed or pasted it; a leading `+`, and what is not shown of it, are dropped.
     pub fn parse(text: &str) -> Result<Self, InvalidCountryCode> {
         if text.len() > MAX_INPUT_BYTES {
             return Err(InvalidCountryCode);

@@ -29,7 +29,7 @@ pub enum InvalidFullName {
 
 impl FullName {
     /// Reads a name as a person typed or pasted it. What is not shown of it is dropped, and what is shown as a blank
-    /// becomes one ([`one_line`]).
+    /// becomes one.
     pub fn parse(text: &str) -> Result<Self, InvalidFullName> {
         let text = text.trim();
         if text.len() > MAX_INPUT_BYTES {
