@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use async_trait::async_trait;
 use tokio::{net::TcpListener, task::JoinSet, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -25,7 +26,7 @@ use crate::{
     random,
     sessions::Sessions,
     storage::Store,
-    users::{Passwords, Users},
+    users::{Passwords, UserDependencies, Users},
 };
 
 /// The service, built but not serving.
@@ -48,7 +49,7 @@ pub struct Ending {
 
 impl App {
     /// Joins the parts. Nothing runs yet but the threads that hash passwords.
-    pub fn build(settings: Settings, store: Store, clock: Clock) -> anyhow::Result<Self> {
+    pub async fn build(settings: Settings, store: Store, clock: Clock) -> anyhow::Result<Self> {
         let (events, carrier) = Events::over(settings.events, &store);
         let tasks = TaskTracker::new();
         let authy = Authy::new(AuthyConfig {
@@ -60,7 +61,15 @@ impl App {
         })?;
         let limits = Limits::new(store.clone(), clock.clone(), settings.limits);
         let passwords = Passwords::new(settings.passwords)?;
-        let users = Users::new(store.clone(), passwords, limits.clone(), clock.clone(), tasks.clone());
+        let email_key = store.find_email_key().await?.context("the table `keys` is empty; run `countersign migrate`")?;
+        let users = Users::new(UserDependencies {
+            store: store.clone(),
+            passwords,
+            limits: limits.clone(),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            email_key,
+        });
         let sessions = Sessions::new(store.clone(), clock.clone(), events.clone());
         let housekeeping = Housekeeping::new(store.clone(), clock.clone(), settings.retention);
         let provider = Arc::new(Measured(authy));

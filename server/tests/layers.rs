@@ -11,7 +11,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("random", &[]),
     ("clock", &[]),
-    ("storage", &["model"]),
+    // Migrating makes the key that all instances share.
+    ("storage", &["model", "random"]),
     ("provider", &["model", "telemetry"]),
     ("events", &["model", "storage", "clock", "random"]),
     ("limits", &["model", "storage", "clock"]),

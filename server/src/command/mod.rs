@@ -85,7 +85,7 @@ async fn serve(settings: Settings, ending: Ending) -> anyhow::Result<()> {
     let listener = bind(settings.listen).await?;
     open_files::allow(settings.http.listener.max_connections);
     let metrics = metrics::listen(settings.metrics_listen).await?;
-    let app = App::build(settings, store, Clock::system()).context("the service cannot be built")?;
+    let app = App::build(settings, store, Clock::system()).await.context("the service cannot be built")?;
     print(&format!("service http://{}\n", listener.local_addr()?))?;
     metrics::announce(metrics.as_ref())?;
     let counts = metrics::serve(metrics, ending.begun.clone());

@@ -51,7 +51,7 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
         http: HttpSettings { phone: Some(format!("http://{phones}")), ..dev.http },
     };
     let metrics = metrics::listen(settings.metrics_listen).await?;
-    let app = App::build(settings, store, clock).context("the service cannot be built")?;
+    let app = App::build(settings, store, clock).await.context("the service cannot be built")?;
     print(&format!("service http://{service}\nsandbox http://{phones}\n"))?;
     metrics::announce(metrics.as_ref())?;
     let counts = metrics::serve(metrics, ending.begun.clone());

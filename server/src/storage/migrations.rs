@@ -12,6 +12,7 @@ use diesel_async::{AsyncMigrationHarness, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{Store, StoreError, on};
+use crate::{model::EmailKey, random};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
 
@@ -69,7 +70,8 @@ fn unknown(applied: impl Iterator<Item = String>) -> Result<Vec<String>, StoreEr
 }
 
 impl Store {
-    /// Runs the migrations that are pending, and returns their names in the order in which they ran. Of two at once on
+    /// Runs the migrations that are pending, and returns their names in the order in which they ran. Also makes the key for hashes of
+    /// emails, once a database, and counts users' hash parameters anew. Of two at once on
     /// PostgreSQL, one waits for the other; on SQLite, which one process has for itself, one fails and changes nothing.
     ///
     /// Needs a multi-thread runtime.
@@ -92,6 +94,8 @@ impl Store {
                 run(&mut AsyncMigrationHarness::new(connection), &mut ran)?;
             }
         }
+        self.make_email_key(&EmailKey::from_bytes(random::bytes())).await?;
+        self.recount_hash_parameters().await?;
         Ok(ran)
     }
 

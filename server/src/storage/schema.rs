@@ -119,6 +119,21 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    keys (name) {
+        name -> Text,
+        secret -> Text,
+    }
+}
+
+diesel::table! {
+    hash_parameters (parameters) {
+        parameters -> Text,
+        users -> BigInt,
+        first_used_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(devices -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(sessions -> logins (login_id));

@@ -1,5 +1,6 @@
 //! What can be done with users: preparing a signup, checking a password.
 
+mod decoy;
 mod passwords;
 mod sign_up;
 
@@ -15,7 +16,7 @@ pub use sign_up::{FieldFault, PreparedSignup, SignupForm, SignupRejection};
 use crate::{
     clock::Clock,
     limits::{LimitError, Limits},
-    model::{Claimed, Credentials, DeviceId, DeviceToken, Email, Password, PasswordHash, User, UserId},
+    model::{Credentials, DeviceId, DeviceToken, Email, EmailKey, Password, PasswordHash, User, UserId},
     storage::{Store, StoreError},
 };
 
@@ -27,6 +28,23 @@ pub struct Users {
     limits: Limits,
     clock: Clock,
     tasks: TaskTracker,
+    email_key: EmailKey,
+}
+
+/// The parts of [`Users`].
+pub struct UserDependencies {
+    /// Storage.
+    pub store: Store,
+    /// The threads that hash.
+    pub passwords: Passwords,
+    /// Rate limits.
+    pub limits: Limits,
+    /// The clock.
+    pub clock: Clock,
+    /// Where work runs that no request waits for.
+    pub tasks: TaskTracker,
+    /// The key for hashes of emails.
+    pub email_key: EmailKey,
 }
 
 /// What somebody presents to log in. It has no `Debug`: it holds a password.
@@ -78,16 +96,17 @@ impl From<LimitError> for CheckError {
 }
 
 impl Users {
-    /// Joins its parts. What need not be waited for runs in `tasks`.
+    /// Joins its parts.
     #[must_use]
-    pub fn new(store: Store, passwords: Passwords, limits: Limits, clock: Clock, tasks: TaskTracker) -> Self {
-        Self { store, passwords, limits, clock, tasks }
+    pub fn new(parts: UserDependencies) -> Self {
+        let UserDependencies { store, passwords, limits, clock, tasks, email_key } = parts;
+        Self { store, passwords, limits, clock, tasks, email_key }
     }
 
     /// Whose email and password these are; `None` where they are nobody's.
     ///
-    /// An unknown email costs what a wrong password costs: the same statements, and one hash of the same parameters. Its
-    /// budget is taken before all that, and given back where the password is right.
+    /// An unknown email costs what a wrong password costs: the same statements, and one hash of parameters that some user has
+    /// ([`decoy`]). Its budget is taken before all that, and given back where the password is right.
     pub async fn check_password(
         &self,
         credential: &Credential<'_>,
@@ -98,21 +117,25 @@ impl Users {
         let whose = email.as_ref().map_or(typed.as_str(), Email::as_str);
         let grant =
             self.limits.take_password_try(whose, credential.from, device.as_ref().map(|(id, _)| *id)).await?;
-        let claimed = match &email {
+        let credentials = match &email {
             Some(email) => self.store.find_credentials(email).await?,
-            None => Claimed::ByNobody(None),
+            None => None,
         };
-        let password = Password::offered(credential.password);
+        // Whoever has the email, the statements are the same.
+        let in_use = self.store.used_hash_parameters().await?;
+        let parameters = decoy::parameters_at(&in_use, self.email_key.decoy_position(whose));
+        let decoy = self.passwords.decoy(parameters);
         let client = match (&email, &device) {
             (Some(user), Some(_)) => Client::known(user),
             _ => Client::stranger(credential.from),
         };
-        let verified = self.passwords.verify(password, &claimed, &client).await;
+        let hash = credentials.as_ref().map_or(&decoy, |credentials| &credentials.password_hash);
+        let verified = self.passwords.verify(password, hash, &client).await;
         if !matches!(verified, Ok(false)) {
             // Without an answer it was no guess.
             self.limits.give_back(grant).await;
         }
-        let (true, Claimed::ByUser(Credentials { user, password_hash })) = (verified?, claimed) else {
+        let (true, Some(Credentials { user, password_hash })) = (verified?, credentials) else {
             return Ok(None);
         };
         if self.passwords.is_outdated(&password_hash)
@@ -150,7 +173,7 @@ impl Users {
         let (this, user_id) = (self.clone(), user.id);
         let hashing = async move {
             match this.passwords.hash(password, &client).await {
-                Ok(new) => match this.store.replace_password_hash(user_id, &old, &new).await {
+                Ok(new) => match this.store.replace_password_hash(user_id, &old, &new, this.clock.now()).await {
                     Ok(_) => tracing::info!(user.id = %user_id, "password hashed with today's parameters"),
                     Err(error) => {
                         tracing::warn!(user.id = %user_id, %error, "a new password hash was not stored");

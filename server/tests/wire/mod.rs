@@ -53,7 +53,7 @@ impl Service {
             let address = listener.local_addr().unwrap();
             let store = Store::open(&url, &storage).unwrap();
             let app =
-                App::build(settings(&url, storage, address, introspection), store, Clock::system()).unwrap();
+                App::build(settings(&url, storage, address, introspection), store, Clock::system()).await.unwrap();
             #[expect(clippy::disallowed_methods, reason = "it ends with its runtime")]
             drop(tokio::spawn(app.serve(listener, Ending::default())));
             address
