@@ -61,19 +61,20 @@ impl App {
         })?;
         let limits = Limits::new(store.clone(), clock.clone(), settings.limits);
         let passwords = Passwords::new(settings.passwords)?;
-        let email_key = store.find_email_key().await?.context("the table `keys` is empty; run `countersign migrate`")?;
+        let email_key =
+            store.find_email_key().await?.context("the table `keys` is empty; run `countersign migrate`")?;
         let users = Users::new(UserDependencies {
             store: store.clone(),
             passwords,
             limits: limits.clone(),
             clock: clock.clone(),
             tasks: tasks.clone(),
-            email_key,
+            email_key: email_key.clone(),
         });
         let sessions = Sessions::new(store.clone(), clock.clone(), events.clone());
         let housekeeping = Housekeeping::new(store.clone(), clock.clone(), settings.retention);
         let provider = Arc::new(Measured(authy));
-        let foundations = Foundations { store, provider, clock, events, limits };
+        let foundations = Foundations { store, provider, clock, events, limits, email_key };
         let logins = Arc::new(Logins::new(foundations, settings.logins));
         let mut http = settings.http;
         http.listener.drain_timeout = settings.shutdown_timeout;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "scenarios fail by panicking")]
 
+mod attempts;
 mod browser;
 mod callback;
 mod code;

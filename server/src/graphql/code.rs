@@ -10,6 +10,7 @@ use super::{
         ResendTokenError, ResendTokenErrorCode, VerifyTokenError, VerifyTokenErrorCode, internal, seconds,
     },
     login::{CodeChannel, LoginStatus},
+    origin,
     session::Handover,
 };
 use crate::{
@@ -73,7 +74,7 @@ impl CodeMutation {
         let Ok(token) = LoginToken::parse(&input.login_token) else {
             return Ok(VerifyTokenPayload::refused(VerifyError::LoginNotFound, &handover));
         };
-        match api(context)?.logins.verify_code(&token, &input.code).await {
+        match api(context)?.logins.try_code(&token, &input.code, origin(context)).await {
             Ok(status) => {
                 let status = Some(LoginStatus::tell(status, &handover));
                 Ok(VerifyTokenPayload { status, errors: Vec::new() })

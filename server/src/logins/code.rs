@@ -158,7 +158,11 @@ fn was_no_guess(judged: &Result<CodeJudgement, ProviderError>) -> bool {
 impl Logins {
     /// Has a code judged, and signs the person in where it is right. On a login that is approved already, nobody is
     /// asked: the answer is the same again.
-    pub async fn verify_code(&self, token: &LoginToken, code: &str) -> Result<LoginStatus, VerifyError> {
+    pub(super) async fn verify_code(
+        &self,
+        token: &LoginToken,
+        code: &str,
+    ) -> Result<LoginStatus, VerifyError> {
         let status = self.find_status(token).await?.ok_or(VerifyError::LoginNotFound)?;
         if status.login.state == LoginState::Approved {
             return Ok(status);

@@ -6,6 +6,7 @@
 
 mod alarm;
 mod ask;
+mod attempt;
 mod begin;
 mod callback;
 mod code;
@@ -36,6 +37,7 @@ use crate::{
     clock::Clock,
     events::Events,
     limits::Limits,
+    model::EmailKey,
     provider::{ProviderError, SecondFactor},
     storage::Store,
 };
@@ -74,6 +76,8 @@ pub struct Foundations {
     pub events: Events,
     /// How often what may be done.
     pub limits: Limits,
+    /// The key for hashes of emails.
+    pub email_key: EmailKey,
 }
 
 /// What can be done with logins. Clones share everything.
@@ -84,6 +88,7 @@ pub struct Logins {
     clock: Clock,
     events: Events,
     limits: Limits,
+    email_key: EmailKey,
     settings: LoginSettings,
     /// What must not be abandoned half-way runs here.
     tasks: TaskTracker,
@@ -98,9 +103,21 @@ impl Logins {
     /// Joins its parts.
     #[must_use]
     pub fn new(foundations: Foundations, settings: LoginSettings) -> Self {
-        let Foundations { store, provider, clock, events, limits } = foundations;
+        let Foundations { store, provider, clock, events, limits, email_key } = foundations;
         let (tasks, deadline, asking, unstored) = <_>::default();
-        Self { store, provider, clock, events, limits, settings, tasks, deadline, asking, unstored }
+        Self {
+            store,
+            provider,
+            clock,
+            events,
+            limits,
+            email_key,
+            settings,
+            tasks,
+            deadline,
+            asking,
+            unstored,
+        }
     }
 
     /// Starts what goes on by itself: asking about pushes, ending overdue logins, waking watchers whose event was lost.

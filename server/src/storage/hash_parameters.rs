@@ -5,7 +5,11 @@
 
 use std::collections::HashMap;
 
-use diesel::{prelude::*, sql_query, sql_types::{BigInt, Text}};
+use diesel::{
+    prelude::*,
+    sql_query,
+    sql_types::{BigInt, Text},
+};
 use diesel_async::RunQueryDsl;
 
 use super::{Store, StoreError, change, on, schema::hash_parameters};
@@ -107,13 +111,19 @@ mod tests {
         let stored = [row("old", 10), row("middle", 10), row("new", 10)];
         let recount = |found: &[(&str, i64)]| -> Vec<(String, i64)> {
             let found = found.iter().map(|(parameters, users)| ((*parameters).to_owned(), *users)).collect();
-            recounted(&stored, &found).into_iter().map(|(row, users)| (row.parameters.clone(), users)).collect()
+            recounted(&stored, &found)
+                .into_iter()
+                .map(|(row, users)| (row.parameters.clone(), users))
+                .collect()
         };
         let counts = |expected: &[(&str, i64)]| -> Vec<(String, i64)> {
             expected.iter().map(|(parameters, users)| ((*parameters).to_owned(), *users)).collect()
         };
         assert_eq!(recount(&[("old", 10), ("middle", 10), ("new", 10)]), counts(&[]));
-        assert_eq!(recount(&[("old", 0), ("middle", 7), ("new", 10)]), counts(&[("old", 0), ("middle", 7), ("new", 23)]));
+        assert_eq!(
+            recount(&[("old", 0), ("middle", 7), ("new", 10)]),
+            counts(&[("old", 0), ("middle", 7), ("new", 23)])
+        );
         assert_eq!(recount(&[("old", 10), ("middle", 10), ("new", 3)]), counts(&[]));
         // Users whom an older release signed up meanwhile.
         assert_eq!(recount(&[("old", 12), ("middle", 10), ("new", 15)]), counts(&[("new", 15)]));

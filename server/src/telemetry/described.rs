@@ -56,6 +56,11 @@ const OUTCOME_OF_LOGIN: Label = label(
     "outcome",
     &["approved", "expired", "too_many_wrong_codes", "cancelled", "email_taken", "denied", "failed"],
 );
+const OUTCOME_OF_PASSWORD: Label = label("outcome", &["right", "wrong", "rate_limited", "busy", "failed"]);
+const OUTCOME_OF_CODE: Label = label(
+    "outcome",
+    &["right", "wrong", "already_used", "rate_limited", "no_login", "unavailable", "failed"],
+);
 const SETTLED_BY: Label = label("by", &["callback", "asked", "code", "clock", "person"]);
 const EFFECT: Label = label("effect", &["code_may_follow", "login_ended", "session_ended", "too_late"]);
 const DENIED_BY: Label = label("by", &["callback", "asked"]);
@@ -189,6 +194,16 @@ pub const METRICS: &[Metric] = &[
         "countersign_provider_call_seconds",
         &[CALL, OUTCOME_OF_CALL],
         "Calls to the provider, by what was asked and what came of it; abandoned where nobody waited any longer.",
+    ),
+    counter(
+        "countersign_password_attempts_total",
+        &[OUTCOME_OF_PASSWORD],
+        "Passwords typed to log in, by what came of them; wrong also where nobody has the email.",
+    ),
+    counter(
+        "countersign_code_attempts_total",
+        &[OUTCOME_OF_CODE],
+        "Codes typed, by what came of them; wrong also where the text was no code.",
     ),
     gauge("countersign_password_threads", &[], "Threads that hash passwords."),
     gauge("countersign_password_threads_in_use", &[], "Threads that work on a password just now."),

@@ -14,8 +14,9 @@ pub use passwords::{PasswordError, PasswordSettings, Passwords};
 pub use sign_up::{FieldFault, PreparedSignup, SignupForm, SignupRejection};
 
 use crate::{
+    attempts::{Attempt, Outcome, PasswordOutcome},
     clock::Clock,
-    limits::{LimitError, Limits},
+    limits::{self, LimitError, Limits},
     model::{Credentials, DeviceId, DeviceToken, Email, EmailKey, Password, PasswordHash, User, UserId},
     storage::{Store, StoreError},
 };
@@ -103,7 +104,7 @@ impl Users {
         Self { store, passwords, limits, clock, tasks, email_key }
     }
 
-    /// Whose email and password these are; `None` where they are nobody's.
+    /// Whose email and password these are; `None` where they are nobody's. Records the attempt.
     ///
     /// An unknown email costs what a wrong password costs: the same statements, and one hash of parameters that some user has
     /// ([`decoy`]). Its budget is taken before all that, and given back where the password is right.
@@ -112,12 +113,36 @@ impl Users {
         credential: &Credential<'_>,
     ) -> Result<Option<Recognised>, CheckError> {
         let email = Email::parse(credential.email).ok();
-        let device = self.find_device(email.as_ref(), credential.device_token).await?;
         let typed = credential.email.trim().to_lowercase();
         let whose = email.as_ref().map_or(typed.as_str(), Email::as_str);
-        let grant =
-            self.limits.take_password_try(whose, credential.from, device.as_ref().map(|(id, _)| *id)).await?;
-        let credentials = match &email {
+        let device = self.find_device(email.as_ref(), credential.device_token).await;
+        let is_known_device = matches!(device, Ok(Some(_)));
+        let checked = match device {
+            Ok(device) => self.check_password_of(whose, email.as_ref(), credential, device).await,
+            Err(error) => Err(error.into()),
+        };
+        let attempt = Attempt {
+            outcome: Outcome::Password(outcome(&checked)),
+            email: Some(self.email_key.pseudonym(whose)),
+            network: credential.from.map(limits::network),
+            is_known_device,
+            login: None,
+        };
+        attempt.record();
+        checked
+    }
+
+    /// [`Self::check_password`] for an email, normalised where it is one, and the known device that was presented.
+    async fn check_password_of(
+        &self,
+        whose: &str,
+        email: Option<&Email>,
+        credential: &Credential<'_>,
+        device: Option<(DeviceId, DeviceToken)>,
+    ) -> Result<Option<Recognised>, CheckError> {
+        let device_id = device.as_ref().map(|(id, _)| *id);
+        let grant = self.limits.take_password_try(whose, credential.from, device_id).await?;
+        let credentials = match email {
             Some(email) => self.store.find_credentials(email).await?,
             None => None,
         };
@@ -125,10 +150,11 @@ impl Users {
         let in_use = self.store.used_hash_parameters().await?;
         let parameters = decoy::parameters_at(&in_use, self.email_key.decoy_position(whose));
         let decoy = self.passwords.decoy(parameters);
-        let client = match (&email, &device) {
+        let client = match (email, &device) {
             (Some(user), Some(_)) => Client::known(user),
             _ => Client::stranger(credential.from),
         };
+        let password = Password::offered(credential.password);
         let hash = credentials.as_ref().map_or(&decoy, |credentials| &credentials.password_hash);
         let verified = self.passwords.verify(password, hash, &client).await;
         if !matches!(verified, Ok(false)) {
@@ -146,7 +172,7 @@ impl Users {
         if let Some((device, token)) = &device {
             self.store.record_device_token_seen(*device, &token.hash()).await?;
         }
-        Ok(Some(Recognised { user, device: device.map(|(id, _)| id) }))
+        Ok(Some(Recognised { user, device: device_id }))
     }
 
     /// The device that presents this token, where the user with this email has signed in in it. A token that says nothing
@@ -173,16 +199,32 @@ impl Users {
         let (this, user_id) = (self.clone(), user.id);
         let hashing = async move {
             match this.passwords.hash(password, &client).await {
-                Ok(new) => match this.store.replace_password_hash(user_id, &old, &new, this.clock.now()).await {
-                    Ok(_) => tracing::info!(user.id = %user_id, "password hashed with today's parameters"),
-                    Err(error) => {
-                        tracing::warn!(user.id = %user_id, %error, "a new password hash was not stored");
+                Ok(new) => {
+                    let now = this.clock.now();
+                    match this.store.replace_password_hash(user_id, &old, &new, now).await {
+                        Ok(_) => {
+                            tracing::info!(user.id = %user_id, "password hashed with today's parameters");
+                        }
+                        Err(error) => {
+                            tracing::warn!(user.id = %user_id, %error, "a new password hash was not stored");
+                        }
                     }
-                },
+                }
                 // The next login tries again.
                 Err(error) => tracing::debug!(user.id = %user_id, %error, "a password was not hashed again"),
             }
         };
         self.tasks.spawn(hashing.in_current_span());
+    }
+}
+
+/// What checking a password came to.
+fn outcome(checked: &Result<Option<Recognised>, CheckError>) -> PasswordOutcome {
+    match checked {
+        Ok(Some(_)) => PasswordOutcome::Right,
+        Ok(None) => PasswordOutcome::Wrong,
+        Err(CheckError::TooOften { .. }) => PasswordOutcome::RateLimited,
+        Err(CheckError::Password(PasswordError::Busy { .. })) => PasswordOutcome::Busy,
+        Err(CheckError::Password(_) | CheckError::Store(_)) => PasswordOutcome::Failed,
     }
 }

@@ -21,11 +21,9 @@ async fn a_password_hash_is_replaced_unless_it_has_changed(database: &Database) 
     let email = Email::parse("ada@example.com").unwrap();
     let found = database.credentials(&email).await.unwrap();
     let new = PasswordHash::new("$argon2id$new".to_owned());
-    let replace =
-        async || database
-            .store
-            .replace_password_hash(found.user.id, &found.password_hash, &new, database.now)
-            .await;
+    let replace = async || {
+        database.store.replace_password_hash(found.user.id, &found.password_hash, &new, database.now).await
+    };
     assert!(replace().await.unwrap());
     assert!(!replace().await.unwrap());
     let found = database.credentials(&email).await.unwrap();
@@ -34,7 +32,9 @@ async fn a_password_hash_is_replaced_unless_it_has_changed(database: &Database) 
 
 /// A hash of some password with these parameters.
 fn hash_with(parameters: &str) -> PasswordHash {
-    PasswordHash::new(format!("{parameters}$c2l4dGVlbiBieXRlcyBpdA$MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE"))
+    PasswordHash::new(format!(
+        "{parameters}$c2l4dGVlbiBieXRlcyBpdA$MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE"
+    ))
 }
 
 const OLD: &str = "$argon2id$v=19$m=64,t=1,p=1";
@@ -48,10 +48,8 @@ async fn used_parameters(database: &Database) -> Vec<(String, i64)> {
 /// Signs up one user an hour, with a password that was hashed with these parameters. Returns the user's id.
 async fn user_with(database: &Database, hour: i64, parameters: &str) -> UserId {
     let email = format!("user{hour}@example.com");
-    let signup = PendingSignup {
-        password_hash: hash_with(parameters),
-        ..signup(&email, &format!("20155{hour:05}"))
-    };
+    let signup =
+        PendingSignup { password_hash: hash_with(parameters), ..signup(&email, &format!("20155{hour:05}")) };
     let begun = database.begin(&signup, "42").await.unwrap();
     let how = Settlement { at: database.now + TimeDelta::hours(hour), ..database.how() };
     database.store.settle(begun.id, Decision::RightCode, &how).await.unwrap().unwrap();

@@ -52,8 +52,9 @@ impl Service {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
             let store = Store::open(&url, &storage).unwrap();
-            let app =
-                App::build(settings(&url, storage, address, introspection), store, Clock::system()).await.unwrap();
+            let app = App::build(settings(&url, storage, address, introspection), store, Clock::system())
+                .await
+                .unwrap();
             #[expect(clippy::disallowed_methods, reason = "it ends with its runtime")]
             drop(tokio::spawn(app.serve(listener, Ending::default())));
             address
