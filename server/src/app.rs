@@ -36,7 +36,7 @@ use crate::{
     sessions::Sessions,
     storage::Store,
     timekeeping::TimeKeeping,
-    users::{Passwords, Users},
+    users::{Passwords, UserDependencies, Users},
 };
 
 /// No provider requests a longer pause: what is read of its answers is cut to that.
@@ -64,7 +64,7 @@ pub struct Ending {
 
 impl App {
     /// Joins the parts. Nothing runs yet but the threads that hash passwords.
-    pub fn build(settings: Settings, store: Store, clock: Clock) -> anyhow::Result<Self> {
+    pub async fn build(settings: Settings, store: Store, clock: Clock) -> anyhow::Result<Self> {
         let (events, carrier) = Events::over(settings.events, &store);
         let tasks = TaskTracker::new();
         let authy = Authy::new(AuthyConfig {
@@ -77,7 +77,16 @@ impl App {
         })?;
         let limits = Limits::new(store.clone(), clock.clone(), settings.limits);
         let passwords = Passwords::new(settings.passwords)?;
-        let users = Users::new(store.clone(), passwords, limits.clone(), clock.clone(), tasks.clone());
+        let email_key =
+            store.find_email_key().await?.context("the table `keys` is empty; run `countersign migrate`")?;
+        let users = Users::new(UserDependencies {
+            store: store.clone(),
+            passwords,
+            limits: limits.clone(),
+            clock: clock.clone(),
+            tasks: tasks.clone(),
+            email_key: email_key.clone(),
+        });
         let sessions = Sessions::new(store.clone(), clock.clone(), events.clone());
         let housekeeping = Housekeeping::new(store.clone(), clock.clone(), settings.retention);
         let time_keeping = TimeKeeping::new(store.clone(), clock.clone());
@@ -90,7 +99,7 @@ impl App {
             clock.clone(),
             settings.logins.provider_timeout,
         );
-        let foundations = Foundations { store, provider, clock, events, limits };
+        let foundations = Foundations { store, provider, clock, events, limits, email_key };
         let logins = Arc::new(Logins::new(foundations, settings.logins));
         let mut http = settings.http;
         http.listener.drain_timeout = settings.shutdown_timeout;

@@ -13,6 +13,7 @@
 use std::process::ExitCode;
 
 pub mod app;
+mod attempts;
 pub mod clock;
 mod command;
 pub mod config;

@@ -12,15 +12,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("network", &[]),
     ("random", &[]),
     ("clock", &[]),
-    ("storage", &["model"]),
+    // Migrating makes the key that all instances share.
+    ("storage", &["model", "random"]),
     // Its circuit breakers go by business time, so that tests can move it.
     ("provider", &["model", "telemetry", "clock", "network", "outgoing"]),
     ("outgoing", &[]),
     ("events", &["model", "storage", "clock", "random"]),
+    // `users` and `logins` record each attempt alike.
+    ("attempts", &["model"]),
     ("limits", &["model", "storage", "clock", "network"]),
-    ("users", &["model", "storage", "limits", "clock", "random"]),
+    ("users", &["attempts", "model", "storage", "limits", "clock", "random"]),
     ("sessions", &["model", "storage", "events", "clock"]),
-    ("logins", &["model", "storage", "provider", "events", "limits", "clock", "random"]),
+    ("logins", &["attempts", "model", "storage", "provider", "events", "limits", "clock", "random"]),
     ("graphql", &["model", "users", "sessions", "logins"]),
     ("http", &["graphql", "network", "telemetry"]),
     ("housekeeping", &["storage", "clock"]),

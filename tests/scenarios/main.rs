@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "scenarios fail by panicking")]
 
+mod attempts;
 mod breaker;
 mod browser;
 mod callback;

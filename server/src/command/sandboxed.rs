@@ -57,7 +57,7 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
     };
     let metrics = metrics::listen(settings.metrics_listen).await?;
     let metrics_hosts = settings.http.metrics_hosts.clone();
-    let app = App::build(settings, store, clock).context("the service cannot be built")?;
+    let app = App::build(settings, store, clock).await.context("the service cannot be built")?;
     print(&format!("service http://{service}\nsandbox http://{phones}\n"))?;
     metrics::announce(metrics.as_ref())?;
     let counts = metrics::serve(metrics, metrics_hosts, app.health(&ending), ending.begun.clone());

@@ -75,7 +75,7 @@ impl CodeMutation {
         let Ok(token) = LoginToken::parse(&input.login_token) else {
             return Ok(VerifyTokenPayload::refused(VerifyError::LoginNotFound, &handover).await);
         };
-        match api(context)?.logins.verify_code(&token, &input.code, origin(context)).await {
+        match api(context)?.logins.try_code(&token, &input.code, origin(context)).await {
             Ok(status) => {
                 let status = Some(LoginStatus::tell(status, &handover).await);
                 Ok(VerifyTokenPayload { status, errors: Vec::new() })

@@ -202,7 +202,7 @@ fn was_no_guess(judged: &Result<CodeJudgement, ProviderError>) -> bool {
 impl Logins {
     /// Has a code judged, and signs the person in where it is right. On a login that is approved already, nobody is
     /// asked: the answer is the same again. `from`: where the code was typed.
-    pub async fn verify_code(
+    pub(super) async fn verify_code(
         &self,
         token: &LoginToken,
         code: &str,

@@ -6,6 +6,7 @@
 
 mod alarm;
 mod ask;
+mod attempt;
 mod begin;
 mod callback;
 mod code;
@@ -40,7 +41,7 @@ use crate::{
     clock::Clock,
     events::Events,
     limits::Limits,
-    model::AfterDenial,
+    model::{AfterDenial, EmailKey},
     provider::{ProviderError, guarded::GuardedProvider},
     storage::Store,
 };
@@ -79,6 +80,8 @@ pub struct Foundations {
     pub events: Events,
     /// How often what may be done.
     pub limits: Limits,
+    /// The key for hashes of emails.
+    pub email_key: EmailKey,
 }
 
 /// What can be done with logins. Clones share everything.
@@ -89,6 +92,7 @@ pub struct Logins {
     clock: Clock,
     events: Events,
     limits: Limits,
+    email_key: EmailKey,
     settings: LoginSettings,
     /// What must not be abandoned half-way runs here.
     tasks: TaskTracker,
@@ -104,7 +108,7 @@ impl Logins {
     /// Joins its parts.
     #[must_use]
     pub fn new(foundations: Foundations, settings: LoginSettings) -> Self {
-        let Foundations { store, provider, clock, events, limits } = foundations;
+        let Foundations { store, provider, clock, events, limits, email_key } = foundations;
         let (tasks, deadline, asking, unstored, rejections) = <_>::default();
         Self {
             store,
@@ -112,6 +116,7 @@ impl Logins {
             clock,
             events,
             limits,
+            email_key,
             settings,
             tasks,
             deadline,

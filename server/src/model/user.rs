@@ -37,6 +37,12 @@ impl PasswordHash {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// What comes before salt and hash: the algorithm and its parameters. Empty for text that is not in PHC form.
+    #[must_use]
+    pub fn parameters(&self) -> &str {
+        self.0.rsplitn(3, '$').nth(2).unwrap_or_default()
+    }
 }
 
 impl fmt::Debug for PasswordHash {
@@ -52,27 +58,6 @@ pub struct Credentials {
     pub user: User,
     /// What their password was hashed to.
     pub password_hash: PasswordHash,
-}
-
-/// What is found where somebody says that an email is theirs.
-#[derive(Clone, Debug)]
-pub enum Claimed {
-    /// A user has it.
-    ByUser(Credentials),
-    /// Nobody has it. With another user's hash, so that comparing takes as long as it does for those who are there, whatever
-    /// parameters their passwords were hashed with; none where nobody is.
-    ByNobody(Option<PasswordHash>),
-}
-
-impl Claimed {
-    /// The hash to compare with, whatever comes of it.
-    #[must_use]
-    pub fn password_hash(&self) -> Option<&PasswordHash> {
-        match self {
-            Self::ByUser(credentials) => Some(&credentials.password_hash),
-            Self::ByNobody(hash) => hash.as_ref(),
-        }
-    }
 }
 
 /// What becomes a user when the phone is proven.
@@ -119,5 +104,18 @@ impl ApprovalRequestId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::PasswordHash;
+
+    #[test]
+    fn the_parameters_of_a_hash_stand_before_its_salt() {
+        let parameters = |hash: &str| PasswordHash::new(hash.to_owned()).parameters().to_owned();
+        let prefix = "$argon2id$v=19$m=19456,t=2,p=1";
+        assert_eq!(parameters(&format!("{prefix}$c2l4dGVlbiBieXRlcyBpdA$aGFzaA")), prefix);
+        assert_eq!(parameters("no hash"), "");
     }
 }

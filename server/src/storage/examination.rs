@@ -45,6 +45,8 @@ const REFUSED_BY_POSTGRES: &str = "
         ('pending_signups', array['select', 'insert', 'delete']),
         ('sessions', array['select', 'insert', 'update', 'delete']),
         ('turns', array['select', 'insert', 'update']),
+        ('keys', array['select']),
+        ('hash_parameters', array['select', 'insert', 'update']),
         ('budgets', array['select', 'insert', 'update', 'delete']),
         ('devices', array['select', 'insert', 'update', 'delete']),
         ('code_returns', array['select', 'insert', 'update', 'delete']),

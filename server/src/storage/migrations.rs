@@ -14,6 +14,7 @@ use diesel_async::{
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::{Store, StoreError, on, postgres, sqlite};
+use crate::{model::EmailKey, random};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../migrations");
 
@@ -71,8 +72,9 @@ fn unknown(applied: impl Iterator<Item = String>) -> Result<Vec<String>, StoreEr
 }
 
 impl Store {
-    /// Runs the migrations that are pending, and returns their names in the order in which they ran. Of two at once, one waits
-    /// for the other. On SQLite all of them run, or none.
+    /// Runs the migrations that are pending, and returns their names in the order in which they ran. Also makes the key for
+    /// hashes of emails, once a database, and counts users' hash parameters anew. Of two at once, one waits for the other. On
+    /// SQLite all of the migrations run, or none.
     ///
     /// Needs a multi-thread runtime.
     pub async fn migrate(&self) -> Result<Vec<String>, StoreError> {
@@ -105,6 +107,8 @@ impl Store {
                 run(&mut AsyncMigrationHarness::new(connection), &mut ran)?;
             }
         }
+        self.make_email_key(&EmailKey::from_bytes(random::bytes())).await?;
+        self.recount_hash_parameters().await?;
         Ok(ran)
     }
 

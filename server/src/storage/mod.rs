@@ -12,6 +12,8 @@ mod counts;
 mod devices;
 mod enrollments;
 mod examination;
+mod hash_parameters;
+mod keys;
 mod logins;
 mod migrations;
 mod notifications;
@@ -33,6 +35,7 @@ use diesel_async::pooled_connection::{self, deadpool::PoolError};
 pub use budgets::{Taken, Taking, UsedUp};
 pub use code_returns::CodeReturns;
 pub use examination::{Examination, Kind as ExaminedKind, RefusedRights, Server as ExaminedServer};
+pub use hash_parameters::UsedHashParameters;
 pub use logins::{
     AskingClaim, ClaimedAskings, CostOfDenial, DueLogin, NewLogin, OpenedLogin, OverdueClaim, Settled,
     Settlement,

@@ -136,6 +136,21 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    keys (name) {
+        name -> Text,
+        secret -> Text,
+    }
+}
+
+diesel::table! {
+    hash_parameters (parameters) {
+        parameters -> Text,
+        users -> BigInt,
+        first_used_at -> Timestamp,
+    }
+}
+
 diesel::joinable!(devices -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
 diesel::joinable!(sessions -> logins (login_id));
@@ -150,5 +165,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     devices,
     code_returns,
     network_code_returns,
-    write_probes
+    write_probes,
+    keys,
+    hash_parameters
 );

@@ -1,15 +1,19 @@
 //! Queries on users.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Store, StoreError, change,
+    Store, StoreError,
     columns::{At, read},
-    find, on,
-    schema::users,
+    find,
+    hash_parameters::count_hash_parameters,
+    on,
+    schema::{hash_parameters, users},
+    transact,
 };
-use crate::model::{Claimed, Credentials, Email, FullName, PasswordHash, Phone, User, UserId};
+use crate::model::{Credentials, Email, FullName, PasswordHash, Phone, User, UserId};
 
 /// A row of `users`, without what proves the password.
 #[derive(Queryable, Selectable)]
@@ -38,19 +42,16 @@ impl TryFrom<UserRow> for User {
 }
 
 impl Store {
-    /// Finds the user with this email, and what proves their password; or else the hash of whoever comes next. One statement
-    /// either way, which finds the same user each time.
-    pub async fn find_credentials(&self, email: &Email) -> Result<Claimed, StoreError> {
-        let query = users::table.filter(users::email.ge(email.as_str())).order(users::email);
+    /// Finds the user with this email, and what proves their password.
+    pub async fn find_credentials(&self, email: &Email) -> Result<Option<Credentials>, StoreError> {
+        let query = users::table.filter(users::email.eq(email.as_str()));
         let found: Option<(UserRow, String)> =
             find!(self, query.select((UserRow::as_select(), users::password_hash)));
-        let Some((row, hash)) = found else { return Ok(Claimed::ByNobody(None)) };
-        let password_hash = PasswordHash::new(hash);
-        Ok(if row.email == email.as_str() {
-            Claimed::ByUser(Credentials { user: row.try_into()?, password_hash })
-        } else {
-            Claimed::ByNobody(Some(password_hash))
-        })
+        found
+            .map(|(row, hash)| {
+                Ok(Credentials { user: row.try_into()?, password_hash: PasswordHash::new(hash) })
+            })
+            .transpose()
     }
 
     /// Returns a page of users' ids and emails, in the order of emails: up to `count` of those behind `after`, which is empty
@@ -71,9 +72,22 @@ impl Store {
         user_id: UserId,
         old: &PasswordHash,
         new: &PasswordHash,
+        now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let current = users::table.find(user_id.to_string()).filter(users::password_hash.eq(old.as_str()));
-        let update = diesel::update(current).set(users::password_hash.eq(new.as_str()));
-        Ok(change!(self, |conn| update.execute(conn).await?) == 1)
+        let user_id = user_id.to_string();
+        // In one order for all transactions, so that no two wait for each other.
+        let mut changes = [(old.parameters(), -1_i64), (new.parameters(), 1_i64)];
+        changes.sort_unstable();
+        transact!(self, async |conn| {
+            let current = users::table.find(&user_id).filter(users::password_hash.eq(old.as_str()));
+            let update = diesel::update(current).set(users::password_hash.eq(new.as_str()));
+            if update.execute(conn).await? == 0 {
+                return Ok(false);
+            }
+            for (parameters, change) in changes {
+                count_hash_parameters!(conn, parameters, change, now);
+            }
+            Ok::<_, StoreError>(true)
+        })
     }
 }

@@ -56,6 +56,21 @@ const OUTCOME_OF_LOGIN: Label = label(
     "outcome",
     &["approved", "expired", "too_many_wrong_codes", "cancelled", "email_taken", "denied", "failed"],
 );
+const OUTCOME_OF_PASSWORD: Label = label("outcome", &["right", "wrong", "rate_limited", "busy", "failed"]);
+const OUTCOME_OF_CODE: Label = label(
+    "outcome",
+    &[
+        "right",
+        "wrong",
+        "unreadable",
+        "no_code_sent",
+        "already_used",
+        "rate_limited",
+        "no_login",
+        "unavailable",
+        "failed",
+    ],
+);
 const SETTLED_BY: Label = label("by", &["callback", "asked", "code", "clock", "person"]);
 const EFFECT: Label = label("effect", &["code_may_follow", "login_ended", "session_ended", "too_late"]);
 const DENIED_BY: Label = label("by", &["callback", "asked"]);
@@ -212,6 +227,16 @@ pub const METRICS: &[Metric] = &[
         "countersign_provider_calls_paused_total",
         &[CALL, PAUSE_SCOPE],
         "Calls to the provider that were not made because a pause was due, by operation and by which calls were paused.",
+    ),
+    counter(
+        "countersign_password_attempts_total",
+        &[OUTCOME_OF_PASSWORD],
+        "Passwords typed to log in, by outcome; wrong also where nobody has the email.",
+    ),
+    counter(
+        "countersign_code_attempts_total",
+        &[OUTCOME_OF_CODE],
+        "Codes typed, by outcome; unreadable and no_code_sent were not judged.",
     ),
     gauge("countersign_password_threads", &[], "Threads that hash passwords."),
     gauge("countersign_password_threads_in_use", &[], "Threads that work on a password just now."),

@@ -1,5 +1,6 @@
 //! What can be done with users: preparing a signup, checking a password.
 
+mod decoy;
 mod passwords;
 mod sign_up;
 
@@ -13,9 +14,10 @@ pub use passwords::{PasswordError, PasswordSettings, Passwords};
 pub use sign_up::{FieldFault, PreparedSignup, SignupForm, SignupRejection};
 
 use crate::{
+    attempts::{Attempt, Outcome, PasswordOutcome},
     clock::Clock,
-    limits::{LimitError, Limits},
-    model::{Claimed, Credentials, DeviceId, DeviceToken, Email, Password, PasswordHash, User, UserId},
+    limits::{self, LimitError, Limits},
+    model::{Credentials, DeviceId, DeviceToken, Email, EmailKey, Password, PasswordHash, User, UserId},
     storage::{Store, StoreError},
 };
 
@@ -27,6 +29,23 @@ pub struct Users {
     limits: Limits,
     clock: Clock,
     tasks: TaskTracker,
+    email_key: EmailKey,
+}
+
+/// The parts of [`Users`].
+pub struct UserDependencies {
+    /// Storage.
+    pub store: Store,
+    /// The threads that hash.
+    pub passwords: Passwords,
+    /// Rate limits.
+    pub limits: Limits,
+    /// The clock.
+    pub clock: Clock,
+    /// Where work runs that no request waits for.
+    pub tasks: TaskTracker,
+    /// The key for hashes of emails.
+    pub email_key: EmailKey,
 }
 
 /// What somebody presents to log in. It has no `Debug`: it holds a password.
@@ -78,41 +97,71 @@ impl From<LimitError> for CheckError {
 }
 
 impl Users {
-    /// Joins its parts. What need not be waited for runs in `tasks`.
+    /// Joins its parts.
     #[must_use]
-    pub fn new(store: Store, passwords: Passwords, limits: Limits, clock: Clock, tasks: TaskTracker) -> Self {
-        Self { store, passwords, limits, clock, tasks }
+    pub fn new(parts: UserDependencies) -> Self {
+        let UserDependencies { store, passwords, limits, clock, tasks, email_key } = parts;
+        Self { store, passwords, limits, clock, tasks, email_key }
     }
 
-    /// Whose email and password these are; `None` where they are nobody's.
+    /// Whose email and password these are; `None` where they are nobody's. Records the attempt.
     ///
-    /// An unknown email costs what a wrong password costs: the same statements, and one hash of the same parameters. Its
-    /// budget is taken before all that, and given back where the password is right.
+    /// An unknown email costs what a wrong password costs: the same statements, and one hash of parameters that some user has
+    /// ([`decoy`]). Its budget is taken before all that, and given back where the password is right.
     pub async fn check_password(
         &self,
         credential: &Credential<'_>,
     ) -> Result<Option<Recognised>, CheckError> {
         let email = Email::parse(credential.email).ok();
-        let device = self.find_device(email.as_ref(), credential.device_token).await?;
         let typed = credential.email.trim().to_lowercase();
         let whose = email.as_ref().map_or(typed.as_str(), Email::as_str);
-        let grant =
-            self.limits.take_password_try(whose, credential.from, device.as_ref().map(|(id, _)| *id)).await?;
-        let claimed = match &email {
-            Some(email) => self.store.find_credentials(email).await?,
-            None => Claimed::ByNobody(None),
+        let device = self.find_device(email.as_ref(), credential.device_token).await;
+        let is_known_device = matches!(device, Ok(Some(_)));
+        let checked = match device {
+            Ok(device) => self.check_password_of(whose, email.as_ref(), credential, device).await,
+            Err(error) => Err(error.into()),
         };
-        let password = Password::offered(credential.password);
-        let client = match (&email, &device) {
+        let attempt = Attempt {
+            outcome: Outcome::Password(outcome(&checked)),
+            email: Some(self.email_key.pseudonym(whose)),
+            network: credential.from.map(limits::network),
+            is_known_device,
+            login: None,
+        };
+        attempt.record();
+        checked
+    }
+
+    /// [`Self::check_password`] for an email, normalised where it is one, and the known device that was presented.
+    async fn check_password_of(
+        &self,
+        whose: &str,
+        email: Option<&Email>,
+        credential: &Credential<'_>,
+        device: Option<(DeviceId, DeviceToken)>,
+    ) -> Result<Option<Recognised>, CheckError> {
+        let device_id = device.as_ref().map(|(id, _)| *id);
+        let grant = self.limits.take_password_try(whose, credential.from, device_id).await?;
+        let credentials = match email {
+            Some(email) => self.store.find_credentials(email).await?,
+            None => None,
+        };
+        // Whoever has the email, the statements are the same.
+        let in_use = self.store.used_hash_parameters().await?;
+        let parameters = decoy::parameters_at(&in_use, self.email_key.decoy_position(whose));
+        let decoy = self.passwords.decoy(parameters);
+        let client = match (email, &device) {
             (Some(user), Some(_)) => Client::known(user),
             _ => Client::stranger(credential.from),
         };
-        let verified = self.passwords.verify(password, &claimed, &client).await;
+        let password = Password::offered(credential.password);
+        let hash = credentials.as_ref().map_or(&decoy, |credentials| &credentials.password_hash);
+        let verified = self.passwords.verify(password, hash, &client).await;
         if !matches!(verified, Ok(false)) {
             // Without an answer it was no guess.
             self.limits.give_back(grant).await;
         }
-        let (true, Claimed::ByUser(Credentials { user, password_hash })) = (verified?, claimed) else {
+        let (true, Some(Credentials { user, password_hash })) = (verified?, credentials) else {
             return Ok(None);
         };
         if self.passwords.is_outdated(&password_hash)
@@ -123,7 +172,7 @@ impl Users {
         if let Some((device, token)) = &device {
             self.store.record_device_token_seen(*device, &token.hash()).await?;
         }
-        Ok(Some(Recognised { user, device: device.map(|(id, _)| id) }))
+        Ok(Some(Recognised { user, device: device_id }))
     }
 
     /// The device that presents this token, where the user with this email has signed in in it. A token that says nothing
@@ -150,16 +199,32 @@ impl Users {
         let (this, user_id) = (self.clone(), user.id);
         let hashing = async move {
             match this.passwords.hash(password, &client).await {
-                Ok(new) => match this.store.replace_password_hash(user_id, &old, &new).await {
-                    Ok(_) => tracing::info!(user.id = %user_id, "password hashed with today's parameters"),
-                    Err(error) => {
-                        tracing::warn!(user.id = %user_id, %error, "a new password hash was not stored");
+                Ok(new) => {
+                    let now = this.clock.now();
+                    match this.store.replace_password_hash(user_id, &old, &new, now).await {
+                        Ok(_) => {
+                            tracing::info!(user.id = %user_id, "password hashed with today's parameters");
+                        }
+                        Err(error) => {
+                            tracing::warn!(user.id = %user_id, %error, "a new password hash was not stored");
+                        }
                     }
-                },
+                }
                 // The next login tries again.
                 Err(error) => tracing::debug!(user.id = %user_id, %error, "a password was not hashed again"),
             }
         };
         self.tasks.spawn(hashing.in_current_span());
+    }
+}
+
+/// What checking a password came to.
+fn outcome(checked: &Result<Option<Recognised>, CheckError>) -> PasswordOutcome {
+    match checked {
+        Ok(Some(_)) => PasswordOutcome::Right,
+        Ok(None) => PasswordOutcome::Wrong,
+        Err(CheckError::TooOften { .. }) => PasswordOutcome::RateLimited,
+        Err(CheckError::Password(PasswordError::Busy { .. })) => PasswordOutcome::Busy,
+        Err(CheckError::Password(_) | CheckError::Store(_)) => PasswordOutcome::Failed,
     }
 }

@@ -21,7 +21,7 @@ use self::{
     pool::{Pool, Turn},
 };
 use crate::{
-    model::{Claimed, FamiliarWords, InvalidPassword, Password, PasswordHash},
+    model::{FamiliarWords, InvalidPassword, Password, PasswordHash},
     random,
 };
 
@@ -71,7 +71,7 @@ pub struct Passwords {
     pool: Arc<Pool>,
     argon2: Argon2<'static>,
     retry_after: Duration,
-    /// What a password is compared with where there is no user at all.
+    /// A hash of no password, with today's parameters.
     nobody: PasswordHash,
     counts: Counts,
     service_name: Arc<str>,
@@ -126,16 +126,16 @@ impl Passwords {
         self.run(Work::Hash, client, move || hash(&argon2, password.as_bytes())).await?
     }
 
-    /// Whether the password is that of the user who has the email. Where nobody has it, or without a password (it was too
-    /// long to be one), the work is the same, and the answer no.
+    /// Whether the password is the one of this hash. Without a password (it was too long to be one) the work is the same, and the answer
+    /// no.
     pub(super) async fn verify(
         &self,
         password: Option<Password>,
-        claimed: &Claimed,
+        hash: &PasswordHash,
         client: &Client,
     ) -> Result<bool, PasswordError> {
-        let is_somebody = password.is_some() && matches!(claimed, Claimed::ByUser(_));
-        let hash = claimed.password_hash().unwrap_or(&self.nobody).clone();
+        let has_password = password.is_some();
+        let hash = hash.clone();
         let kept = self.argon2.params().block_count();
         let matches = move || {
             let bytes = password.as_ref().map_or(&b""[..], Password::as_bytes);
@@ -143,7 +143,18 @@ impl Passwords {
             tracing::trace!(parameters = %hash.params, "a password is compared");
             hashing::is_of(bytes, &hash, kept)
         };
-        Ok(self.run(Work::Compare, client, matches).await?? && is_somebody)
+        Ok(self.run(Work::Compare, client, matches).await?? && has_password)
+    }
+
+    /// A hash of no password, with these parameters: what a password is compared with for an unknown email. Without parameters, with
+    /// today's.
+    pub(super) fn decoy(&self, parameters: Option<&str>) -> PasswordHash {
+        let nobodys = self.nobody.as_str();
+        let salt_and_hash = &nobodys[self.nobody.parameters().len()..];
+        parameters
+            .map(|parameters| PasswordHash::new(format!("{parameters}{salt_and_hash}")))
+            .filter(|decoy| phc::PasswordHash::new(decoy.as_str()).is_ok())
+            .unwrap_or_else(|| self.nobody.clone())
     }
 
     /// Whether a hash was made with other parameters than those of today.
@@ -214,7 +225,6 @@ fn argon2_failed(error: impl std::fmt::Display) -> PasswordError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Credentials, Email, FullName, Phone, User, UserId};
 
     fn settings(threads: usize, queue: usize, memory_kib: u32, passes: u32) -> PasswordSettings {
         PasswordSettings { threads, queue, memory_kib, passes, service_name: "Acme".to_owned() }
@@ -233,30 +243,27 @@ mod tests {
         Password::offered(text).unwrap()
     }
 
-    fn by_user(hash: &PasswordHash) -> Claimed {
-        let user = User {
-            id: UserId::new(random::id(chrono::DateTime::UNIX_EPOCH)),
-            full_name: FullName::parse("Ada").unwrap(),
-            email: Email::parse("ada@example.com").unwrap(),
-            phone: Phone::from_e164("+12025550123").unwrap(),
-            created_at: chrono::DateTime::UNIX_EPOCH,
-        };
-        Claimed::ByUser(Credentials { user, password_hash: hash.clone() })
-    }
-
     #[tokio::test]
     async fn a_password_is_right_against_its_own_hash_only() {
         let passwords = passwords(1, 1, 1);
         let hash = passwords.hash(password("correct horse"), &client()).await.unwrap();
         assert!(hash.as_str().starts_with("$argon2id$v=19$m=64,t=1,p=1$"));
-        let claimed = by_user(&hash);
-        assert!(passwords.verify(Some(password("correct horse")), &claimed, &client()).await.unwrap());
-        assert!(!passwords.verify(Some(password("correct horsf")), &claimed, &client()).await.unwrap());
-        assert!(!passwords.verify(None, &claimed, &client()).await.unwrap());
-        assert!(!passwords.verify(Some(password("")), &Claimed::ByNobody(None), &client()).await.unwrap());
-        // It is somebody's, and not that of whoever says so.
-        let of_another = Claimed::ByNobody(Some(hash));
-        assert!(!passwords.verify(Some(password("correct horse")), &of_another, &client()).await.unwrap());
+        assert!(passwords.verify(Some(password("correct horse")), &hash, &client()).await.unwrap());
+        assert!(!passwords.verify(Some(password("correct horsf")), &hash, &client()).await.unwrap());
+        assert!(!passwords.verify(None, &hash, &client()).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_decoy_has_the_parameters_that_are_asked_for_and_no_password() {
+        let passwords = passwords(1, 1, 1);
+        let of_today = "$argon2id$v=19$m=64,t=1,p=1";
+        let older = "$argon2id$v=19$m=32,t=3,p=1";
+        for (asked, expected) in [(None, of_today), (Some(older), older), (Some("no parameters"), of_today)] {
+            let decoy = passwords.decoy(asked);
+            assert_eq!(decoy.parameters(), expected);
+            assert_eq!(decoy.as_str().len(), expected.len() + 67);
+            assert!(!passwords.verify(Some(password("")), &decoy, &client()).await.unwrap());
+        }
     }
 
     #[tokio::test]
@@ -265,7 +272,7 @@ mod tests {
         let (old, new) = (memory(256), memory(64));
         assert_eq!(hashing::kept_blocks(), 0);
         let hash = old.hash(password("correct horse"), &client()).await.unwrap();
-        assert!(new.verify(Some(password("correct horse")), &by_user(&hash), &client()).await.unwrap());
+        assert!(new.verify(Some(password("correct horse")), &hash, &client()).await.unwrap());
         assert_eq!(new.run(Work::Judge, &client(), hashing::kept_blocks).await.unwrap(), 64);
         assert_eq!(old.run(Work::Judge, &client(), hashing::kept_blocks).await.unwrap(), 256);
         assert_eq!(hashing::kept_blocks(), 0);
@@ -287,7 +294,7 @@ mod tests {
         let hash = old.hash(password("correct horse"), &client()).await.unwrap();
         assert!(!old.is_outdated(&hash));
         assert!(new.is_outdated(&hash));
-        assert!(new.verify(Some(password("correct horse")), &by_user(&hash), &client()).await.unwrap());
+        assert!(new.verify(Some(password("correct horse")), &hash, &client()).await.unwrap());
     }
 
     #[tokio::test]

@@ -19,7 +19,7 @@ use std::{collections::HashSet, path::Path, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign::{
     model::{
-        AfterDenial, ApprovalRequestId, Claimed, CodeChannel, CountryCode, Credentials, Decision,
+        AfterDenial, ApprovalRequestId, CodeChannel, CountryCode, Credentials, Decision,
         DeliveryMethod, DeviceId, Effect, Email, FullName, LoginFailure, LoginId, LoginState, LoginStep,
         LoginToken, PasswordHash, PendingSignup, Phone, ProviderUserId, SessionId, SessionSalt, TokenHash,
         UndeliveredSession, UserId, Verdict,
@@ -31,6 +31,10 @@ use diesel_async::AsyncMigrationHarness;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use tempfile::TempDir;
 use throwaway::{Cluster, require};
+
+use self::people::{
+    migrating_makes_one_key_for_all_instances, users_of_an_older_release_are_counted_by_migrating,
+};
 
 const PROVIDER: &str = "authy";
 /// The turn that keeps the pace of asking.
@@ -108,6 +112,14 @@ impl Database {
         // A fraction that ends in zeros: text must sort as time does.
         let now = DateTime::parse_from_rfc3339("2026-11-22T10:00:00.120Z").unwrap().to_utc();
         Self { store, now, url: url.to_owned(), home }
+    }
+
+    /// Executes statements as an operator does who is connected to the database.
+    async fn execute(&self, statements: &str) {
+        match &self.home {
+            Home::Cluster(database) => database.execute(statements).await.unwrap(),
+            Home::Folder(_) => plans::execute(&self.url, statements),
+        }
     }
 
     /// Fails where the database has read a whole table, for want of an index; or where SQLite would.
@@ -194,10 +206,7 @@ impl Database {
     }
 
     async fn credentials(&self, email: &Email) -> Option<Credentials> {
-        match self.store.find_credentials(email).await.unwrap() {
-            Claimed::ByUser(credentials) => Some(credentials),
-            Claimed::ByNobody(_) => None,
-        }
+        self.store.find_credentials(email).await.unwrap()
     }
 
     async fn state(&self, token: &LoginToken) -> LoginState {
@@ -348,5 +357,7 @@ on_both_databases! {
     migrations_run_once_and_are_known,
     a_database_whose_connections_are_all_in_use_is_ready,
     migrations_run_up_down_and_up_again,
+    migrating_makes_one_key_for_all_instances,
+    users_of_an_older_release_are_counted_by_migrating,
     a_transaction_that_is_cancelled_leaves_nothing_behind,
 }

@@ -21,8 +21,9 @@ async fn a_password_hash_is_replaced_unless_it_has_changed(database: &Database) 
     let email = Email::parse("ada@example.com").unwrap();
     let found = database.credentials(&email).await.unwrap();
     let new = PasswordHash::new("$argon2id$new".to_owned());
-    let replace =
-        async || database.store.replace_password_hash(found.user.id, &found.password_hash, &new).await;
+    let replace = async || {
+        database.store.replace_password_hash(found.user.id, &found.password_hash, &new, database.now).await
+    };
     assert!(replace().await.unwrap());
     assert!(!replace().await.unwrap());
     let found = database.credentials(&email).await.unwrap();
@@ -51,28 +52,77 @@ async fn emails_are_read_page_by_page(database: &Database) {
     assert_eq!(outdated, 1);
 }
 
-async fn an_email_that_nobody_has_comes_with_the_hash_of_somebody_else(database: &Database) {
-    let nobodys = async |email: &str| match database
-        .store
-        .find_credentials(&Email::parse(email).unwrap())
-        .await
-        .unwrap()
-    {
-        Claimed::ByNobody(hash) => hash.map(|hash| hash.as_str().to_owned()),
-        Claimed::ByUser(_) => panic!("somebody has {email}"),
-    };
-    assert_eq!(nobodys("ada@example.com").await, None);
-    for (email, phone, hash) in
-        [("mary@example.com", "2015550123", "marys"), ("zoe@example.com", "2015550124", "zoes")]
-    {
-        let signup =
-            PendingSignup { password_hash: PasswordHash::new(hash.to_owned()), ..signup(email, phone) };
-        let begun = database.begin(&signup, "42").await.unwrap();
-        database.settle(begun.id, Decision::RightCode).await;
+/// A hash of some password with these parameters.
+fn hash_with(parameters: &str) -> PasswordHash {
+    PasswordHash::new(format!(
+        "{parameters}$c2l4dGVlbiBieXRlcyBpdA$MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE"
+    ))
+}
+
+const OLD: &str = "$argon2id$v=19$m=64,t=1,p=1";
+const NEW: &str = "$argon2id$v=19$m=19456,t=2,p=1";
+
+async fn used_parameters(database: &Database) -> Vec<(String, i64)> {
+    let used = database.store.used_hash_parameters().await.unwrap();
+    used.into_iter().map(|used| (used.parameters, used.users)).collect()
+}
+
+/// Signs up one user an hour, with a password that was hashed with these parameters. Returns the user's id.
+async fn user_with(database: &Database, hour: i64, parameters: &str) -> UserId {
+    let email = format!("user{hour}@example.com");
+    let signup =
+        PendingSignup { password_hash: hash_with(parameters), ..signup(&email, &format!("20155{hour:05}")) };
+    let begun = database.begin(&signup, "42").await.unwrap();
+    let how = Settlement { at: database.now + TimeDelta::hours(hour), ..database.how() };
+    database.store.settle(begun.id, Decision::RightCode, &how).await.unwrap().unwrap();
+    database.credentials(&Email::parse(&email).unwrap()).await.unwrap().user.id
+}
+
+async fn hash_parameters_are_counted_as_users_sign_up_and_are_rehashed(database: &Database) {
+    assert_eq!(used_parameters(database).await, []);
+    let old = [user_with(database, 1, OLD).await, user_with(database, 2, OLD).await];
+    user_with(database, 3, NEW).await;
+    let counts = |old, new| [(OLD.to_owned(), old), (NEW.to_owned(), new)];
+    assert_eq!(used_parameters(database).await, counts(2, 1));
+    // A signup for an email that has a user changes nothing.
+    let taken = PendingSignup { password_hash: hash_with(NEW), ..signup("user1@example.com", "2015550123") };
+    let begun = database.begin(&taken, "43").await.unwrap();
+    assert_eq!(database.settle(begun.id, Decision::RightCode).await, Effect::EMAIL_TAKEN);
+    assert_eq!(used_parameters(database).await, counts(2, 1));
+    // Of two who hash one password again at once, one is counted.
+    let (from, to) = (hash_with(OLD), hash_with(NEW));
+    let replace = |user| database.store.replace_password_hash(user, &from, &to, database.now);
+    let (one, other) = tokio::join!(replace(old[0]), replace(old[0]));
+    assert_ne!(one.unwrap(), other.unwrap());
+    assert_eq!(used_parameters(database).await, counts(1, 2));
+    assert!(replace(old[1]).await.unwrap());
+    assert_eq!(used_parameters(database).await, [(NEW.to_owned(), 3)]);
+}
+
+pub(super) async fn migrating_makes_one_key_for_all_instances(database: &Database) {
+    let key = async || database.store.find_email_key().await.unwrap().unwrap().to_stored();
+    let first = key().await;
+    for migrated in futures_util::future::join_all((0..4).map(|_| database.store.migrate())).await {
+        assert!(migrated.unwrap().is_empty());
     }
-    assert_eq!(nobodys("ada@example.com").await.as_deref(), Some("marys"));
-    assert_eq!(nobodys("nora@example.com").await.as_deref(), Some("zoes"));
-    assert_eq!(nobodys("zz@example.com").await, None);
+    assert_eq!(key().await, first);
+}
+
+pub(super) async fn users_of_an_older_release_are_counted_by_migrating(database: &Database) {
+    for (hour, parameters) in [(1, OLD), (2, OLD), (3, NEW)] {
+        user_with(database, hour, parameters).await;
+    }
+    let counted = [(OLD.to_owned(), 2), (NEW.to_owned(), 1)];
+    assert_eq!(used_parameters(database).await, counted);
+    let up = include_str!("../../../migrations/2026-11-30-000007_create_hash_parameters/up.sql");
+    let counting = &up[up.find("insert into").unwrap()..];
+    database.execute(&format!("delete from hash_parameters; {counting}")).await;
+    assert_eq!(used_parameters(database).await, counted);
+    // A user who is deleted changes nothing until somebody migrates, and then no older parameters gain by it.
+    database.execute("delete from users where email in ('user1@example.com', 'user3@example.com')").await;
+    assert_eq!(used_parameters(database).await, counted);
+    database.store.migrate().await.unwrap();
+    assert_eq!(used_parameters(database).await, [(OLD.to_owned(), 1), (NEW.to_owned(), 2)]);
 }
 
 /// Begins a login of a user.
@@ -158,7 +208,7 @@ on_both_databases! {
     a_revoked_session_takes_its_login_token_with_it,
     a_password_hash_is_replaced_unless_it_has_changed,
     emails_are_read_page_by_page,
-    an_email_that_nobody_has_comes_with_the_hash_of_somebody_else,
+    hash_parameters_are_counted_as_users_sign_up_and_are_rehashed,
     a_device_is_known_to_its_user_by_its_token_until_its_time_ends,
     of_a_user_twenty_devices_are_known,
 }

@@ -51,6 +51,13 @@ pub(super) fn ensure_nothing_is_read_as_a_whole(url: &str) {
     assert!(explained > 0, "nothing was remembered");
 }
 
+/// Executes statements on a connection of its own.
+pub(super) fn execute(url: &str, statements: &str) {
+    use diesel::connection::SimpleConnection as _;
+    let mut connection = SqliteConnection::establish(url.trim_start_matches("sqlite:")).unwrap();
+    connection.batch_execute(statements).unwrap();
+}
+
 /// Whether it is about our tables, as SQLite is asked: the names in backticks.
 fn is_of_ours(statement: &str) -> bool {
     let is_explained =

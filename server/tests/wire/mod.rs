@@ -74,7 +74,7 @@ impl Service {
             let store = Store::open(&url, &storage).unwrap();
             let app = {
                 let settings = settings(&url, storage, address, provider, http);
-                App::build(settings, store, Clock::system()).unwrap()
+                App::build(settings, store, Clock::system()).await.unwrap()
             };
             #[expect(clippy::disallowed_methods, reason = "it ends with its runtime")]
             drop(tokio::spawn(app.serve(listener, Ending::default())));

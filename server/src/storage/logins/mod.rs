@@ -21,12 +21,12 @@ use super::{
     Store, StoreError,
     columns::{At, read, read_optional},
     find, on,
-    schema::{logins, sessions, users},
+    schema::{logins, pending_signups, sessions, users},
     sessions::SessionRow,
     users::UserRow,
 };
 use crate::model::{
-    ApprovalRequestId, BudgetKey, CodeChannel, DeliveryMethod, DeviceId, Login, LoginFailure, LoginId,
+    ApprovalRequestId, BudgetKey, CodeChannel, DeliveryMethod, DeviceId, Email, Login, LoginFailure, LoginId,
     LoginPurpose, LoginState, LoginStep, Phone, ProviderUserId, Session, SessionSalt, TokenHash, User,
     UserId, Verdict,
 };
@@ -154,6 +154,17 @@ impl Store {
             _ => None,
         };
         Ok(Some(OpenedLogin { login: login.try_into()?, session }))
+    }
+
+    /// Finds the email that a login is about: that of its user, or the one that a signup names. `None` where neither is there.
+    pub async fn find_email_of_login(&self, id: LoginId) -> Result<Option<Email>, StoreError> {
+        let query = logins::table
+            .left_join(users::table.on(users::id.nullable().eq(logins::user_id)))
+            .left_join(pending_signups::table.on(pending_signups::login_id.eq(logins::id)))
+            .filter(logins::id.eq(id.to_string()))
+            .select((users::email.nullable(), pending_signups::email.nullable()));
+        let found: Option<(Option<String>, Option<String>)> = find!(self, query);
+        Ok(found.and_then(|(users, pending)| users.or(pending)).map(Email::from_stored))
     }
 
     /// Which of all logins have changed since then, and their sequence numbers. Watchers whose event was lost learn from it.

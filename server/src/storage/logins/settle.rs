@@ -13,7 +13,7 @@ use super::LoginRow;
 use crate::{
     model::{
         AfterDenial, ApprovalRequestId, CodeChannel, Decision, DeviceId, Effect, Login, LoginFailure,
-        LoginId, LoginPurpose, LoginState, LoginStep, SessionId, SessionSalt, UserId, Verdict,
+        LoginId, LoginPurpose, LoginState, LoginStep, PasswordHash, SessionId, SessionSalt, UserId, Verdict,
         readable_until,
     },
     storage::{
@@ -21,7 +21,8 @@ use crate::{
         budgets::{Taking, charge, end_hold, take},
         columns::{At, read_optional},
         devices::{forget_devices_of, know_device},
-        schema::{budgets, devices, enrollments, logins, pending_signups, sessions, users},
+        hash_parameters::count_hash_parameters,
+        schema::{budgets, devices, enrollments, hash_parameters, logins, pending_signups, sessions, users},
         transact,
     },
 };
@@ -85,6 +86,21 @@ macro_rules! end_session {
     }};
 }
 
+/// Makes a signup a user, unless somebody has the email. Returns whether it did.
+macro_rules! create_user {
+    ($conn:expr, $pending:expr, $login:expr, $provider:expr, $how:expr) => {{
+        let password_hash = PasswordHash::new($pending.password_hash.clone());
+        let user = diesel::insert_into(users::table).values($pending.into_user($how));
+        let is_new = user.on_conflict_do_nothing().execute($conn).await? == 1;
+        if is_new {
+            let enrollment = enrollment($how, $provider, $login);
+            diesel::insert_into(enrollments::table).values(enrollment).execute($conn).await?;
+            count_hash_parameters!($conn, password_hash.parameters(), 1_i64, $how.at);
+        }
+        is_new
+    }};
+}
+
 impl Store {
     /// Decides a login, exactly once. `None`: there is no such login.
     pub async fn settle(
@@ -126,10 +142,7 @@ impl Store {
                     LoginPurpose::Login => None,
                 };
                 if let (Some(pending), true) = (pending, effect.opens_a_session()) {
-                    let user = diesel::insert_into(users::table).values(pending.into_user(how));
-                    if user.on_conflict_do_nothing().execute(conn).await? == 1 {
-                        let enrollment = enrollment(how, &provider, &found);
-                        diesel::insert_into(enrollments::table).values(enrollment).execute(conn).await?;
+                    if create_user!(conn, pending, &found, &provider, how) {
                         user_id = Some(how.user_id);
                     } else {
                         effect = Effect::EMAIL_TAKEN;
