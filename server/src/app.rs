@@ -35,6 +35,7 @@ pub struct App {
     housekeeping: Housekeeping,
     tasks: TaskTracker,
     http: HttpSettings,
+    second_socket: Option<TcpListener>,
 }
 
 /// When a service ends: first it only says so, then it does.
@@ -69,14 +70,28 @@ impl App {
         let mut http = settings.http;
         http.listener.drain_timeout = settings.shutdown_timeout;
         http.graphql.root_fields = graphql::ROOT_FIELDS;
-        Ok(Self { api: Api { users, sessions, logins }, carrier, housekeeping, tasks, http })
+        Ok(Self {
+            api: Api { users, sessions, logins },
+            carrier,
+            housekeeping,
+            tasks,
+            http,
+            second_socket: None,
+        })
+    }
+
+    /// Serves on this socket too: the other address of a name that has two.
+    #[must_use]
+    pub fn also_on(self, socket: Option<TcpListener>) -> Self {
+        Self { second_socket: socket, ..self }
     }
 
     /// Serves until its ending has begun, and until what runs then has ended, or its time is up.
     pub async fn serve(self, socket: TcpListener, ending: Ending) -> anyhow::Result<()> {
-        let Self { api, carrier, housekeeping, tasks, http } = self;
+        let Self { api, carrier, housekeeping, tasks, http, second_socket } = self;
         let drain_timeout = http.listener.drain_timeout;
         let listener = Listener::over(socket, &http)?;
+        let second = second_socket.map(|socket| Listener::over(socket, &http)).transpose()?;
         let Ending { announced, begun } = ending;
         api.logins.start(&tasks, &begun);
         api.sessions.start(&tasks, &begun);
@@ -106,7 +121,13 @@ impl App {
             begun.cancelled().await;
             Instant::now() + drain_timeout
         };
-        let ((), deadline) = tokio::join!(listener.serve(router, begun.clone()), deadline);
+        let serve_second = async {
+            if let Some(second) = second {
+                second.serve(router.clone(), begun.clone()).await;
+            }
+        };
+        let ((), (), deadline) =
+            tokio::join!(listener.serve(router.clone(), begun.clone()), serve_second, deadline);
         tasks.close();
         if tokio::time::timeout_at(deadline, tasks.wait()).await.is_err() {
             tracing::warn!("some work did not end in time");

@@ -26,6 +26,7 @@ mod load;
 mod metrics;
 mod older_client;
 mod outage;
+mod page_obstacles;
 mod pages;
 mod passwords;
 mod published_clients;
