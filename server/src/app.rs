@@ -51,6 +51,7 @@ pub struct App {
     readiness: ReadinessProbe,
     tasks: TaskTracker,
     http: HttpSettings,
+    second_socket: Option<TcpListener>,
 }
 
 /// When a service ends: first it only says so, then it does.
@@ -112,7 +113,14 @@ impl App {
             readiness,
             tasks,
             http,
+            second_socket: None,
         })
+    }
+
+    /// Serves on this socket too: the other address of a name that has two.
+    #[must_use]
+    pub fn also_on(self, socket: Option<TcpListener>) -> Self {
+        Self { second_socket: socket, ..self }
     }
 
     /// The health of the service until that ending, for the operator's listener.
@@ -124,7 +132,8 @@ impl App {
 
     /// Serves until its ending has begun, and until what runs then has ended, or its time is up.
     pub async fn serve(self, socket: TcpListener, ending: Ending) -> anyhow::Result<()> {
-        let Self { api, carrier, housekeeping, mut time_keeping, readiness, tasks, http } = self;
+        let Self { api, carrier, housekeeping, mut time_keeping, readiness, tasks, http, second_socket } =
+            self;
         // Deadlines and limits of all instances go by the database's time: without it nothing may begin.
         time_keeping
             .measure()
@@ -132,6 +141,7 @@ impl App {
             .context("the time of the database of DATABASE_URL cannot be measured")?;
         let drain_timeout = http.listener.drain_timeout;
         let listener = Listener::over(socket, &http)?;
+        let second = second_socket.map(|socket| Listener::over(socket, &http)).transpose()?;
         let Ending { announced, begun } = ending;
         api.logins.start(&tasks, &begun);
         api.sessions.start(&tasks, &begun);
@@ -163,7 +173,13 @@ impl App {
             begun.cancelled().await;
             Instant::now() + drain_timeout
         };
-        let ((), deadline) = tokio::join!(listener.serve(router, begun.clone()), deadline);
+        let serve_second = async {
+            if let Some(second) = second {
+                second.serve(router.clone(), begun.clone()).await;
+            }
+        };
+        let ((), (), deadline) =
+            tokio::join!(listener.serve(router.clone(), begun.clone()), serve_second, deadline);
         tasks.close();
         if tokio::time::timeout_at(deadline, tasks.wait()).await.is_err() {
             tracing::warn!("some work did not end in time");

@@ -109,7 +109,8 @@ impl Process {
                 panic!("{command:?} ended before it listened:\n{log}");
             }
             let (name, address) = line.trim_end().split_once(' ').unwrap();
-            addresses.push((name.to_owned(), address.to_owned()));
+            // `dev` prints the name. Stories tell addresses apart, and a name may lead to either of two.
+            addresses.push((name.to_owned(), address.replace("//localhost:", "//127.0.0.1:")));
         }
         Self { child, _output: output, addresses }
     }

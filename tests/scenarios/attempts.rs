@@ -71,7 +71,10 @@ async fn codes_are_recorded_with_their_login_and_its_email(database: Database) {
     let found = attempts(&world);
     let outcomes: Vec<_> =
         found.iter().map(|attempt| (field(attempt, "factor"), field(attempt, "outcome"))).collect();
-    assert_eq!(outcomes, [("code", "wrong"), ("code", "unreadable"), ("code", "right"), ("password", "wrong")]);
+    assert_eq!(
+        outcomes,
+        [("code", "wrong"), ("code", "unreadable"), ("code", "right"), ("password", "wrong")]
+    );
     let login = field(&found[0], "login.id");
     assert!(!login.is_empty() && found[..3].iter().all(|attempt| field(attempt, "login.id") == login));
     // Before there is a user and afterwards, the email is the same one.

@@ -137,6 +137,12 @@ impl Socket {
     }
 }
 
+/// The name that `dev` gives its cookie: with its port.
+fn cookie_name(world: &World) -> String {
+    let port = world.service_address().rsplit(':').next().unwrap();
+    format!("__Host-countersign_session_{port}")
+}
+
 /// The one cookie that an answer sets.
 fn set_cookie(answer: &Response) -> Option<String> {
     let mut cookies = answer.headers().get_all(header::SET_COOKIE).iter();
@@ -218,7 +224,7 @@ async fn a_page_is_signed_in_by_a_cookie_and_sees_no_token(database: Database) {
     let logged_out = page.ask("mutation { logout { loggedOut } }", json!({})).await;
     assert_eq!(logged_out["logout"]["loggedOut"], true);
     assert_eq!(socket.close_code().await, 4401);
-    assert_eq!(page.cookie.as_deref(), Some("__Host-countersign_session="));
+    assert_eq!(page.cookie, Some(format!("{}=", cookie_name(&world))));
     page.cookie = cookie;
     assert_eq!(page.me().await, Value::Null);
 }
@@ -237,7 +243,8 @@ async fn the_cookie_is_for_this_host_by_https_and_out_of_reach_of_scripts(databa
     }
     world.planted.plant("session token", token_in(&cookies[0]));
     let (token, attributes) = cookies[0].split_once("; ").unwrap();
-    assert_eq!(token.len(), "__Host-countersign_session=".len() + 43);
+    assert_eq!(token.split_once('=').unwrap().0, cookie_name(&world));
+    assert_eq!(token.len(), cookie_name(&world).len() + 1 + 43);
     let (attributes, max_age) = attributes.split_once("; Max-Age=").unwrap();
     assert_eq!(attributes, "HttpOnly; SameSite=Lax; Secure; Path=/");
     let seconds: i64 = max_age.parse().unwrap();
@@ -395,7 +402,7 @@ async fn where_sessions_are_bearers_no_cookie_is_set_and_none_counts(database: D
     let token = status["session"]["token"].as_str().unwrap();
     world.planted.plant("session token", token);
     assert_eq!(page.cookie, None);
-    page.cookie = Some(format!("__Host-countersign_session={token}"));
+    page.cookie = Some(format!("{}={token}", cookie_name(&world)));
     assert_eq!(page.me().await, Value::Null);
 }
 

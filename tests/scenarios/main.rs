@@ -29,6 +29,7 @@ mod metrics;
 mod older_client;
 mod outage;
 mod outgoing_proxy;
+mod page_obstacles;
 mod pages;
 mod password_queue;
 mod passwords;

@@ -1,7 +1,14 @@
 //! The commands with a sandbox.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    io::ErrorKind,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -24,6 +31,7 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
     migrated(&store).await?;
     let (listener, sandbox_listener) = (bind(dev.listen).await?, bind(dev.sandbox_listen).await?);
     let (service, phones) = (listener.local_addr()?, sandbox_listener.local_addr()?);
+    let second = SecondAddress::of(service).await;
     let api_key = uuid::Uuid::from_bytes(random::bytes()).simple().to_string();
     let callback_url = format!("http://{service}/authy/callback");
     let sandbox = SandboxConfig {
@@ -53,17 +61,60 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
         retention: dev.retention,
         shutdown_delay: Duration::ZERO,
         shutdown_timeout: Duration::from_secs(10),
-        http: HttpSettings { phone: Some(format!("http://{phones}")), ..dev.http },
+        http: HttpSettings {
+            phone: Some(format!("http://{phones}")),
+            session_cookie_port: Some(service.port()),
+            ..dev.http
+        },
     };
     let metrics = metrics::listen(settings.metrics_listen).await?;
     let metrics_hosts = settings.http.metrics_hosts.clone();
     let app = App::build(settings, store, clock).await.context("the service cannot be built")?;
-    print(&format!("service http://{service}\nsandbox http://{phones}\n"))?;
+    print(&format!("service http://{}\nsandbox http://{phones}\n", second.name_of(service)))?;
+    let app = app.also_on(second.into_socket());
     metrics::announce(metrics.as_ref())?;
     let counts = metrics::serve(metrics, metrics_hosts, app.health(&ending), ending.begun.clone());
     let served = sandbox.serve(sandbox_listener, ending.begun.clone());
     let (service, sandbox, ()) = tokio::join!(app.serve(listener, ending), served, counts);
     service.and(sandbox.context("the sandbox failed"))
+}
+
+/// The other address that `localhost` has beside `127.0.0.1`.
+enum SecondAddress {
+    /// `[::1]`, with the same port.
+    Listening(TcpListener),
+    /// This machine has no IPv6: `localhost` means one address alone.
+    Missing,
+    /// Another program listens there, or the first address is not `127.0.0.1`.
+    Taken,
+}
+
+impl SecondAddress {
+    async fn of(first: SocketAddr) -> Self {
+        if first.ip() != Ipv4Addr::LOCALHOST {
+            return Self::Taken;
+        }
+        match TcpListener::bind((Ipv6Addr::LOCALHOST, first.port())).await {
+            Ok(socket) => Self::Listening(socket),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => Self::Taken,
+            Err(_no_ipv6) => Self::Missing,
+        }
+    }
+
+    /// What a browser opens: the name wherever it leads here, since some of what browsers do is bound to a name.
+    fn name_of(&self, first: SocketAddr) -> String {
+        match self {
+            Self::Listening(_) | Self::Missing => format!("localhost:{}", first.port()),
+            Self::Taken => first.to_string(),
+        }
+    }
+
+    fn into_socket(self) -> Option<TcpListener> {
+        match self {
+            Self::Listening(socket) => Some(socket),
+            Self::Missing | Self::Taken => None,
+        }
+    }
 }
 
 pub(super) async fn sandbox(settings: SandboxSettings, shutdown: CancellationToken) -> anyhow::Result<()> {

@@ -51,7 +51,7 @@ pub(super) async fn post(
         return not_acceptable();
     };
     if state.settings.turns_away(&parts.headers) {
-        return origin::refuse(media);
+        return origin::refuse(media, &parts.headers);
     }
     if !is_json(&parts.headers) {
         let message = "Send the request as `application/json`, in UTF-8 and without an encoding.";
@@ -157,7 +157,7 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
     }
     let mut response = answer::respond(media, &Outcome::from(response));
     if let TokenDelivery::InCookie(slot) = delivery {
-        session_cookie::write(&slot, &mut response);
+        session_cookie::write(&state.settings, &slot, &mut response);
     }
     response
 }

@@ -5,7 +5,7 @@
 
 use std::{
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, Once},
     task::{Context, Poll},
 };
 
@@ -25,6 +25,9 @@ use super::{
     request_id::X_REQUEST_ID,
     settings::{HttpSettings, Origins, SessionTransport},
 };
+
+/// The longest origin that is logged, in bytes: no name of a host is longer (RFC 1035 §2.3.4).
+const LONGEST_ORIGIN: usize = 272;
 
 impl Origins {
     /// Whether a page of this origin may talk to the service.
@@ -66,10 +69,26 @@ fn is_on_loopback(origin: &str) -> bool {
     }
 }
 
-/// Tells a page that it may not talk to this service.
-pub(super) fn refuse(media: AnswerMedia) -> Response {
+/// Refuses what a page sends that may not talk to this service.
+pub(super) fn refuse(media: AnswerMedia, headers: &HeaderMap) -> Response {
+    static WARNED: Once = Once::new();
+    if let Some(origin) = origin_of(headers) {
+        WARNED.call_once(|| {
+            tracing::warn!(
+                origin,
+                "origin refused: PUBLIC_URL or ALLOWED_ORIGINS has to name it if it is yours"
+            );
+        });
+    }
     let message = "Pages of this origin may not talk to this service.";
     answer::refuse(media, StatusCode::FORBIDDEN, "ORIGIN_NOT_ALLOWED", message)
+}
+
+/// The origin that a browser names, written anew: nothing else that was sent gets into a log.
+fn origin_of(headers: &HeaderMap) -> Option<String> {
+    let origin = Url::parse(headers.get(header::ORIGIN)?.to_str().ok()?).ok()?.origin();
+    let origin = origin.is_tuple().then(|| origin.ascii_serialization())?;
+    (origin.len() <= LONGEST_ORIGIN).then_some(origin)
 }
 
 /// Answers a browser that asks whether a page may send or read something. Cookies are among it where they are what says who

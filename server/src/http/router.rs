@@ -33,8 +33,7 @@ pub fn router(parts: HttpParts) -> Router {
         .route("/graphql", get(graphql::get).post(graphql::post))
         .method_not_allowed_fallback(method_not_allowed)
         .layer((identified.clone(), origin::cors(&state.settings)));
-    let pages =
-        if state.settings.pages { pages::router(state.settings.phone.as_deref()) } else { Router::new() };
+    let pages = if state.settings.pages { pages::router(&state.settings) } else { Router::new() };
     let explorer = if state.settings.graphql.graphiql { graphiql::router() } else { Router::new() };
     Router::new()
         .merge(pages)

@@ -4,6 +4,8 @@
 //! a foreign page sends counts for nothing. Whether it lives in one is fixed when its login starts, by the headers of that
 //! request; the headers of later ones only say whether a cookie can be set.
 
+use std::borrow::Cow;
+
 use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::Response,
@@ -51,7 +53,14 @@ impl HttpSettings {
                 !headers.contains_key(header::ORIGIN) || self.origins.is_own_page(headers)
             }
         };
-        counts.then(|| only_cookie(headers)).flatten()
+        counts.then(|| only_cookie(headers, &self.cookie_name())).flatten()
+    }
+
+    fn cookie_name(&self) -> Cow<'static, str> {
+        match self.session_cookie_port {
+            None => NAME.into(),
+            Some(port) => format!("{NAME}_{port}").into(),
+        }
     }
 
     /// Where the token of a session can go in the answer to these headers; and how the session of a login is delivered that this
@@ -66,15 +75,16 @@ impl HttpSettings {
 }
 
 /// Two of a name are one too many: one of them is not ours.
-fn only_cookie(headers: &HeaderMap) -> Option<&str> {
+fn only_cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut tokens = pairs.filter(|(name, _)| *name == NAME).map(|(_, token)| token);
+    let mut tokens = pairs.filter(|(found, _)| *found == name).map(|(_, token)| token);
     tokens.next().filter(|_| tokens.next().is_none())
 }
 
 /// Sets or removes the cookie as the slot says.
-pub(super) fn write(slot: &CookieSlot, response: &mut Response) {
+pub(super) fn write(settings: &HttpSettings, slot: &CookieSlot, response: &mut Response) {
+    let protected = |value| protected(settings.cookie_name(), value);
     let cookie = match slot.take() {
         None => return,
         Some(CookieChange::Set { token, max_age_seconds }) => {
@@ -88,8 +98,8 @@ pub(super) fn write(slot: &CookieSlot, response: &mut Response) {
     }
 }
 
-fn protected(value: String) -> CookieBuilder<'static> {
-    Cookie::build((NAME, value)).path("/").secure(true).http_only(true).same_site(SameSite::Lax)
+fn protected(name: Cow<'static, str>, value: String) -> CookieBuilder<'static> {
+    Cookie::build((name, value)).path("/").secure(true).http_only(true).same_site(SameSite::Lax)
 }
 
 #[cfg(test)]
@@ -208,7 +218,7 @@ mod tests {
         let written = |change| {
             let (slot, mut response) = (CookieSlot::default(), Response::default());
             slot.put(change);
-            write(&slot, &mut response);
+            write(&HttpSettings::default(), &slot, &mut response);
             response.headers()[SET_COOKIE].to_str().unwrap().to_owned()
         };
         let token = SessionToken::parse(&"A".repeat(43)).unwrap();
@@ -223,5 +233,21 @@ mod tests {
             written(CookieChange::Remove),
             "__Host-countersign_session=; HttpOnly; SameSite=Lax; Secure; Path=/; Max-Age=0",
         );
+    }
+
+    #[test]
+    fn services_on_two_ports_of_a_host_have_cookies_of_their_own() {
+        let on_port =
+            |port| HttpSettings { session_cookie_port: Some(port), ..settings(SessionTransport::Cookie) };
+        let (slot, mut response) = (CookieSlot::default(), Response::default());
+        slot.put(CookieChange::Remove);
+        write(&on_port(3000), &slot, &mut response);
+        let cookie = response.headers()[SET_COOKIE].to_str().unwrap();
+        assert!(cookie.starts_with("__Host-countersign_session_3000=; "), "{cookie}");
+        let both =
+            headers(&[(COOKIE, "__Host-countersign_session_3000=abc; __Host-countersign_session_3001=def")]);
+        assert_eq!(on_port(3000).token_of(&both), Some("abc"));
+        assert_eq!(on_port(3001).token_of(&both), Some("def"));
+        assert_eq!(settings(SessionTransport::Cookie).token_of(&both), None);
     }
 }

@@ -24,6 +24,8 @@ pub struct HttpSettings {
     pub origins: Origins,
     /// How sessions travel.
     pub sessions: SessionTransport,
+    /// The port in the name of the session cookie. For `dev`: browsers send cookies to every port of a host, and several may run.
+    pub session_cookie_port: Option<u16>,
     /// Whether a browser that opens `/` gets the login pages.
     pub pages: bool,
     /// Where the phone of a sandbox is, to which the login pages then lead.

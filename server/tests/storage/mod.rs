@@ -19,9 +19,9 @@ use std::{collections::HashSet, path::Path, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign::{
     model::{
-        AfterDenial, ApprovalRequestId, CodeChannel, CountryCode, Credentials, Decision,
-        DeliveryMethod, DeviceId, Effect, Email, FullName, LoginFailure, LoginId, LoginState, LoginStep,
-        LoginToken, PasswordHash, PendingSignup, Phone, ProviderUserId, SessionId, SessionSalt, TokenHash,
+        AfterDenial, ApprovalRequestId, CodeChannel, CountryCode, Credentials, Decision, DeliveryMethod,
+        DeviceId, Effect, Email, FullName, LoginFailure, LoginId, LoginState, LoginStep, LoginToken,
+        PasswordHash, PendingSignup, Phone, ProviderUserId, SessionId, SessionSalt, TokenHash,
         UndeliveredSession, UserId, Verdict,
     },
     random,

@@ -77,6 +77,11 @@ impl Window {
         self.call("(url) => location.assign(url)", &[json!(url)]).await;
     }
 
+    /// Runs a script before any of a page's own, in every page that this window opens from now on.
+    pub async fn prepare(&self, script: &str) {
+        self.page.evaluate_on_new_document(script).await.unwrap();
+    }
+
     /// Loads the page again.
     pub async fn reload(&self) {
         self.page.reload().await.unwrap();

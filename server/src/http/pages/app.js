@@ -6,6 +6,7 @@ import { alert } from './form.js';
 import { Login } from './login.js';
 import { ME } from './operations.js';
 import { ask } from './service.js';
+import { whenInMemory } from './storage.js';
 import { mark, show, view } from './views.js';
 import { showAccount, startAccount } from './views/account.js';
 import { showApprove, startApprove } from './views/approve.js';
@@ -184,6 +185,17 @@ function showPhoneLinks() {
   }
 }
 
+// Under another name than its own the service refuses what this page sends: better to say where to go at once.
+function showRightAddress() {
+  const origin = document.querySelector('meta[name="public-origin"]')?.content;
+  if (origin && origin !== location.origin) {
+    const link = document.getElementById('right-address');
+    link.href = new URL(location.pathname, origin);
+    link.textContent = origin;
+    document.getElementById('elsewhere').hidden = false;
+  }
+}
+
 // Another window may have logged out, or in.
 async function lookAgain() {
   if (!document.hidden && !application.login) {
@@ -200,6 +212,10 @@ async function start() {
   startAccount(application);
   followLinks();
   showPhoneLinks();
+  showRightAddress();
+  whenInMemory(() => {
+    document.getElementById('in-memory').hidden = false;
+  });
   application.login = Login.underWay(listener);
   const [user] = await Promise.all([whoAmI().catch(() => null), application.login?.read().catch(() => null)]);
   // What the login came to meanwhile is newer.

@@ -1,11 +1,13 @@
 // What this browser is known by: the device token of each user who has signed in here. It signs nobody in; it spares them the
 // pauses that others' guesses cause.
 
+import { browserStorage } from './storage.js';
+
 const KEY = 'countersign.devices';
 
 function all() {
   try {
-    return JSON.parse(localStorage.getItem(KEY)) ?? {};
+    return JSON.parse(browserStorage.get(KEY)) ?? {};
   } catch {
     return {};
   }
@@ -29,11 +31,11 @@ export function deviceToken(email) {
 
 // Remembers the token of a user, in place of an older one.
 export function rememberDevice(user, token) {
-  localStorage.setItem(KEY, JSON.stringify({ ...all(), [user.id]: { email: user.email, token } }));
+  browserStorage.set(KEY, JSON.stringify({ ...all(), [user.id]: { email: user.email, token } }));
 }
 
 // Forgets the token of a user.
 export function forgetDevice(user) {
   const { [user.id]: _forgotten, ...others } = all();
-  localStorage.setItem(KEY, JSON.stringify(others));
+  browserStorage.set(KEY, JSON.stringify(others));
 }

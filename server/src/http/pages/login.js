@@ -1,9 +1,10 @@
 // The login that is under way in this window: its token, how it stands, and what can be done about it. The token is
-// kept in sessionStorage, so that a reload goes on where it was, and forgotten when the login is over.
+// kept for the window, so that a reload goes on where it was, and forgotten when the login is over.
 
 import { CANCEL_LOGIN, LOGIN, READ_LOGIN, RESEND_TOKEN, SIGNUP, VERIFY_TOKEN, WATCH_LOGIN } from './operations.js';
 import { ask } from './service.js';
 import { subscribe } from './socket.js';
+import { windowStorage } from './storage.js';
 
 const KEY = 'countersign.login';
 
@@ -20,12 +21,12 @@ export class Login {
   constructor(token, listener) {
     this.#token = token;
     this.#listener = listener;
-    sessionStorage.setItem(KEY, token);
+    windowStorage.set(KEY, token);
   }
 
   // The login that a reload interrupted.
   static underWay(listener) {
-    const token = sessionStorage.getItem(KEY);
+    const token = windowStorage.get(KEY);
     return token && new Login(token, listener);
   }
 
@@ -116,8 +117,8 @@ export class Login {
   // Is told of nothing any more, and leaves nothing behind.
   forget() {
     this.#stop();
-    if (sessionStorage.getItem(KEY) === this.#token) {
-      sessionStorage.removeItem(KEY);
+    if (windowStorage.get(KEY) === this.#token) {
+      windowStorage.remove(KEY);
     }
   }
 

@@ -14,7 +14,7 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest as _, Sha256};
 
-use super::state::HttpState;
+use super::{settings::HttpSettings, state::HttpState};
 
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'none'; \
@@ -26,6 +26,7 @@ const VIEWS: [&str; 5] = ["/", "/signup", "/login", "/verify", "/account"];
 
 const INDEX: &str = include_str!("index.html");
 const NO_PHONE: &str = r#"<meta name="phone" content="">"#;
+const NO_ORIGIN: &str = r#"<meta name="public-origin" content="">"#;
 
 /// A file that the page loads.
 struct Asset {
@@ -55,6 +56,7 @@ const ASSETS: &[Asset] = &assets! {
     "operations.js": SCRIPT,
     "service.js": SCRIPT,
     "socket.js": SCRIPT,
+    "storage.js": SCRIPT,
     "views.js": SCRIPT,
     "views/account.js": SCRIPT,
     "views/approve.js": SCRIPT,
@@ -64,9 +66,15 @@ const ASSETS: &[Asset] = &assets! {
     "views/verify.js": SCRIPT,
 };
 
-/// The routes of the pages. `phone`: where the phone of a sandbox is, to which the pages then lead.
-pub(super) fn router(phone: Option<&str>) -> Router<HttpState> {
-    let page: Arc<str> = INDEX.replace(NO_PHONE, &phone.map(phone_element).unwrap_or_default()).into();
+/// The routes of the pages. They lead to the phone of a sandbox where there is one, and to the service's own origin.
+pub(super) fn router(settings: &HttpSettings) -> Router<HttpState> {
+    let element = |name: &str, content: Option<&String>| {
+        content.map(|content| meta_element(name, content)).unwrap_or_default()
+    };
+    let page = INDEX
+        .replace(NO_PHONE, &element("phone", settings.phone.as_ref()))
+        .replace(NO_ORIGIN, &element("public-origin", settings.origins.own.as_ref()));
+    let page: Arc<str> = page.into();
     let mut router = Router::new();
     for view in VIEWS {
         let page = page.clone();
@@ -80,10 +88,10 @@ pub(super) fn router(phone: Option<&str>) -> Router<HttpState> {
     router
 }
 
-/// An address that the program was given, not a stranger; written so that it stays one attribute all the same.
-fn phone_element(phone: &str) -> String {
-    let escaped = phone.replace('&', "&amp;").replace('"', "&quot;");
-    format!(r#"<meta name="phone" content="{escaped}">"#)
+/// An address from the settings, never from a client; escaped all the same, so that it stays one attribute.
+fn meta_element(name: &str, content: &str) -> String {
+    let escaped = content.replace('&', "&amp;").replace('"', "&quot;");
+    format!(r#"<meta name="{name}" content="{escaped}">"#)
 }
 
 fn index(page: &str) -> Response {
@@ -110,7 +118,7 @@ fn entity_tag(text: &str) -> HeaderValue {
 mod tests {
     use std::{collections::BTreeSet, fs, path::Path};
 
-    use super::{ASSETS, INDEX, NO_PHONE, SCRIPT, phone_element};
+    use super::{ASSETS, INDEX, NO_ORIGIN, NO_PHONE, SCRIPT, meta_element};
 
     /// What stands in quotes after one of these words: what a file refers to.
     fn referred(text: &str, words: &[&str], quote: char) -> Vec<String> {
@@ -187,8 +195,11 @@ mod tests {
     }
 
     #[test]
-    fn the_phone_is_one_attribute_whatever_its_address() {
-        assert!(INDEX.contains(NO_PHONE));
-        assert_eq!(phone_element("http://a\"&"), r#"<meta name="phone" content="http://a&quot;&amp;">"#);
+    fn an_address_is_one_attribute_whatever_it_holds() {
+        assert!(INDEX.contains(NO_PHONE) && INDEX.contains(NO_ORIGIN));
+        assert_eq!(
+            meta_element("phone", "http://a\"&"),
+            r#"<meta name="phone" content="http://a&quot;&amp;">"#
+        );
     }
 }

@@ -11,6 +11,7 @@ async fn with_pages() -> Server {
     Server::with(|settings| {
         settings.pages = true;
         settings.phone = Some("http://127.0.0.1:3001".to_owned());
+        settings.origins.own = Some("https://login.example.com".to_owned());
     })
     .await
 }
@@ -31,6 +32,8 @@ async fn each_view_is_the_same_page_and_runs_no_script_but_the_services_own() {
         }
         let text = in_time(page.text()).await.unwrap();
         assert!(text.contains(r#"<meta name="phone" content="http://127.0.0.1:3001">"#), "{view}");
+        let origin = r#"<meta name="public-origin" content="https://login.example.com">"#;
+        assert!(text.contains(origin), "{view}");
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) async fn upgrade(state: HttpState, id: RequestId, parts: &mut Parts) 
     }
     // Browsers open sockets to whomever a page names, and ask nobody (RFC 6455 §10.2).
     if !state.settings.origins.allow_sender(&parts.headers) {
-        return origin::refuse(AnswerMedia::Json);
+        return origin::refuse(AnswerMedia::Json, &parts.headers);
     }
     let Ok(upgrade) = WebSocketUpgrade::from_request_parts(parts, &state).await else {
         let message = "This is not a WebSocket handshake (RFC 6455, version 13).";

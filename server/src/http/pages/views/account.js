@@ -25,10 +25,16 @@ export function showAccount(user) {
   const since = new Date(user.createdAt).toLocaleDateString(document.documentElement.lang, { dateStyle: 'long' });
   const facts = { ...user, phone: `+${user.countryCode} ${user.maskedPhone}`, since };
   for (const place of section.querySelectorAll('[data-user]')) {
-    place.textContent = facts[place.dataset.user];
+    place.replaceChildren(...breakable(facts[place.dataset.user]));
   }
   document.getElementById('forgotten').textContent = '';
   alert(section, '');
+}
+
+// The text, which a line may break before an `@`: an email is too long for one line sooner than its parts are.
+function breakable(text) {
+  const [first, ...others] = String(text).split('@');
+  return [first, ...others.flatMap((part) => [document.createElement('wbr'), `@${part}`])];
 }
 
 function act(id, does) {
