@@ -27,7 +27,7 @@ pub(crate) async fn run(task: Task) -> anyhow::Result<ExitCode> {
     match task {
         Task::Doctor(settings) => return Box::pin(doctor(*settings)).await,
         #[cfg(feature = "sandbox")]
-        Task::Dev(settings) => sandboxed::dev(*settings, ending_by_signal(Duration::ZERO)?).await,
+        Task::Dev(settings) => Box::pin(sandboxed::dev(*settings, ending_by_signal(Duration::ZERO)?)).await,
         Task::Serve(settings) => {
             let ending = ending_by_signal(settings.shutdown_delay)?;
             serve(*settings, ending).await
@@ -88,7 +88,7 @@ async fn serve(mut settings: Settings, ending: Ending) -> anyhow::Result<()> {
         open_files::allow(listener_settings.max_connections, settings.store.pool_size);
     let metrics = metrics::listen(settings.metrics_listen).await?;
     let metrics_hosts = settings.http.metrics_hosts.clone();
-    let app = App::build(settings, store, Clock::system()).context("the service cannot be built")?;
+    let app = App::build(settings, store, Clock::system()).await.context("the service cannot be built")?;
     print(&format!("service http://{}\n", listener.local_addr()?))?;
     metrics::announce(metrics.as_ref())?;
     let counts = metrics::serve(metrics, metrics_hosts, app.health(&ending), ending.begun.clone());
