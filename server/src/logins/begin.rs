@@ -5,7 +5,8 @@ use std::{net::IpAddr, time::Duration};
 use chrono::{DateTime, Utc};
 
 use super::{
-    CodeTrouble, LoginStatus, Logins, Patience, code::Recipient, counts::count_begun, delta, push::Pushed,
+    CodeTrouble, LoginStatus, Logins, Patience, counts::count_begun, delta, push::Pushed,
+    send_code::Recipient,
 };
 use crate::{
     limits::{self, LimitError, PhoneUse, PushPlace, Standing},

@@ -2,9 +2,9 @@
 
 use super::{
     LoginStatus, Logins,
-    code::{phone_use, was_sent_a_code},
     counts::{Source, count_decided},
     delta,
+    send_code::{phone_use, was_sent_a_code},
 };
 use crate::{
     events::Topic,

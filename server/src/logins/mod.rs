@@ -9,13 +9,14 @@ mod ask;
 mod attempt;
 mod begin;
 mod callback;
-mod code;
 mod counts;
 mod decide;
 mod expire;
 mod message;
 mod push;
+mod send_code;
 mod status;
+mod verify_code;
 mod watch;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -26,8 +27,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use begin::{BeginError, Begun, Origin, Whom};
 pub use callback::Hearing;
-pub use code::{CodeTrouble, ResendError, VerifyError};
+pub use send_code::{CodeTrouble, ResendError};
 pub use status::{LoginStatus, OpenSession};
+pub use verify_code::VerifyError;
 pub use watch::{Told, Watch, WatchError};
 
 /// A callback as it arrived, unread: what [`Logins::hear`] hears.
