@@ -47,7 +47,7 @@ pub(super) struct WireArguments {
     /// a request into a connection that is being closed.
     #[arg(long, env = "KEEP_ALIVE_TIMEOUT", default_value = "75s", value_parser = short_duration)]
     keep_alive_timeout: Duration,
-    /// Whether browsers are told to visit all hosts below that of an https `PUBLIC_URL` by https only.
+    /// Whether browsers must visit all hosts below that of an https `PUBLIC_URL` by https only.
     #[arg(long, env = "HSTS_SUBDOMAINS", default_value_t = false, action = ArgAction::Set)]
     hsts_subdomains: bool,
     /// Names by which `METRICS_LISTEN` is reached, with commas: `metrics.example.com`. Addresses and names that only private

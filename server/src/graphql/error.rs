@@ -134,7 +134,7 @@ pub enum VerifyTokenErrorCode {
     /// The code was right, but has been used already. It took a try. Wait until the app shows the next one, or ask for
     /// another.
     CodeAlreadyUsed,
-    /// The phone denied the login, and no code was asked for since: `resendToken` comes first. It took no try.
+    /// The phone denied the login, and no code was requested since then. Call `resendToken` first. Takes no try.
     NoCodeSent,
     /// Nobody knows this login token, or no longer. Begin again.
     LoginNotFound,

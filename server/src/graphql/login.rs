@@ -23,8 +23,8 @@ pub enum LoginState {
     Pending,
     /// Signed in, with a `session`. The end.
     Approved,
-    /// The person, or whoever holds their phone, pressed Deny. Not the end, where this is told: `resendToken` sends a code,
-    /// which may be typed. Codes from before are not taken.
+    /// The phone denied the login, and a code may still approve it: call `resendToken`. Codes that were sent before the denial
+    /// are rejected.
     Denied,
     /// Neither an approval nor a right code came in time. The end: begin again.
     Expired,
@@ -65,8 +65,8 @@ pub enum LoginFailure {
     Cancelled,
     /// A signup whose email has a user already; told only now that its phone is proven. They may log in instead.
     EmailTaken,
-    /// The person, or whoever holds their phone, pressed Deny, and no code may follow: a signup, or a login without the device
-    /// token of a known browser, unless the service is set otherwise.
+    /// The phone denied the login, and no code may approve it: a signup, or a login without the device token of a known
+    /// browser. The setting `AFTER_DENIAL` changes this for logins.
     Denied,
 }
 
@@ -98,7 +98,7 @@ pub struct LoginStatus {
     /// Two digits that the push shows too: show them. A person who sees another number on their phone should deny, for that
     /// is not their login. Null where there is no push.
     match_number: Option<String>,
-    /// How the last code reached the person. Null as long as there was none, and with `DENIED` until one was asked for since.
+    /// How the last code was sent. Null if none was sent, and after a denial until another one is requested.
     code_channel: Option<CodeChannel>,
     /// When this was told, by the service's clock. Count the instants below down from here: the clock of a browser may be wrong.
     told_at: DateTime<Utc>,

@@ -32,10 +32,9 @@ pub struct Session {
 /// Being signed in.
 #[Object]
 impl Session {
-    /// The secret that signs the person in: `Authorization: Bearer …`, over HTTP and in `connection_init`. Null where the login
-    /// was started by a page whose session lives in a cookie: the answer by HTTP that shows the approved login sets that cookie,
-    /// and a page that was told over a socket asks `loginStatus` once more by HTTP. How the session is delivered is fixed when
-    /// the login starts.
+    /// The session token: send it as `Authorization: Bearer …`, over HTTP and in `connection_init`. Null if a page started the
+    /// login and keeps its session in a cookie: the HTTP response that shows the approved login sets that cookie. A page that
+    /// received the approval over a socket queries `loginStatus` once more by HTTP. The delivery is fixed when the login starts.
     async fn token(&self, context: &Context<'_>) -> Result<Option<&str>> {
         // Not held while it is recorded.
         let undelivered = self.undelivered.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -211,7 +211,7 @@ pub const METRICS: &[Metric] = &[
     gauge(
         "countersign_sms_conversion_low",
         &[CALLING_CODE],
-        "1 where too few codes had come back when one was last asked for: unproven phones of this calling code have a tenth of their share.",
+        "1 where too few codes had come back at the last request for one: unverified phones of this calling code have a tenth of their share.",
     ),
     histogram(
         "countersign_provider_call_seconds",
