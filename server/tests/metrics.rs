@@ -205,6 +205,14 @@ fn a_grafana_can_import_the_dashboard_and_people_can_read_it() {
     assert_eq!(rows, ROWS);
     let ids: BTreeSet<_> = all.iter().map(|panel| panel["id"].as_u64().unwrap()).collect();
     assert_eq!(ids.len(), all.len());
+    // Grafana moves a panel that overlaps another one, out of its row too.
+    let mut cells = BTreeSet::new();
+    for panel in all {
+        let [x, y, width, height] = ["x", "y", "w", "h"].map(|side| panel["gridPos"][side].as_u64().unwrap());
+        for cell in (x..x + width).flat_map(|column| (y..y + height).map(move |row| (column, row))) {
+            assert!(cells.insert(cell), "{} overlaps at {cell:?}", panel["title"]);
+        }
+    }
     let variables = dashboard["templating"]["list"].as_array().unwrap();
     let source = variables.iter().find(|variable| variable["name"] == "datasource").unwrap();
     assert_eq!((&source["type"], &source["query"]), (&"datasource".into(), &"prometheus".into()));
