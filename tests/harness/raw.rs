@@ -38,6 +38,11 @@ impl Raw {
         self.0.write_all(bytes).await.unwrap();
     }
 
+    /// Sends these bytes, unless the other side has ended the connection.
+    pub async fn send_if_open(&mut self, bytes: &[u8]) {
+        let _ = self.0.write_all(bytes).await;
+    }
+
     /// Sends a text of at most 65,535 bytes in one frame, masked with zeros, which leaves it as it is.
     pub async fn say(&mut self, text: &str) {
         let mut frame = vec![0x81, 0xfe];

@@ -41,11 +41,11 @@ impl Kind {
         }
     }
 
-    /// What it sends when its turn has come.
+    /// What it sends when its turn has come. On a busy machine the service may have ended the oldest by then.
     async fn drip(self, raw: &mut Raw, turn: usize) {
         match self {
-            Self::Slow => raw.send(&[[0x81, 0xfe, 0x01, 0x00, 0, 0, 0, 0][turn]]).await,
-            Self::Dripping => raw.send(&[b"GET /hea"[turn]]).await,
+            Self::Slow => raw.send_if_open(&[[0x81, 0xfe, 0x01, 0x00, 0, 0, 0, 0][turn]]).await,
+            Self::Dripping => raw.send_if_open(&[b"GET /hea"[turn]]).await,
             Self::Silent | Self::Deaf | Self::Idle => {}
         }
     }
