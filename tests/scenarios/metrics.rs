@@ -391,6 +391,8 @@ async fn passwords_are_counted_while_they_wait_and_when_they_are_refused(databas
     assert_eq!(refused, LoginErrorCode::Busy);
     let counts = meter.read().await;
     let counted = [
+        (r#"countersign_password_attempts_total{outcome="busy"}"#, 1),
+        (r#"countersign_password_attempts_total{outcome="wrong"}"#, 2),
         ("countersign_passwords_refused_total", 1),
         ("countersign_password_wait_seconds_count", 2),
         (r#"countersign_password_work_seconds_count{work="compare"}"#, 2),

@@ -126,10 +126,10 @@ async fn a_long_email_breaks_at_its_at_sign() {
     // The text of each line, as the browser has laid it out.
     let lines = page
         .evaluate(
-            "[...document.querySelector('[data-user=email]').childNodes].filter((node) => node.data).map((node) => {
+            "[...document.querySelector('[data-user=email]').childNodes].map((node) => {
               const range = document.createRange();
               range.selectNodeContents(node);
-              return [node.data, range.getClientRects().length];
+              return [node.textContent, range.getClientRects().length];
             })",
         )
         .await;

@@ -34,7 +34,8 @@ export function showAccount(user) {
 // The text, which a line may break before an `@`: an email is too long for one line sooner than its parts are.
 function breakable(text) {
   const [first, ...others] = String(text).split('@');
-  return [first, ...others.flatMap((part) => [document.createElement('wbr'), `@${part}`])];
+  const unbroken = (part) => Object.assign(document.createElement('span'), { className: 'unbroken', textContent: part });
+  return [first, ...others.map((part) => unbroken(`@${part}`))];
 }
 
 function act(id, does) {
