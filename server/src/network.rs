@@ -15,6 +15,9 @@ const IPV6_LAN: u8 = 64;
 /// The IPv6 networks around it and their factors: a home line (RIPE-690 recommends /56), then a site or a mobile carrier's.
 const AROUND_LAN: [(u8, u32); 2] = [(56, 4), (48, 32)];
 
+/// What one organisation is given at once: an IPv4 /16, and the IPv6 network of a provider (RIPE-738).
+const ALLOCATION: (u8, u8) = (16, 32);
+
 /// A range of addresses, as in `203.0.113.0/24`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Network(IpNet);
@@ -45,6 +48,12 @@ impl Network {
     #[must_use]
     pub fn outermost(self) -> Self {
         Self::around(self.0.addr(), IPV4_NETWORK, AROUND_LAN[AROUND_LAN.len() - 1].0)
+    }
+
+    /// The network that one provider or hoster may have at once, with all the networks in it: an IPv4 /16, an IPv6 /32.
+    #[must_use]
+    pub fn allocation(self) -> Self {
+        Self::around(self.0.addr(), ALLOCATION.0, ALLOCATION.1)
     }
 
     /// The tiers in which this network counts, the smallest first: itself, and for IPv6 its /56 and its /48.
@@ -123,5 +132,12 @@ mod tests {
             assert_eq!(texts(stored), texts(network));
         }
         assert!("unknown".parse::<Network>().is_err());
+    }
+
+    #[test]
+    fn networks_of_one_provider_lie_in_one_allocation() {
+        let allocation = |address: &str| Network::of(address.parse().unwrap()).allocation().to_string();
+        assert_eq!(allocation("203.0.113.77"), "203.0.0.0/16");
+        assert_eq!(allocation("2001:db8:1:2::3"), "2001:db8::/32");
     }
 }

@@ -1,7 +1,8 @@
 //! What each connection does, and which one gives way when the service is full.
 //!
 //! A connection is busy while a request is answered on it or an operation runs on its socket: a person may wait for a login
-//! there. The invariant: a busy connection is never chosen, and of the others the network that holds most loses its oldest.
+//! there. A request whose body still arrives does not make it busy: slow bodies would hold every place. The invariant: a busy
+//! connection is never chosen, and of the others the network that holds most loses its oldest.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -27,6 +28,8 @@ pub(super) enum Phase {
     Idle(Instant),
     /// The head of a request arrives; its time began then.
     Head(Instant),
+    /// The body of a request arrives.
+    Body,
     /// A request is answered.
     Busy,
     /// It has become a socket, with so many that keep it busy.
@@ -39,11 +42,13 @@ pub(super) enum Phase {
 pub(super) struct Activity {
     phase: Mutex<Phase>,
     evicted: Notify,
+    /// Notified when a connection of the service is not busy any more.
+    one_is_idle: Arc<Notify>,
 }
 
 impl Activity {
-    pub(super) fn new() -> Self {
-        Self { phase: Mutex::new(Phase::New(Instant::now())), evicted: Notify::new() }
+    pub(super) fn new(one_is_idle: Arc<Notify>) -> Self {
+        Self { phase: Mutex::new(Phase::New(Instant::now())), evicted: Notify::new(), one_is_idle }
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -59,6 +64,26 @@ impl Activity {
             Phase::Idle(_) => Phase::Head(Instant::now()),
             other => other,
         };
+    }
+
+    /// The head of a request has arrived and its body has not: the connection is busy from [`Self::end_body`] on, until this is
+    /// dropped.
+    pub(super) fn begin_body(self: &Arc<Self>) -> Busy {
+        let mut phase = self.lock();
+        if !matches!(*phase, Phase::Socket(_) | Phase::Evicted) {
+            *phase = Phase::Body;
+        }
+        drop(phase);
+        self.one_is_idle.notify_one();
+        Busy(self.clone())
+    }
+
+    /// The body of the request has arrived.
+    pub(super) fn end_body(&self) {
+        let mut phase = self.lock();
+        if *phase == Phase::Body {
+            *phase = Phase::Busy;
+        }
     }
 
     /// The connection is busy until this is dropped.
@@ -132,16 +157,21 @@ impl Drop for Busy {
     fn drop(&mut self) {
         let mut phase = self.0.lock();
         *phase = match *phase {
-            Phase::Busy => Phase::Idle(Instant::now()),
+            Phase::Body | Phase::Busy => Phase::Idle(Instant::now()),
             Phase::Socket(count) => Phase::Socket(count.saturating_sub(1)),
             other => other,
         };
+        drop(phase);
+        self.0.one_is_idle.notify_one();
     }
 }
 
 /// The open connections, by network.
 #[derive(Default)]
-pub(super) struct OpenConnections(Mutex<Networks>);
+pub(super) struct OpenConnections {
+    networks: Mutex<Networks>,
+    one_is_idle: Arc<Notify>,
+}
 
 #[derive(Default)]
 struct Networks {
@@ -176,13 +206,26 @@ impl Networks {
 impl OpenConnections {
     /// Adds a connection from this address, until the entry is dropped.
     pub(super) fn insert(self: &Arc<Self>, address: IpAddr) -> Entry {
-        let (network, activity) = (network_of(address), Arc::new(Activity::new()));
+        let entry = self.entry(address);
+        self.lock().insert(network_of(address), entry.id, entry.activity.clone());
+        entry
+    }
+
+    /// An entry for a connection that gives way to no other.
+    pub(super) fn entry(self: &Arc<Self>, address: IpAddr) -> Entry {
+        let activity = Arc::new(Activity::new(self.one_is_idle.clone()));
         let mut networks = self.lock();
         let id = networks.next_id;
         networks.next_id += 1;
-        networks.insert(network, id, activity.clone());
         drop(networks);
-        Entry { all: self.clone(), network: Mutex::new(network), id, activity }
+        Entry { all: self.clone(), network: Mutex::new(network_of(address)), id, activity }
+    }
+
+    /// Ends a connection that is not busy, as soon as there is one.
+    pub(super) async fn evict_next(&self) {
+        while !self.evict_one() {
+            self.one_is_idle.notified().await;
+        }
     }
 
     /// Ends a connection that is not busy, of the network that has most; false: all are busy.
@@ -194,7 +237,7 @@ impl OpenConnections {
     }
 
     fn lock(&self) -> MutexGuard<'_, Networks> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.networks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -256,6 +299,31 @@ mod tests {
         assert!(!all.evict_one());
         drop(busy);
         assert!(all.evict_one() && is_evicted(&large[0]));
+    }
+
+    #[test]
+    fn a_request_makes_its_connection_busy_when_its_body_is_there() {
+        let all = Arc::<OpenConnections>::default();
+        let (slow, whole) = (open(&all, "192.0.2.1"), open(&all, "192.0.2.1"));
+        let requests = [&slow, &whole].map(|entry| entry.activity.begin_body());
+        whole.activity.end_body();
+        assert!(all.evict_one() && is_evicted(&slow));
+        assert!(!all.evict_one());
+        drop(requests);
+        assert!(all.evict_one() && is_evicted(&whole));
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_is_no_longer_busy_gives_way_to_one_that_waits() {
+        let all = Arc::<OpenConnections>::default();
+        let entries = [open(&all, "192.0.2.1"), open(&all, "192.0.2.2")];
+        let mut busy = entries.each_ref().map(|entry| Some(entry.activity.busy()));
+        let waiting = all.evict_next();
+        tokio::pin!(waiting);
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        busy[1] = None;
+        assert!(futures_util::poll!(&mut waiting).is_ready());
+        assert!(is_evicted(&entries[1]) && !is_evicted(&entries[0]));
     }
 
     #[test]

@@ -2,13 +2,19 @@
 //!
 //! The invariant: no more than the limit is ever held, however much is sent.
 
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use axum::body::{Body, Bytes, HttpBody as _};
+use axum::body::{Body, Bytes, HttpBody};
 use http_body_util::BodyExt as _;
+use hyper::body::{Frame, Incoming, SizeHint};
 use tokio::time::timeout;
 
-use super::settings::BodySettings;
+use super::{activity::Activity, settings::BodySettings};
 
 /// How many times the limit is read of a body that is too large, and thrown away, so that a peer which is still sending
 /// receives the refusal instead of a reset connection.
@@ -17,6 +23,42 @@ const DISCARDED_LIMITS: usize = 16;
 const DISCARDED_PAUSE: Duration = Duration::from_millis(100);
 /// How long such a body is read.
 const DISCARDED_TIME: Duration = Duration::from_secs(1);
+
+/// A body that makes its connection busy when all of it has arrived.
+pub(super) struct Arriving {
+    body: Incoming,
+    activity: Arc<Activity>,
+}
+
+impl Arriving {
+    pub(super) fn new(body: Incoming, activity: Arc<Activity>) -> Self {
+        Self { body, activity }
+    }
+}
+
+impl HttpBody for Arriving {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(context);
+        if matches!(polled, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.activity.end_body();
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
 
 /// Why a body could not be had.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

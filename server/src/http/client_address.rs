@@ -3,15 +3,12 @@
 //! Read from the right: each proxy adds whom it was asked by, and what stands further left than the first address that is
 //! no proxy of ours was made up by whoever stands there. The invariant: without a trusted proxy no header counts.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    sync::Once,
-};
+use std::net::{IpAddr, SocketAddr};
 
 use axum::http::{HeaderMap, HeaderName, header};
 use ipnet::IpNet;
 
-use super::settings::TrustedProxies;
+use super::{occasional::Occasional, settings::TrustedProxies};
 pub use crate::graphql::ClientAddress;
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -34,7 +31,7 @@ impl TrustedProxies {
         let peer = peer.to_canonical();
         if !self.contain(peer) {
             if headers.contains_key(header::FORWARDED) || headers.contains_key(X_FORWARDED_FOR) {
-                tell_of_unknown_proxy(peer);
+                warn_of_unlisted_proxy(peer);
             }
             return peer;
         }
@@ -72,13 +69,13 @@ impl TrustedProxies {
     }
 }
 
-/// Says once that somebody speaks for others and is not believed: a proxy that nobody has named has all its clients share
-/// one address, and what one address may do.
-fn tell_of_unknown_proxy(peer: IpAddr) {
-    static TOLD: Once = Once::new();
-    TOLD.call_once(|| {
-        tracing::warn!(%peer, "a peer says whom it speaks for: if it is a proxy of yours, TRUSTED_PROXIES has to name it");
-    });
+/// Warns of a peer that sends forwarding headers and is not trusted: all clients of a proxy that is not listed share one address, and
+/// its limits.
+fn warn_of_unlisted_proxy(peer: IpAddr) {
+    static WARNING: Occasional = Occasional::new();
+    if WARNING.is_due() {
+        tracing::warn!(%peer, "forwarding header ignored: TRUSTED_PROXIES has to name the peer if it is a proxy of yours");
+    }
 }
 
 /// The address in one element of `Forwarded` (RFC 7239 §4): `for="[2001:db8::1]:4711";proto=https`.

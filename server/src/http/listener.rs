@@ -2,7 +2,8 @@
 //!
 //! axum's own server has no timeout for the head of a request; this one stands on hyper itself. The invariant:
 //! every open connection, sockets included, is counted against the limit and waited for at shutdown, and none
-//! can hold the server up longer than the settings say.
+//! can hold the server up longer than the settings say. Accepting never waits for a place, so that the operator's connections
+//! are accepted when the service is full.
 
 use std::{
     convert::Infallible,
@@ -14,7 +15,11 @@ use std::{
 };
 
 use axum::{Router, body::Body, extract::Request};
-use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper::{
+    body::{Body as _, Incoming},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use metrics::counter;
 use tokio::{
@@ -30,6 +35,7 @@ use tower::ServiceExt as _;
 
 use super::{
     activity::{Entry, OpenConnections},
+    body::Arriving,
     paced::{Pace, Paced},
     per_address::{Held, PerAddress},
     settings::{HttpSettings, ListenerSettings, TrustedProxies},
@@ -40,6 +46,9 @@ const PAUSE_WITHOUT_RESOURCES: Duration = Duration::from_millis(200);
 
 /// By how much the buffer for a head is larger than the largest head, in bytes.
 const HEAD_BUFFER_MARGIN: usize = 8 * 1024;
+
+/// How many connections may wait for a place while all others are busy. Further ones are closed at once.
+const MAX_WAITING: usize = 64;
 
 /// The address that a connection comes from.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +84,7 @@ impl Listener {
     /// Serves until `shutdown` is cancelled, and then until every connection has ended or the drain timeout is
     /// over. Operations outlive their connections: whoever shuts down waits for their tracker too.
     pub async fn serve(self, router: Router, shutdown: CancellationToken) {
-        let places = Places::new(&self.settings);
+        let places = Arc::new(Places::new(&self.settings));
         let per_address = PerAddress::new(self.settings.max_connections_per_address);
         let connections = TaskTracker::new();
         let cut = CancellationToken::new();
@@ -85,22 +94,23 @@ impl Listener {
                 () = shutdown.cancelled() => break,
                 accepted = self.accept(&per_address, &places) => accepted,
             };
-            let Some(Accepted { stream, peer, held, permit }) = accepted else {
-                continue;
-            };
-            let entry = places.open.insert(peer);
-            let guard = ConnectionGuard { entry, _permit: permit, _held: held, _token: connections.token() };
+            let Some(Accepted { stream, peer, held, claim }) = accepted else { continue };
             let connection = Connection {
                 peer: PeerAddress(peer),
-                guard: Arc::new(guard),
                 write_timeout: self.settings.write_timeout,
                 pace: self.pace(),
                 router: router.clone(),
                 shutdown: shutdown.clone(),
                 cut: cut.clone(),
             };
-            let http = self.http();
-            connections.spawn(connection.serve(stream, http));
+            let (http, places, token) = (self.http(), places.clone(), connections.token());
+            connections.spawn(async move {
+                let place = places.take(claim, connection.pace.head, &connection.shutdown).await;
+                let Some(Place { permit, is_reserved }) = place else { return };
+                let entry = if is_reserved { places.open.entry(peer) } else { places.open.insert(peer) };
+                let guard = ConnectionGuard { entry, _permit: permit, _held: held, _token: token };
+                connection.serve(stream, Arc::new(guard), http).await;
+            });
         }
         let drain_timeout = self.settings.drain_timeout;
         drop(self.socket);
@@ -112,7 +122,7 @@ impl Listener {
         }
     }
 
-    /// The next connection; `None` where accepting failed and may be tried again, or its address has too many.
+    /// The next connection; `None` where accepting failed and may be tried again, or there is no place for it.
     async fn accept(&self, per_address: &Arc<PerAddress>, places: &Places) -> Option<Accepted> {
         match self.socket.accept().await {
             Ok((stream, peer)) => {
@@ -123,8 +133,8 @@ impl Listener {
                     return None;
                 }
                 // Where a proxy runs on this machine, everybody comes from it.
-                let permit = places.take(peer.is_loopback() && !is_proxy).await?;
-                Some(Accepted { stream, peer, held, permit })
+                let claim = places.claim(peer.is_loopback() && !is_proxy)?;
+                Some(Accepted { stream, peer, held, claim })
             }
             Err(error) => {
                 if let Some(pause) = pause_after(&error) {
@@ -156,14 +166,30 @@ struct Accepted {
     stream: TcpStream,
     peer: IpAddr,
     held: Option<Held>,
-    permit: OwnedSemaphorePermit,
+    claim: Claim,
 }
 
 /// The places that connections take.
 struct Places {
     free: Arc<Semaphore>,
     reserved: Arc<Semaphore>,
+    waiting: Arc<Semaphore>,
     open: Arc<OpenConnections>,
+}
+
+/// A place that a connection has taken.
+struct Place {
+    permit: OwnedSemaphorePermit,
+    /// Whether it is one of the operator's: nothing is gained for others by ending this connection.
+    is_reserved: bool,
+}
+
+/// What a connection has of the places.
+enum Claim {
+    /// A place.
+    Taken(Place),
+    /// The right to wait for one.
+    Waits(OwnedSemaphorePermit),
 }
 
 impl Places {
@@ -171,22 +197,46 @@ impl Places {
         Self {
             free: Arc::new(Semaphore::new(settings.max_connections)),
             reserved: Arc::new(Semaphore::new(settings.reserved_connections)),
+            waiting: Arc::new(Semaphore::new(MAX_WAITING)),
             open: Arc::default(),
         }
     }
 
-    /// A place for one more connection. Where there is none, another connection gives way; where all are busy, it waits.
-    async fn take(&self, is_operator: bool) -> Option<OwnedSemaphorePermit> {
-        if let Ok(permit) = self.free.clone().try_acquire_owned() {
-            return Some(permit);
+    /// Claims a place for one more connection; `None`: too many wait for one already.
+    fn claim(&self, is_operator: bool) -> Option<Claim> {
+        let take = |places: &Arc<Semaphore>| places.clone().try_acquire_owned().ok();
+        if let Some(permit) = take(&self.free) {
+            return Some(Claim::Taken(Place { permit, is_reserved: false }));
         }
-        if is_operator && let Ok(permit) = self.reserved.clone().try_acquire_owned() {
-            return Some(permit);
+        if is_operator && let Some(permit) = take(&self.reserved) {
+            return Some(Claim::Taken(Place { permit, is_reserved: true }));
         }
-        if self.open.evict_one() {
-            counter!("countersign_connections_evicted_total").increment(1);
+        take(&self.waiting).map(Claim::Waits)
+    }
+
+    /// Takes the claimed place. A connection that waits has another one give way; where all are busy, it waits until one is not,
+    /// and is closed (`None`) after the limit, or at shutdown.
+    async fn take(&self, claim: Claim, limit: Duration, shutdown: &CancellationToken) -> Option<Place> {
+        let _waiting = match claim {
+            Claim::Taken(place) => return Some(place),
+            Claim::Waits(permit) => permit,
+        };
+        let permit = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => None,
+            freed = tokio::time::timeout(limit, self.free_one()) => freed.ok().flatten(),
+        };
+        permit.map(|permit| Place { permit, is_reserved: false })
+    }
+
+    async fn free_one(&self) -> Option<OwnedSemaphorePermit> {
+        let mut freed = pin!(self.free.clone().acquire_owned());
+        tokio::select! {
+            biased;
+            permit = freed.as_mut() => return permit.ok(),
+            () = self.open.evict_next() => counter!("countersign_connections_evicted_total").increment(1),
         }
-        self.free.clone().acquire_owned().await.ok()
+        freed.await.ok()
     }
 }
 
@@ -212,7 +262,6 @@ pub(super) struct ConnectionGuard {
 
 struct Connection {
     peer: PeerAddress,
-    guard: Arc<ConnectionGuard>,
     write_timeout: Duration,
     pace: Pace,
     router: Router,
@@ -221,8 +270,8 @@ struct Connection {
 }
 
 impl Connection {
-    async fn serve(self, stream: TcpStream, http: http1::Builder) {
-        let Self { peer, guard, write_timeout, pace, router, shutdown, cut } = self;
+    async fn serve(self, stream: TcpStream, guard: Arc<ConnectionGuard>, http: http1::Builder) {
+        let Self { peer, write_timeout, pace, router, shutdown, cut } = self;
         let activity = guard.entry.activity.clone();
         // Answers are small and whole; waiting for more to send only delays them.
         if let Err(error) = stream.set_nodelay(true) {
@@ -231,8 +280,9 @@ impl Connection {
         }
         let answering = activity.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
-            let busy = answering.busy();
-            let mut request: Request = request.map(Body::new);
+            let is_whole = request.body().is_end_stream();
+            let busy = if is_whole { answering.busy() } else { answering.begin_body() };
+            let mut request: Request = request.map(|body| Body::new(Arriving::new(body, answering.clone())));
             request.extensions_mut().insert(peer);
             request.extensions_mut().insert(guard.clone());
             let router = router.clone();

@@ -23,6 +23,7 @@ mod host;
 mod listener;
 mod measured;
 mod metrics;
+mod occasional;
 mod operation;
 mod origin;
 mod paced;

@@ -5,7 +5,7 @@
 
 use std::{
     net::IpAddr,
-    sync::{Arc, Once},
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -22,6 +22,7 @@ use url::{Host, Url};
 use super::{
     accept::AnswerMedia,
     answer,
+    occasional::Occasional,
     request_id::X_REQUEST_ID,
     settings::{HttpSettings, Origins, SessionTransport},
 };
@@ -71,14 +72,11 @@ fn is_on_loopback(origin: &str) -> bool {
 
 /// Refuses what a page sends that may not talk to this service.
 pub(super) fn refuse(media: AnswerMedia, headers: &HeaderMap) -> Response {
-    static WARNED: Once = Once::new();
-    if let Some(origin) = origin_of(headers) {
-        WARNED.call_once(|| {
-            tracing::warn!(
-                origin,
-                "origin refused: PUBLIC_URL or ALLOWED_ORIGINS has to name it if it is yours"
-            );
-        });
+    static WARNING: Occasional = Occasional::new();
+    if let Some(origin) = origin_of(headers)
+        && WARNING.is_due()
+    {
+        tracing::warn!(origin, "origin refused: PUBLIC_URL or ALLOWED_ORIGINS has to name it if it is yours");
     }
     let message = "Pages of this origin may not talk to this service.";
     answer::refuse(media, StatusCode::FORBIDDEN, "ORIGIN_NOT_ALLOWED", message)

@@ -45,7 +45,7 @@ impl<Stream> Paced<Stream> {
         match self.activity.phase() {
             Phase::New(since) | Phase::Head(since) => Some(since + self.pace.head),
             Phase::Idle(since) => Some(since + self.pace.idle),
-            Phase::Busy | Phase::Socket(_) | Phase::Evicted => None,
+            Phase::Body | Phase::Busy | Phase::Socket(_) | Phase::Evicted => None,
         }
     }
 

@@ -22,6 +22,11 @@ pub(super) fn outermost(network: Option<Network>) -> String {
     network.map_or_else(|| UNKNOWN.to_owned(), |network| network.outermost().to_string())
 }
 
+/// The name in keys of everything that one provider may have at once: an IPv4 /16, an IPv6 /32.
+pub(super) fn allocation(network: Option<Network>) -> String {
+    network.map_or_else(|| UNKNOWN.to_owned(), |network| network.allocation().to_string())
+}
+
 /// Which clients take turns in a queue: networks (IPv4 /24, IPv6 /48), and within one its customers (an IPv4 address, an IPv6
 /// /56). Clients without a known address are one customer.
 #[must_use]

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::{
     Claim, Grant, LimitError, Limits,
-    network::outermost,
+    network::{allocation, outermost},
     settings::{AFTER_WRONG_PASSWORDS, AFTER_WRONG_PASSWORDS_FOR_EMAIL, FIRST_TRIES},
 };
 use crate::{
@@ -18,6 +18,8 @@ use crate::{
 
 /// A /64 may guess a quarter of what an address of IPv4 may: a home line (/56) has as much as that.
 const LAN_PART: u32 = 4;
+/// How many in a hundred of the first tries of all networks those of one provider have: an IPv6 /32 alone has 65,536 networks.
+const ALLOCATION_SHARE: u32 = 10;
 
 impl Limits {
     /// Takes one password for this email. A known device has a rate limit of its own, which no stranger can exhaust, and
@@ -68,17 +70,20 @@ impl Limits {
         claims
     }
 
-    /// What a network takes of that has not guessed for this email: one of its first tries, and one of all such networks.
-    fn password_claims_of_new_network(&self, email: &str, from: Option<IpAddr>) -> [Claim; 2] {
-        let network = outermost(from.map(Network::of));
+    /// What a network takes of that has not guessed for this email: one of its first tries, one of its provider's share, and one of
+    /// all such networks.
+    fn password_claims_of_new_network(&self, email: &str, from: Option<IpAddr>) -> [Claim; 3] {
+        let network = from.map(Network::of);
         let of_all = self.settings.wrong_passwords_per_email_from_new_networks;
+        let strict = |name, whose: &[&str], rate| Claim::new(name, whose, Budget::strict(rate));
         [
-            Claim::new(
-                "first_passwords_per_email_and_network",
-                &[email, &network],
-                Budget::strict(FIRST_TRIES),
+            strict("first_passwords_per_email_and_network", &[email, &outermost(network)], FIRST_TRIES),
+            strict(
+                "first_passwords_per_email_and_allocation",
+                &[email, &allocation(network)],
+                of_all.percent(ALLOCATION_SHARE),
             ),
-            Claim::new("wrong_passwords_per_email_from_new_networks", &[email], Budget::strict(of_all)),
+            strict("wrong_passwords_per_email_from_new_networks", &[email], of_all),
         ]
     }
 }

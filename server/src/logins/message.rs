@@ -1,7 +1,7 @@
 //! The first line of a push: which account it is about.
 //!
 //! Anybody can sign up with any email and have its text shown on a stranger's phone. So the line shows at most 64 characters of an
-//! email, and nothing that a phone makes a link of or that reads as a sentence.
+//! email, and before the `@` nothing that a phone makes a link of. The domain stays: the person has to recognise the address.
 
 use crate::model::{Email, LoginPurpose};
 

@@ -45,7 +45,7 @@ impl Email {
             return Err(InvalidEmail::TooLong);
         }
         let (local, domain) = text.split_once('@').ok_or(InvalidEmail::Malformed)?;
-        let local: String = local.nfc().flat_map(char::to_lowercase).nfc().collect();
+        let local: String = local.nfc().flat_map(folded).nfc().collect();
         let domain = Uts46::new()
             .to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::Allow, DnsLength::Ignore)
             .map_err(|_| InvalidEmail::Malformed)?;
@@ -92,6 +92,17 @@ impl fmt::Debug for Email {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("Email(…)")
     }
+}
+
+/// The lower case of a letter, the same for all letters that share an upper case (`ς` and `σ`): an address is one in capitals, too.
+/// Letters whose capital is an ASCII letter's (`ı`, `ſ`) stay what they are.
+fn folded(letter: char) -> impl Iterator<Item = char> {
+    let mut capital = letter.to_uppercase();
+    let letter = match (capital.next(), capital.next()) {
+        (Some(capital), None) if !capital.is_ascii() => capital,
+        _ => letter,
+    };
+    letter.to_lowercase()
 }
 
 fn is_local_part(local: &str) -> bool {
@@ -146,6 +157,20 @@ mod tests {
     #[test]
     fn two_spellings_of_one_letter_are_one_address() {
         assert_eq!(parsed("Jose\u{301}@exa\u{301}mple.com"), parsed("JOS\u{c9}@EX\u{c1}MPLE.com"));
+    }
+
+    #[test]
+    fn an_address_is_one_in_capitals_whatever_its_script() {
+        assert_eq!(parsed("οδυσσευς@example.com"), parsed("ΟΔΥΣΣΕΥΣ@example.com"));
+        assert_ne!(parsed("ıvan@example.com"), parsed("ivan@example.com"));
+        for letter in char::MIN..=char::MAX {
+            let Ok(email) = Email::parse(&format!("a{letter}@example.com")) else { continue };
+            assert_eq!(parsed(email.as_str()), email.as_str(), "{letter:?}");
+            let capitals: String = email.as_str().split('@').next().unwrap().to_uppercase();
+            if capitals.chars().count() == 2 && !capitals.is_ascii() {
+                assert_eq!(parsed(&format!("{capitals}@example.com")), email.as_str(), "{letter:?}");
+            }
+        }
     }
 
     #[test]

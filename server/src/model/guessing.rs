@@ -38,10 +38,12 @@ const SIGNS: [(char, &str); 12] = [
 ];
 /// Signs that are taken for themselves where there are too many spellings, the rarest as a letter first.
 const DOUBTFUL_SIGNS: &str = "<{[(|+%!$@";
+/// What people write into phone numbers, beside digits.
+const PHONE_SIGNS: &str = " +-./()";
 /// A sign that stands for no letter.
 const PLAIN_SIGN: char = '~';
 
-/// What others know of a person, and try first: their address, their name, the service's.
+/// What others know of a person, and try first: their address, their name, their phone, the service's name.
 #[derive(Debug, Default)]
 pub struct FamiliarWords(Vec<String>);
 
@@ -73,9 +75,12 @@ impl FamiliarWords {
 
 /// Whether a password is among those that would be guessed soon: a zxcvbn score below 3.
 ///
-/// The first 72 characters are judged as one. What follows is judged by itself and multiplies the guesses: a random end makes
+/// A number with the signs of a phone number is judged by its digits. Of other texts the first 72 characters are judged as one. What follows is judged by itself and multiplies the guesses: a random end makes
 /// up for a weak beginning, and more of the same does not.
 pub(super) fn is_soon_guessed(password: &str, familiar: &FamiliarWords) -> bool {
+    let digits: String = password.chars().filter(char::is_ascii_digit).collect();
+    let is_number = password.chars().all(|sign| sign.is_ascii_digit() || PHONE_SIGNS.contains(sign));
+    let password = if is_number && !digits.is_empty() { &digits } else { password };
     let split = password.char_indices().nth(JUDGED_AT_ONCE).map_or(password.len(), |(at, _)| at);
     let (head, tail) = password.split_at(split);
     let head = judge(head, familiar);
@@ -176,6 +181,17 @@ mod tests {
             let address = format!("ada.{digits}@example.com");
             assert!(is_soon_guessed(&address, &FamiliarWords::of([&*address, "Ada Lovelace"])), "{address}");
         }
+    }
+
+    #[test]
+    fn a_phone_number_is_soon_guessed_however_it_is_written() {
+        let familiar = FamiliarWords::of(["202-555-0142", "+12025550142", "2025550142"]);
+        for text in
+            ["2025550142", "+12025550142", "12025550142", "(202) 555-0142", "202-555-0142", "+1 202 555 0142"]
+        {
+            assert!(is_soon_guessed(text, &familiar), "{text}");
+        }
+        assert!(!is_soon_guessed("7093 5582 6140 9275", &familiar));
     }
 
     #[test]

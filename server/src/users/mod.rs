@@ -151,7 +151,7 @@ impl Users {
         let parameters = decoy::parameters_at(&in_use, self.email_key.decoy_position(whose));
         let decoy = self.passwords.decoy(parameters);
         let client = match (email, &device) {
-            (Some(user), Some(_)) => Client::known(user),
+            (Some(user), Some(_)) => Client::known(user, credential.from),
             _ => Client::stranger(credential.from),
         };
         let password = Password::offered(credential.password);

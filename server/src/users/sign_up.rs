@@ -90,7 +90,13 @@ impl Users {
         let (full_name, email, phone) = self.check_form(form)?;
         self.limits.take_signup_attempt(form.from).await?;
         let client = Client::stranger(form.from);
-        let familiar = FamiliarWords::of([form.email, form.full_name]);
+        let familiar = FamiliarWords::of([
+            form.email,
+            form.full_name,
+            form.phone,
+            phone.e164(),
+            phone.national_digits(),
+        ]);
         let password = match self.passwords.parse(form.password, familiar, &client).await? {
             Ok(password) => password,
             Err(fault) => return Err(SignupRejection::Invalid(vec![FieldFault::Password(fault)])),

@@ -153,6 +153,56 @@ async fn of_a_full_service_a_connection_that_is_not_busy_gives_way() {
 }
 
 #[tokio::test]
+async fn of_a_full_service_a_request_whose_body_does_not_arrive_gives_way() {
+    let server = Server::with(|settings| {
+        settings.listener.max_connections = 2;
+        settings.listener.reserved_connections = 0;
+    })
+    .await;
+    let head =
+        b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{";
+    let mut slow = Vec::new();
+    for _ in 0..2 {
+        let mut raw = Raw::connect(&server).await;
+        raw.send(head).await;
+        slow.push(raw);
+    }
+    let mut other = Raw::connect(&server).await;
+    other.send(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(other.head().await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn a_connection_waits_for_one_that_is_busy_and_the_operator_does_not() {
+    let alive = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
+    let server = Server::with(|settings| {
+        settings.listener.max_connections = 1;
+        settings.listener.reserved_connections = 1;
+    })
+    .await;
+    let mut busy = server.ready_socket(json!({})).await;
+    busy.subscribe("1", "subscription { endless }").await;
+    server.probes.started.wait().await;
+    // The reserved place is taken, so this one waits like any other.
+    let mut operator = Raw::connect(&server).await;
+    operator.send(alive).await;
+    assert!(operator.head().await.starts_with("HTTP/1.1 200"));
+    let mut waiting = Raw::connect(&server).await;
+    waiting.send(alive).await;
+    for _ in 0..20 {
+        busy.assert_silence().await;
+    }
+    drop(operator);
+    // Accepted and answered although another one waits.
+    let mut operator = Raw::connect(&server).await;
+    operator.send(alive).await;
+    assert!(operator.head().await.starts_with("HTTP/1.1 200"));
+    assert!(waiting.0.try_read(&mut [0]).is_err(), "it was served although there was no room");
+    busy.say(json!({ "type": "complete", "id": "1" })).await;
+    assert!(waiting.head().await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
 async fn a_few_places_are_reserved_for_this_machine_unless_a_proxy_runs_on_it() {
     let alive = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
     for (proxies, is_served) in [(vec![], true), (vec!["127.0.0.0/8".parse().unwrap()], false)] {

@@ -17,11 +17,8 @@ const KEPT_FOR_KNOWN_DEVICES: usize = 4;
 /// Which clients a job shares its turns with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::users) enum Client {
-    /// The user of a known device: all devices of one user share their turns.
-    KnownDevice {
-        /// The user's email.
-        user: String,
-    },
+    /// A known device: first its network, since accounts are cheap, then its user within the network.
+    KnownDevice([String; 2]),
     /// Any other client: first its network, then its customer within the network.
     Stranger([String; 2]),
 }
@@ -41,7 +38,7 @@ pub(super) enum Admission<T> {
 pub(super) struct FairQueue<T> {
     places: usize,
     kept: usize,
-    known: Ring<VecDeque<T>>,
+    known: Ring<Ring<VecDeque<T>>>,
     strangers: Ring<Ring<VecDeque<T>>>,
     /// Turns of strangers since the last one of a known device.
     turns_of_strangers: usize,
@@ -53,9 +50,10 @@ impl Client {
         Self::Stranger(limits::queue_path(from))
     }
 
-    /// The user of a known device.
-    pub(in crate::users) fn known(user: &Email) -> Self {
-        Self::KnownDevice { user: user.as_str().to_owned() }
+    /// A known device of this user. All devices of one user in a network share their turns.
+    pub(in crate::users) fn known(user: &Email, from: Option<IpAddr>) -> Self {
+        let [network, _customer] = limits::queue_path(from);
+        Self::KnownDevice([network, user.as_str().to_owned()])
     }
 }
 
@@ -75,12 +73,12 @@ impl<T> FairQueue<T> {
     pub(super) fn push(&mut self, client: &Client, job: T) -> Admission<T> {
         let is_full = self.known.len() + self.strangers.len() >= self.places;
         let displaced = match client {
-            Client::KnownDevice { user } => {
-                let displaced = if is_full { self.displace_for_known(user) } else { None };
+            Client::KnownDevice(path) => {
+                let displaced = if is_full { self.displace_for_known(path) } else { None };
                 if is_full && displaced.is_none() {
                     return Admission::Rejected(job);
                 }
-                self.known.push(std::slice::from_ref(user), job);
+                self.known.push(path, job);
                 displaced
             }
             Client::Stranger(path) => {
@@ -102,13 +100,13 @@ impl<T> FairQueue<T> {
     }
 
     /// What a known device displaces in a full queue: the newest job of whoever holds most, other known devices included.
-    fn displace_for_known(&mut self, user: &str) -> Option<T> {
-        let own = self.known.length_of(user);
+    fn displace_for_known(&mut self, path: &[String; 2]) -> Option<T> {
+        let own = self.known.length_of(&path[0]);
         let of_strangers = self.strangers.longest();
         if of_strangers >= self.known.longest() && of_strangers > own + 1 {
             self.strangers.shed()
         } else {
-            self.known.displace(&[user.to_owned()])
+            self.known.displace(path)
         }
     }
 

@@ -6,8 +6,13 @@ fn from(address: &str) -> Client {
     Client::stranger(Some(address.parse().unwrap()))
 }
 
+/// A known device, in a network that users whose emails begin alike share.
 fn known(user: &str) -> Client {
-    Client::known(&Email::parse(user).unwrap())
+    known_at(user, &format!("10.{}.0.1", user.as_bytes()[0]))
+}
+
+fn known_at(user: &str, address: &str) -> Client {
+    Client::known(&Email::parse(user).unwrap(), Some(address.parse().unwrap()))
 }
 
 /// Adds so many jobs of a client. Returns how many of them wait.
@@ -134,6 +139,18 @@ fn a_known_device_displaces_a_crowd_and_not_other_single_ones() {
     }
     let fifth = queue.push(&known("e@example.com"), "e".to_owned());
     assert_eq!(fifth, Admission::Rejected("e".to_owned()));
+}
+
+#[test]
+fn accounts_of_one_network_share_what_is_kept_for_known_devices() {
+    let mut queue = FairQueue::new(8);
+    for number in 0..9 {
+        let account = known_at(&format!("attacker{number}@example.com"), "203.0.113.5");
+        queue.push(&account, format!("attacker {number}"));
+    }
+    let owner = queue.push(&known("owner@example.com"), "owner 0".to_owned());
+    assert_eq!(owner, Admission::Displaced("attacker 7".to_owned()));
+    assert_eq!(names(&drain(&mut queue))[..3], ["attacker", "owner", "attacker"]);
 }
 
 #[test]
