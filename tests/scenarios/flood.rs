@@ -1,7 +1,9 @@
 //! Thousands of peers that want nothing but to be there: others are served meanwhile, and nothing of them stays.
 
+use std::fs;
+
 use futures_util::{StreamExt, stream};
-use harness::{Database, Person, Raw, World, allow_open_files, in_time, report};
+use harness::{Database, Person, Raw, World, allow_open_files, in_time, report, require};
 
 /// Of each kind.
 const PEERS: usize = 2_000;
@@ -73,8 +75,19 @@ async fn round(world: &World, person: &Person) -> u64 {
     memory
 }
 
+/// The allocator that the service is measured with: that of glibc keeps what is free between what is in use, more each time.
+fn jemalloc() -> Result<String, String> {
+    const LIBRARY: &str = "libjemalloc.so.2";
+    let folders = fs::read_dir("/usr/lib").into_iter().flatten().flatten().map(|entry| entry.path());
+    let library = folders.map(|folder| folder.join(LIBRARY)).find(|library| library.exists());
+    library
+        .map(|library| library.display().to_string())
+        .ok_or_else(|| format!("there is no {LIBRARY} below /usr/lib: install it (Debian: libjemalloc2)"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_thousand_peers_keep_nobody_from_logging_in_and_leave_nothing_behind() {
+    let Some(allocator) = require("jemalloc", jemalloc()) else { return };
     allow_open_files(12_000);
     let limit = (Kind::ALL.len() * PEERS * 2).to_string();
     let world = World::builder(Database::Sqlite)
@@ -82,12 +95,9 @@ async fn ten_thousand_peers_keep_nobody_from_logging_in_and_leave_nothing_behind
         .set("SOCKETS_PER_ADDRESS", &limit)
         // What hashing needs comes and goes, and would hide what is looked for.
         .set("HASH_MEMORY_KIB", "64")
-        // Both allocators return free memory to the system at once and have one arena for all threads, so that what is held is
-        // what is in use.
-        .set("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0,narenas:1,tcache:false")
-        .set("MALLOC_ARENA_MAX", "1")
-        .set("MALLOC_TRIM_THRESHOLD_", "0")
-        .set("MALLOC_TOP_PAD_", "0")
+        .set("LD_PRELOAD", &allocator)
+        // Free memory goes back to the system at once, so that what is held is what is in use.
+        .set("MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0,narenas:1,tcache:false")
         .start()
         .await;
     let person = Person::new();

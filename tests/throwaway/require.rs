@@ -1,7 +1,7 @@
 //! What some tests need beyond Rust, a C compiler and make: found on this machine, or named in one line that everybody sees.
 //!
-//! `TESTS_REQUIRE` lists, with commas, what must be there (`postgres`, `nats`, `node`, `python`, `chromium`). Tests that need something
-//! else that is missing pass, with one line on standard error for all of them; with its name in the list, they fail.
+//! `TESTS_REQUIRE` lists, with commas, what must be there (`postgres`, `nats`, `node`, `python`, `chromium`, `jemalloc`). Tests that need
+//! something else that is missing pass, with one line on standard error for all of them; with its name in the list, they fail.
 
 use std::{
     collections::HashSet,
