@@ -18,6 +18,7 @@ pub struct Process {
     /// What it has printed and nobody has read; kept open, so that printing never fails.
     _output: BufReader<ChildStdout>,
     addresses: Vec<(String, String)>,
+    printed: Vec<String>,
 }
 
 /// How a process ended that was waited for.
@@ -101,7 +102,7 @@ impl Process {
         let log_file = File::options().create(true).append(true).open(log).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log_file).kill_on_drop(true).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
-        let mut addresses = Vec::new();
+        let (mut addresses, mut printed) = (Vec::new(), Vec::new());
         while addresses.len() < listeners {
             let mut line = String::new();
             if output.read_line(&mut line).await.unwrap() == 0 {
@@ -109,17 +110,23 @@ impl Process {
                 panic!("{command:?} ended before it listened:\n{log}");
             }
             let (name, address) = line.trim_end().split_once(' ').unwrap();
-            // `dev` prints the name. Stories tell addresses apart, and a name may lead to either of two.
             addresses.push((name.to_owned(), address.replace("//localhost:", "//127.0.0.1:")));
+            printed.push(line);
         }
-        Self { child, _output: output, addresses }
+        Self { child, _output: output, addresses, printed }
     }
 
-    /// Where a part listens: `service` or `sandbox`.
+    /// Where a part listens: `service` or `sandbox`. An address, where `dev` prints a name: that may lead to either of two.
     #[must_use]
     pub fn address(&self, name: &str) -> &str {
         let found = self.addresses.iter().find(|(part, _)| part == name);
         &found.unwrap_or_else(|| panic!("{name} has printed no address")).1
+    }
+
+    /// The lines with the addresses.
+    #[must_use]
+    pub fn printed(&self) -> String {
+        self.printed.concat()
     }
 
     /// Its number among the processes of this machine.

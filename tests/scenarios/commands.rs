@@ -337,6 +337,11 @@ async fn health_says_by_its_exit_code_whether_the_service_can_serve() {
     assert_refused(&server(&["health"], &[("LISTEN", "127.0.0.1:0")], &folder).await, "LISTEN");
 }
 
+/// Whether this machine has the address `::1`.
+fn has_ipv6() -> bool {
+    std::net::TcpListener::bind("[::1]:0").is_ok()
+}
+
 #[tokio::test]
 async fn several_dev_run_side_by_side_on_free_ports() {
     let folder = TempDir::new().unwrap();
@@ -355,6 +360,14 @@ async fn several_dev_run_side_by_side_on_free_ports() {
     }
     for (process, name) in running.iter().zip(["one", "two"]) {
         let (service, sandbox) = (process.address("service"), process.address("sandbox"));
+        // Browsers open the name, which may lead them to either address.
+        let port = service.rsplit(':').next().unwrap();
+        assert!(process.printed().contains(&format!("service http://localhost:{port}\n")));
+        let hosts = ["localhost", "127.0.0.1", "[::1]"];
+        for host in &hosts[..if has_ipv6() { 3 } else { 2 }] {
+            let url = format!("http://{host}:{port}/health/live");
+            assert_eq!(reqwest::get(url).await.unwrap().status().as_u16(), 200, "{host}");
+        }
         let settings = [("COUNTERSIGN_URL", service), ("COUNTERSIGN_PHONE_URL", sandbox)];
         // The whole story, callbacks to the port that was found included.
         let demo = run("client-under-test", &["demo"], &settings, folder.path()).await;
