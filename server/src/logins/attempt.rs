@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Logins {
-    /// Has a code judged, as [`Self::verify_code`] does, and records the attempt.
+    /// Has a code judged, and records the attempt. A right code approves the login.
     pub async fn try_code(
         &self,
         token: &LoginToken,

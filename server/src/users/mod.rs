@@ -107,7 +107,7 @@ impl Users {
     /// Whose email and password these are; `None` where they are nobody's. Records the attempt.
     ///
     /// An unknown email costs what a wrong password costs: the same statements, and one hash of parameters that some user has
-    /// ([`decoy`]). Its budget is taken before all that, and given back where the password is right.
+    /// (`decoy`). Its budget is taken before all that, and given back where the password is right.
     pub async fn check_password(
         &self,
         credential: &Credential<'_>,
