@@ -88,7 +88,7 @@ payload_errors! {
 pub enum SignupErrorCode {
     /// What was typed is no email address.
     InvalidEmail,
-    /// The name is empty, longer than 100 characters, or holds control characters.
+    /// The name has no letter or digit, or more than 100 characters.
     InvalidName,
     /// No country has this calling code.
     InvalidCountryCode,
@@ -96,7 +96,8 @@ pub enum SignupErrorCode {
     InvalidPhone,
     /// The password has fewer than 8 or more than 128 characters, or holds a NUL character: `message` says which.
     InvalidPassword,
-    /// The password is easy to guess: common, made of common words, or of the name, the email or the service. Ask for another.
+    /// The password is easy to guess: common, made of common words, or of the name, the email, the phone or the service. Ask for
+    /// another.
     CommonPassword,
     /// This phone cannot be used, and trying again does not help: the provider of pushes and codes will not serve it, or
     /// (with `input.countryCode` as the field) this service does not serve its country.
