@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// Connections of the attacker, all from one address.
 const CONNECTIONS: usize = 150;
 /// Logins of the owner during the attack.
-const LOGINS: usize = 28;
+const LOGINS: usize = 8;
 const ATTACKER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 9));
 const OWNER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 1, 9));
 
