@@ -135,10 +135,7 @@ impl App {
         let Self { api, carrier, housekeeping, mut time_keeping, readiness, tasks, http, second_socket } =
             self;
         // Deadlines and limits of all instances go by the database's time: without it nothing may begin.
-        time_keeping
-            .measure()
-            .await
-            .context("the time of the database of DATABASE_URL cannot be measured")?;
+        time_keeping.measure_first(&ending.begun).await;
         let drain_timeout = http.listener.drain_timeout;
         let listener = Listener::over(socket, &http)?;
         let second = second_socket.map(|socket| Listener::over(socket, &http)).transpose()?;

@@ -15,7 +15,7 @@ use crate::{
 
 /// How often the database's time is measured.
 const EVERY: Duration = Duration::from_mins(1);
-/// How soon again, while nothing was measured yet.
+/// How soon the first measurement is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// How long one measurement may take.
 const WITHIN: Duration = Duration::from_secs(5);
@@ -39,20 +39,30 @@ impl TimeKeeping {
         Self { store, clock, logged_skew: TimeDelta::zero(), is_catching_up: false }
     }
 
-    /// Starts to measure, at once where nothing was measured yet.
+    /// Starts to measure every minute.
     pub fn start(mut self, tasks: &TaskTracker, shutdown: &CancellationToken) {
         if !self.store.is_shared() {
             return;
         }
         tasks.spawn(shutdown.clone().run_until_cancelled_owned(async move {
             loop {
-                let is_following = self.clock.is_following();
-                tokio::time::sleep(if is_following { EVERY } else { AGAIN_AFTER }).await;
+                tokio::time::sleep(EVERY).await;
                 if let Err(error) = self.measure().await {
                     tracing::warn!(%error, "the database's time was not measured; the clock goes on as before");
                 }
             }
         }));
+    }
+
+    /// Measures until that succeeds once, or until shutdown: nothing is to be served by a clock that was never measured, and a database
+    /// that is away for a moment ends no instance.
+    pub async fn measure_first(&mut self, shutdown: &CancellationToken) {
+        while let Err(error) = self.measure().await {
+            tracing::warn!(%error, "the database's time was not measured; serving nothing until it is");
+            if shutdown.run_until_cancelled(tokio::time::sleep(AGAIN_AFTER)).await.is_none() {
+                return;
+            }
+        }
     }
 
     /// Measures the database's time and has the clock follow it. With SQLite there is nothing to do.

@@ -36,7 +36,7 @@ async fn hints(meter: &Meter) -> [i64; 5] {
     [SENT, HEARD, LOST, TOLD, FOUND].map(|metric| counts.of(metric))
 }
 
-/// One change at one instance, of which a watcher at another is told by one hint.
+/// One change at one instance, of which a watcher at another is told once: by one hint, or by a look that was faster.
 async fn one_change(fleet: FleetBuilder) {
     let fleet = fleet.with_metrics().callbacks_to(0).start().await;
     let meters = [fleet.meter(0), fleet.meter(1)];
@@ -47,7 +47,9 @@ async fn one_change(fleet: FleetBuilder) {
     assert_eq!((hints(&meters[0]).await, hints(&meters[1]).await), ([0; 5], [0; 5]));
     deliver(&fleet, &callback, &mut watch).await;
     in_time(meters[0].wait_for(SENT, 1)).await;
-    assert_eq!((hints(&meters[0]).await, hints(&meters[1]).await), ([1, 0, 0, 0, 0], [0, 1, 0, 1, 0]));
+    assert_eq!(hints(&meters[0]).await, [1, 0, 0, 0, 0]);
+    let [sent, heard, lost, told, found] = hints(&meters[1]).await;
+    assert_eq!([sent, heard, lost, told + found], [0, 1, 0, 1]);
 }
 
 #[tokio::test]

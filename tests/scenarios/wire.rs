@@ -174,7 +174,7 @@ async fn whoever_runs_it_is_told_how_it_is(database: Database) {
     }
 }
 
-async fn a_proxy_that_nobody_has_named_is_told_of_once_and_not_believed(database: Database) {
+async fn the_forwarding_header_of_an_unlisted_proxy_is_ignored_with_one_warning(database: Database) {
     let world = World::builder(database).set("WRONG_PASSWORDS_PER_ADDRESS", "1/1h").start().await;
     let guess = json!({ "query": "mutation { login(input: {email: \"a@example.com\", password: \"wrong\"}) { errors { code } } }" });
     let mut answers = Vec::new();
@@ -183,7 +183,7 @@ async fn a_proxy_that_nobody_has_named_is_told_of_once_and_not_believed(database
         answers.push(asked.send().await.unwrap().text().await.unwrap());
     }
     assert!(answers[0].contains("WRONG_CREDENTIALS") && answers[1].contains("RATE_LIMITED"), "{answers:?}");
-    assert_eq!(world.log().matches("TRUSTED_PROXIES has to name it peer=127.0.0.1").count(), 1);
+    assert_eq!(world.log().matches("forwarding header ignored: TRUSTED_PROXIES has to name the peer if it is a proxy of yours peer=127.0.0.1").count(), 1);
 }
 
 on_both_databases! {
@@ -196,5 +196,5 @@ on_both_databases! {
     tools_find_the_schema_and_browsers_a_page,
     a_service_tells_nothing_of_its_schema_and_heeds_who_may_talk_to_it,
     whoever_runs_it_is_told_how_it_is,
-    a_proxy_that_nobody_has_named_is_told_of_once_and_not_believed,
+    the_forwarding_header_of_an_unlisted_proxy_is_ignored_with_one_warning,
 }

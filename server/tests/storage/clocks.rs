@@ -7,6 +7,8 @@ use countersign::{
     timekeeping::TimeKeeping,
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::{budgets::taking, *};
 
 /// How many guesses an attacker sends to an instance whose clock is behind.
@@ -32,6 +34,21 @@ async fn let_through(database: &Database, clock: &Clock, guesses: &Taking) -> us
         through += usize::from(taken.is_ok());
     }
     through
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_instance_whose_database_is_away_waits_for_its_time() {
+    let Some(cluster) = require("postgres", Cluster::start().await) else { return };
+    let database = cluster.create_database().await;
+    let store = Store::open(database.url(), &settings()).unwrap();
+    let clock = Clock::with_system_error(TimeDelta::hours(2));
+    let (mut time_keeping, shutdown) = (TimeKeeping::new(store, clock.clone()), CancellationToken::new());
+    cluster.stop_immediate().await;
+    tokio::join!(time_keeping.measure_first(&shutdown), cluster.start_again());
+    assert!(clock.is_following() && (clock.system_time() - clock.now()).num_minutes() > 110);
+    // At shutdown nobody waits.
+    cluster.stop_immediate().await;
+    tokio::join!(time_keeping.measure_first(&shutdown), async { shutdown.cancel() });
 }
 
 #[tokio::test(flavor = "multi_thread")]
