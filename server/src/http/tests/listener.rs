@@ -6,11 +6,12 @@ use serde_json::json;
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use super::{
-    harness::{Server, in_time},
+    harness::{Server, Socket, in_time},
     raw::Raw,
 };
 use crate::http::HttpSettings;
 
+const ALIVE: &[u8] = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
 /// A mutation that ends when it is released.
 const HELD: &str = "POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
                     content-length: 30\r\n\r\n{\"query\": \"mutation { held }\"}";
@@ -105,6 +106,22 @@ async fn a_head_of_just_the_limit_is_served_and_a_byte_more_is_431() {
     }
 }
 
+/// A socket on which an operation runs.
+async fn busy_socket(server: &Server) -> Socket {
+    let mut socket = server.ready_socket(json!({})).await;
+    socket.subscribe("1", "subscription { endless }").await;
+    server.probes.started.wait().await;
+    socket
+}
+
+/// A connection on which a request was answered.
+async fn answered(server: &Server) -> Raw {
+    let mut connection = Raw::connect(server).await;
+    connection.send(ALIVE).await;
+    assert!(connection.head().await.starts_with("HTTP/1.1 200"));
+    connection
+}
+
 #[tokio::test]
 async fn connections_past_the_limit_wait_while_all_are_busy_and_sockets_count() {
     let server = Server::with(|settings| {
@@ -112,11 +129,9 @@ async fn connections_past_the_limit_wait_while_all_are_busy_and_sockets_count() 
         settings.listener.reserved_connections = 0;
     })
     .await;
-    let mut socket = server.ready_socket(json!({})).await;
-    socket.subscribe("1", "subscription { endless }").await;
-    server.probes.started.wait().await;
+    let mut socket = busy_socket(&server).await;
     let mut waiting = Raw::connect(&server).await;
-    waiting.send(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    waiting.send(ALIVE).await;
     for _ in 0..20 {
         socket.assert_silence().await;
     }
@@ -127,27 +142,20 @@ async fn connections_past_the_limit_wait_while_all_are_busy_and_sockets_count() 
 
 #[tokio::test]
 async fn of_a_full_service_a_connection_that_is_not_busy_gives_way() {
-    let alive = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
     let server = Server::with(|settings| {
         settings.listener.max_connections = 3;
         settings.listener.reserved_connections = 0;
         settings.websocket.closing_timeout = Duration::from_hours(1);
     })
     .await;
-    let mut busy = server.ready_socket(json!({})).await;
-    busy.subscribe("1", "subscription { endless }").await;
-    server.probes.started.wait().await;
+    let mut busy = busy_socket(&server).await;
     let mut silent = Raw::connect(&server).await;
     silent.send(b"GET /hea").await;
     let mut idle = server.ready_socket(json!({})).await;
     // Each of these takes the place of another one, that of the oldest first, and answers nothing in vain.
-    let mut first = Raw::connect(&server).await;
-    first.send(alive).await;
-    assert!(first.head().await.starts_with("HTTP/1.1 200"));
+    let _first = answered(&server).await;
     assert!(silent.is_hung_up_on().await);
-    let mut second = Raw::connect(&server).await;
-    second.send(alive).await;
-    assert!(second.head().await.starts_with("HTTP/1.1 200"));
+    let _second = answered(&server).await;
     assert_eq!(idle.closing().await, (1013, "Try again later".to_owned()));
     busy.assert_silence().await;
 }
@@ -167,36 +175,27 @@ async fn of_a_full_service_a_request_whose_body_does_not_arrive_gives_way() {
         raw.send(head).await;
         slow.push(raw);
     }
-    let mut other = Raw::connect(&server).await;
-    other.send(b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n").await;
-    assert!(other.head().await.starts_with("HTTP/1.1 200"));
+    answered(&server).await;
 }
 
 #[tokio::test]
 async fn a_connection_waits_for_one_that_is_busy_and_the_operator_does_not() {
-    let alive = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
     let server = Server::with(|settings| {
         settings.listener.max_connections = 1;
         settings.listener.reserved_connections = 1;
     })
     .await;
-    let mut busy = server.ready_socket(json!({})).await;
-    busy.subscribe("1", "subscription { endless }").await;
-    server.probes.started.wait().await;
+    let mut busy = busy_socket(&server).await;
     // The reserved place is taken, so this one waits like any other.
-    let mut operator = Raw::connect(&server).await;
-    operator.send(alive).await;
-    assert!(operator.head().await.starts_with("HTTP/1.1 200"));
+    let operator = answered(&server).await;
     let mut waiting = Raw::connect(&server).await;
-    waiting.send(alive).await;
+    waiting.send(ALIVE).await;
     for _ in 0..20 {
         busy.assert_silence().await;
     }
     drop(operator);
     // Accepted and answered although another one waits.
-    let mut operator = Raw::connect(&server).await;
-    operator.send(alive).await;
-    assert!(operator.head().await.starts_with("HTTP/1.1 200"));
+    let _operator = answered(&server).await;
     assert!(waiting.0.try_read(&mut [0]).is_err(), "it was served although there was no room");
     busy.say(json!({ "type": "complete", "id": "1" })).await;
     assert!(waiting.head().await.starts_with("HTTP/1.1 200"));
@@ -204,7 +203,6 @@ async fn a_connection_waits_for_one_that_is_busy_and_the_operator_does_not() {
 
 #[tokio::test]
 async fn a_few_places_are_reserved_for_this_machine_unless_a_proxy_runs_on_it() {
-    let alive = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
     for (proxies, is_served) in [(vec![], true), (vec!["127.0.0.0/8".parse().unwrap()], false)] {
         let server = Server::with(|settings| {
             settings.listener.max_connections = 1;
@@ -212,11 +210,9 @@ async fn a_few_places_are_reserved_for_this_machine_unless_a_proxy_runs_on_it() 
             settings.trusted_proxies.0 = proxies;
         })
         .await;
-        let mut busy = server.ready_socket(json!({})).await;
-        busy.subscribe("1", "subscription { endless }").await;
-        server.probes.started.wait().await;
+        let mut busy = busy_socket(&server).await;
         let mut operator = Raw::connect(&server).await;
-        operator.send(alive).await;
+        operator.send(ALIVE).await;
         if is_served {
             assert!(operator.head().await.starts_with("HTTP/1.1 200"));
         } else {
@@ -231,11 +227,8 @@ async fn a_few_places_are_reserved_for_this_machine_unless_a_proxy_runs_on_it() 
 #[tokio::test]
 async fn an_address_has_so_many_connections_and_a_trusted_proxy_as_many_as_it_needs() {
     let limit = |settings: &mut HttpSettings| settings.listener.max_connections_per_address = 1;
-    let alive = b"GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n";
     let server = Server::with(limit).await;
-    let mut first = Raw::connect(&server).await;
-    first.send(alive).await;
-    assert!(first.head().await.starts_with("HTTP/1.1 200"));
+    let first = answered(&server).await;
     // It may be reset or ended: nothing was read of what it sent.
     let mut second = Raw::connect(&server).await;
     assert!(second.is_hung_up_on().await);
@@ -249,7 +242,7 @@ async fn an_address_has_so_many_connections_and_a_trusted_proxy_as_many_as_it_ne
     let mut connections = Vec::new();
     for _ in 0..3 {
         let mut raw = Raw::connect(&server).await;
-        raw.send(alive).await;
+        raw.send(ALIVE).await;
         assert!(raw.head().await.starts_with("HTTP/1.1 200"));
         connections.push(raw);
     }
