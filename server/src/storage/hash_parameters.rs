@@ -66,9 +66,7 @@ impl Store {
         let found: Vec<(String, i64)> = on!(self, |conn| query.load(conn).await?);
         Ok(found.into_iter().map(|(parameters, users)| UsedHashParameters { parameters, users }).collect())
     }
-}
 
-impl Store {
     /// Counts users again, who may have been deleted. For `migrate`: it reads all of them.
     pub(super) async fn recount_hash_parameters(&self) -> Result<(), StoreError> {
         let stored = self.used_hash_parameters().await?;
