@@ -10,7 +10,7 @@ use crate::model::{EmailPseudonym, LoginId};
 pub(crate) struct Attempt {
     /// Which factor, and the outcome.
     pub(crate) outcome: Outcome,
-    /// The email that was typed, or that of the login. `None` for a login that nobody knows.
+    /// The email that was typed, or that of the login. `None` for an unknown login.
     pub(crate) email: Option<EmailPseudonym>,
     /// The network that the client is in, where its address is known.
     pub(crate) network: Option<String>,
@@ -34,7 +34,7 @@ pub(crate) enum Outcome {
 pub(crate) enum PasswordOutcome {
     /// It was right.
     Right,
-    /// It was wrong, or nobody has the email.
+    /// It was wrong, or the email is unknown.
     Wrong,
     /// Too many were wrong before: it was not compared.
     RateLimited,
@@ -59,7 +59,7 @@ pub(crate) enum CodeOutcome {
     AlreadyUsed,
     /// Too many were wrong before: it was not judged.
     RateLimited,
-    /// The login is over, or nobody knows it.
+    /// The login is over or unknown.
     NoLogin,
     /// The provider gave no answer.
     Unavailable,

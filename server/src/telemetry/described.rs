@@ -231,7 +231,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "countersign_password_attempts_total",
         &[OUTCOME_OF_PASSWORD],
-        "Passwords typed to log in, by outcome; wrong also where nobody has the email.",
+        "Passwords typed to log in, by outcome; wrong also for an unknown email.",
     ),
     counter(
         "countersign_code_attempts_total",
