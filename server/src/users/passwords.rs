@@ -9,7 +9,7 @@ mod fair_queue;
 mod hashing;
 mod pool;
 
-use std::{sync::Arc, time::Duration};
+use std::{sync::Arc, thread, time::Duration};
 
 use argon2::{Algorithm, Argon2, Params, Version, password_hash::phc};
 use tokio::sync::oneshot;
@@ -82,19 +82,14 @@ impl Passwords {
     pub fn new(settings: PasswordSettings) -> Result<Self, PasswordError> {
         let params = Params::new(settings.memory_kib, settings.passes, 1, None).map_err(argon2_failed)?;
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
-        let threads = rayon::ThreadPoolBuilder::new()
-            .num_threads(settings.threads)
-            .thread_name(|number| format!("hash-{number}"))
-            .start_handler(|_| yield_to_others())
-            // Its job's answer is dropped, which is an error for one person; without this it would be the process.
-            .panic_handler(|_| {})
-            .build()
+        // On a thread that ends: a thread that hashes keeps the memory.
+        let hashed = thread::scope(|scope| scope.spawn(|| hash(&argon2, &random::bytes::<32>())).join());
+        let nobody = hashed.map_err(|_| PasswordError::Threads)??;
+        let pool = Pool::start(settings.threads, settings.queue, yield_to_others)
             .map_err(|_| PasswordError::Threads)?;
-        // There, for whoever hashes keeps the memory.
-        let nobody = threads.install(|| hash(&argon2, &random::bytes::<32>()))?;
         let rounds = u32::try_from(settings.queue / settings.threads.max(1)).unwrap_or(u32::MAX);
         Ok(Self {
-            pool: Arc::new(Pool::new(threads, settings.queue)),
+            pool: Arc::new(pool),
             argon2,
             retry_after: HASH_TIME.saturating_mul(rounds).max(Duration::from_secs(1)),
             nobody,
@@ -180,11 +175,11 @@ impl Passwords {
         let queued = tracing::debug_span!(parent: &whole, "hash.queue");
         let job = move |turn| {
             drop(queued);
-            let Turn::Now(slot) = turn else {
+            if turn == Turn::Never {
                 counts.refuse();
                 let _ = answer.send(Err(PasswordError::Busy { retry_after }));
                 return;
-            };
+            }
             // Nobody waits any longer: leave the thread to somebody who does.
             if !answer.is_closed() {
                 tracing::trace!("work on a password begins");
@@ -194,7 +189,6 @@ impl Passwords {
                 drop((working, whole));
                 let _ = answer.send(Ok(result));
             }
-            drop(slot);
         };
         self.pool.submit(client, Box::new(job));
         answered.await.map_err(|_| PasswordError::Threads)?

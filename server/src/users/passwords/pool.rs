@@ -1,47 +1,73 @@
 //! The threads that hash, and which job runs next.
+//!
+//! Plain threads that sleep on a condition variable while there is no job. A work-stealing pool looks for work for a while before
+//! its threads sleep, which cost more processor time than everything else that a login does besides its hash.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::VecDeque,
+    io,
+    panic::{self, AssertUnwindSafe},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+};
 
 use super::fair_queue::{Admission, Client, FairQueue};
 
-/// What a job is told when it leaves the queue.
+/// What happens to a job when it leaves the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// It runs, and holds a thread until it drops this.
-    Now(Slot),
+    /// It runs.
+    Now,
     /// It does not run: the queue is full.
     Never,
 }
 
 type Job = Box<dyn FnOnce(Turn) + Send>;
 
-/// Threads, and the jobs that wait for one.
-pub(super) struct Pool {
-    threads: rayon::ThreadPool,
+/// Threads, and the jobs that wait for one. Dropping it ends the threads, each after the job that it runs.
+pub(super) struct Pool(Arc<Shared>);
+
+struct Shared {
     state: Mutex<State>,
+    wakeup: Condvar,
 }
 
 struct State {
-    free: usize,
+    /// Threads that sleep, or wake up for a job that was assigned to them.
+    idle: usize,
+    /// Jobs for idle threads: never more than there are of those.
+    assigned: VecDeque<Job>,
+    /// Jobs that wait because no thread is idle.
     queue: FairQueue<Job>,
+    is_closed: bool,
 }
 
-/// A thread that a job has. Dropping it starts the next job, also where this one panicked.
-pub(super) struct Slot(Arc<Pool>);
-
 impl Pool {
-    /// A pool over these threads, with so many places to wait.
-    pub(super) fn new(threads: rayon::ThreadPool, places: usize) -> Self {
-        let free = threads.current_num_threads();
-        Self { threads, state: Mutex::new(State { free, queue: FairQueue::new(places) }) }
+    /// A pool of so many threads, with so many places to wait. Each thread calls `begin` first.
+    pub(super) fn start(threads: usize, places: usize, begin: fn()) -> io::Result<Self> {
+        let state =
+            State { idle: 0, assigned: VecDeque::new(), queue: FairQueue::new(places), is_closed: false };
+        // From here on dropping it ends the threads that have started.
+        let pool = Self(Arc::new(Shared { state: Mutex::new(state), wakeup: Condvar::new() }));
+        for number in 0..threads {
+            // Not when it first sleeps: a job that comes before that is assigned to it.
+            pool.0.lock().idle += 1;
+            let shared = pool.0.clone();
+            thread::Builder::new().name(format!("hash-{number}")).spawn(move || {
+                begin();
+                shared.work();
+            })?;
+        }
+        Ok(pool)
     }
 
     /// Runs a job as soon as it is its client's turn, or tells it, or the one that it displaces, that there is no place.
-    pub(super) fn submit(self: &Arc<Self>, client: &Client, job: Job) {
-        let mut state = self.lock();
-        if state.free > 0 {
-            state.free -= 1;
+    pub(super) fn submit(&self, client: &Client, job: Job) {
+        let mut state = self.0.lock();
+        if state.assigned.len() < state.idle {
+            state.assigned.push_back(job);
             drop(state);
-            return self.start(job);
+            return self.0.wakeup.notify_one();
         }
         let admission = state.queue.push(client, job);
         drop(state);
@@ -50,25 +76,48 @@ impl Pool {
             Admission::Displaced(job) | Admission::Rejected(job) => job(Turn::Never),
         }
     }
+}
 
-    fn start(self: &Arc<Self>, job: Job) {
-        let slot = Slot(self.clone());
-        self.threads.spawn(move || job(Turn::Now(slot)));
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.0.lock().is_closed = true;
+        self.0.wakeup.notify_all();
+    }
+}
+
+impl Shared {
+    /// The life of a thread, which is counted as idle when it begins.
+    fn work(&self) {
+        while let Some(first) = self.wait_for_job() {
+            let mut job = Some(first);
+            while let Some(next) = job {
+                // A panic costs one person an error, and not everybody a thread.
+                let _panicked = panic::catch_unwind(AssertUnwindSafe(|| next(Turn::Now)));
+                job = self.next_in_queue();
+            }
+        }
+    }
+
+    /// Sleeps until a job is assigned; `None` when the pool is closed.
+    fn wait_for_job(&self) -> Option<Job> {
+        let is_waiting = |state: &mut State| state.assigned.is_empty() && !state.is_closed;
+        let woken = self.wakeup.wait_while(self.lock(), is_waiting);
+        let mut state = woken.unwrap_or_else(PoisonError::into_inner);
+        state.idle -= 1;
+        state.assigned.pop_front()
+    }
+
+    /// The job whose turn it is; where there is none, the calling thread becomes idle.
+    fn next_in_queue(&self) -> Option<Job> {
+        let mut state = self.lock();
+        let job = state.queue.pop();
+        if job.is_none() {
+            state.idle += 1;
+        }
+        job
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        let Some(job) = state.queue.pop() else {
-            state.free += 1;
-            return;
-        };
-        drop(state);
-        self.0.start(job);
     }
 }
