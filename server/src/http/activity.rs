@@ -6,12 +6,15 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
+    future::poll_fn,
     mem,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::Poll,
     time::Duration,
 };
 
+use futures_util::task::AtomicWaker;
 use tokio::{
     sync::Notify,
     time::{Instant, sleep_until},
@@ -41,14 +44,15 @@ pub(super) enum Phase {
 /// The state of one connection, shared by all that work on it.
 pub(super) struct Activity {
     phase: Mutex<Phase>,
-    evicted: Notify,
+    /// Wakes the task that waits in [`Self::evicted`]: that of the connection, and after it that of the socket which it became.
+    eviction: AtomicWaker,
     /// Notified when a connection of the service is not busy any more.
     one_is_idle: Arc<Notify>,
 }
 
 impl Activity {
     pub(super) fn new(one_is_idle: Arc<Notify>) -> Self {
-        Self { phase: Mutex::new(Phase::New(Instant::now())), evicted: Notify::new(), one_is_idle }
+        Self { phase: Mutex::new(Phase::New(Instant::now())), eviction: AtomicWaker::new(), one_is_idle }
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -106,9 +110,13 @@ impl Activity {
         }
     }
 
-    /// Completes when the connection has to end to make room.
+    /// Completes when the connection has to end to make room. One task at a time may wait.
     pub(super) async fn evicted(&self) {
-        self.evicted.notified().await;
+        poll_fn(|context| {
+            self.eviction.register(context.waker());
+            if self.phase() == Phase::Evicted { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
     }
 
     /// Completes when the connection has waited so long for its next request. Reading does not find that out: hyper does not
@@ -136,7 +144,8 @@ impl Activity {
             return false;
         }
         *phase = Phase::Evicted;
-        self.evicted.notify_one();
+        drop(phase);
+        self.eviction.wake();
         true
     }
 

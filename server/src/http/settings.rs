@@ -203,7 +203,7 @@ impl Default for DocumentLimits {
 pub struct WebSocketSettings {
     /// The largest message, in bytes (past it: 4400).
     pub message_limit_bytes: usize,
-    /// The buffer that an idle socket holds for reading, in bytes.
+    /// The buffer that an idle socket holds for reading, in bytes. The library below fills it with zeros before each read.
     pub read_buffer_bytes: usize,
     /// How many bytes of messages may gather before they are written out.
     pub write_buffer_bytes: usize,
@@ -237,7 +237,7 @@ impl Default for WebSocketSettings {
     fn default() -> Self {
         Self {
             message_limit_bytes: 64 * 1024,
-            read_buffer_bytes: 4 * 1024,
+            read_buffer_bytes: 1024,
             write_buffer_bytes: 4 * 1024,
             init_timeout: Duration::from_secs(10),
             first_operation_timeout: Duration::from_secs(30),

@@ -5,7 +5,11 @@
 //! result whatever the peer does, and stand still there until it is told. While nothing happens the loop does nothing
 //! but ping.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_graphql::{Data, ServerError};
 use axum::extract::ws::{Message, WebSocket};
@@ -16,6 +20,7 @@ use futures_util::{
 };
 use serde_json::{Map, Value};
 use tokio::time::{Interval, Sleep, sleep, timeout};
+use tokio_util::sync::WaitForCancellationFutureOwned;
 use zeroize::Zeroizing;
 
 use super::{
@@ -126,8 +131,11 @@ impl Connection {
 
     /// Talks until either side has had enough.
     pub(super) async fn serve(mut self) {
+        // One future for the life of the socket. To wait anew with each event moves it in the list of all that wait, and so
+        // touches the memory of its neighbours there.
+        let mut shutdown = pin!(self.state.shutdown.clone().cancelled_owned());
         let end = loop {
-            let event = self.next_event().await;
+            let event = self.next_event(shutdown.as_mut()).await;
             if let Err(end) = self.react(event) {
                 break end;
             }
@@ -152,13 +160,13 @@ impl Connection {
     }
 
     /// Endings first, so that a session which is over is not served once more.
-    async fn next_event(&mut self) -> Event {
+    async fn next_event(&mut self, shutdown: Pin<&mut WaitForCancellationFutureOwned>) -> Event {
         // Nor does a peer that never stops talking keep its operations where they are.
         self.operations.advance().await;
         let is_flushed = self.outgoing.is_flushed();
         tokio::select! {
             biased;
-            () = self.state.shutdown.cancelled() => Event::ShuttingDown,
+            () = shutdown => Event::ShuttingDown,
             () = self.idleness.evicted() => Event::Evicted,
             event = self.phase.next_event() => event,
             () = elapsed(&mut self.init_timeout) => Event::InitTimeout,
