@@ -96,6 +96,13 @@ fn next(
     }
 }
 
+/// Whether a push that is to be polled again `at` then may as well be due when its lease ends, with nothing written for it: where it was
+/// late by more than that delays it, because more pushes are due than the pace allows. The poll at the deadline is never delayed.
+fn may_keep_lease(login: &DueLogin, asked_at: DateTime<Utc>, at: DateTime<Utc>) -> bool {
+    let (lateness, delay) = (asked_at - login.due_at, login.leased_until - at);
+    delay >= TimeDelta::zero() && delay <= lateness && login.leased_until <= login.expires_at
+}
+
 impl Logins {
     /// Asks about open pushes at their time, until it is dropped.
     pub(super) async fn keep_asking(self) {
@@ -192,6 +199,7 @@ impl Logins {
                 }
                 self.deadline.set(login.expires_at);
             }
+            Next::AskAgain(at) if may_keep_lease(login, asked_at, at) => {}
             Next::AskAgain(at) => {
                 self.store.plan_asking(login.id, Some(at)).await?;
                 self.asking.set(at);
@@ -247,6 +255,7 @@ mod tests {
             open_push: Some(ApprovalRequestId::new("push")),
             asks: 1,
             due_at: expires_at - TimeDelta::minutes(5),
+            leased_until: expires_at - TimeDelta::minutes(5) + TimeDelta::seconds(26),
             expires_at,
             is_settled,
         }
@@ -259,6 +268,21 @@ mod tests {
             assert!((crowded.num_milliseconds() - seconds * 1_000).abs() <= seconds * 100, "{crowded}");
             assert!(alone <= TimeDelta::seconds(11), "{alone}");
         }
+    }
+
+    #[test]
+    fn in_a_crowd_a_push_is_due_again_when_its_lease_ends() {
+        let login = login(false);
+        let due_again = |late: i64, again: i64| {
+            let asked_at = login.due_at + TimeDelta::seconds(late);
+            may_keep_lease(&login, asked_at, asked_at + TimeDelta::seconds(again))
+        };
+        // The lease ends 26 seconds after it was due: 5 seconds after a poll 16 seconds late is 5 seconds too early.
+        assert!(due_again(16, 5));
+        assert!(!due_again(1, 5), "without a crowd, it would be polled too late");
+        assert!(!due_again(16, 40), "it would be polled too early");
+        let last = DueLogin { leased_until: login.expires_at + TimeDelta::seconds(1), ..login.clone() };
+        assert!(!may_keep_lease(&last, last.expires_at - TimeDelta::seconds(5), last.expires_at));
     }
 
     #[test]

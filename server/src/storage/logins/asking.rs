@@ -36,6 +36,8 @@ pub struct DueLogin {
     pub asks: i32,
     /// Since when it has been due.
     pub due_at: DateTime<Utc>,
+    /// When it is due again, should nobody say otherwise.
+    pub leased_until: DateTime<Utc>,
     /// Its deadline.
     pub expires_at: DateTime<Utc>,
     /// Whether it is over, and the phone is heard only to object to a code.
@@ -56,19 +58,21 @@ struct DueLoginRow {
     settled_at: Option<At>,
 }
 
-impl TryFrom<DueLoginRow> for DueLogin {
-    type Error = StoreError;
-
-    fn try_from(row: DueLoginRow) -> Result<Self, StoreError> {
-        Ok(Self {
-            id: read(LoginId::parse(&row.id), "logins", "id")?,
-            phone: read(Phone::from_e164(&row.phone), "logins", "phone")?,
-            network: row.network,
-            open_push: row.approval_request_id.filter(|_| row.verdict.is_none()).map(ApprovalRequestId::new),
-            asks: row.asks,
-            due_at: read(row.ask_at, "logins", "ask_at")?.0,
-            expires_at: row.expires_at.0,
-            is_settled: row.settled_at.is_some(),
+impl DueLoginRow {
+    fn leased(self, leased_until: DateTime<Utc>) -> Result<DueLogin, StoreError> {
+        Ok(DueLogin {
+            leased_until,
+            id: read(LoginId::parse(&self.id), "logins", "id")?,
+            phone: read(Phone::from_e164(&self.phone), "logins", "phone")?,
+            network: self.network,
+            open_push: self
+                .approval_request_id
+                .filter(|_| self.verdict.is_none())
+                .map(ApprovalRequestId::new),
+            asks: self.asks,
+            due_at: read(self.ask_at, "logins", "ask_at")?.0,
+            expires_at: self.expires_at.0,
+            is_settled: self.settled_at.is_some(),
         })
     }
 }
@@ -131,7 +135,7 @@ impl Store {
             let leased: HashSet<String> = lease.load(conn).await?.into_iter().collect();
             let mut claimed = Vec::with_capacity(leased.len());
             for (row, slot) in due.into_iter().filter(|row| leased.contains(&row.id)).zip(slots) {
-                claimed.push((row.try_into()?, slot));
+                claimed.push((row.leased(claim.leased_until)?, slot));
             }
             let taken = i32::try_from(claimed.len()).unwrap_or(i32::MAX);
             let next_slot = first_slot + interval * taken;
