@@ -11,6 +11,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock::Clock,
+    model::BudgetKey,
     storage::{Store, StoreError},
 };
 
@@ -18,8 +19,12 @@ use crate::{
 const TURN: &str = "housekeeping";
 /// How often it is done.
 const EVERY: Duration = Duration::from_mins(1);
-/// How many rows one statement removes.
+/// How many rows one statement removes, or reads to remove some of them.
 const BATCH: i64 = 500;
+/// How many rows of the rate limits are read each time, of a table that holds few that say nothing.
+const READ_EACH_TIME: i64 = 20_000;
+/// Where at least one in so many of those that were read says nothing, more are read.
+const ONE_IN: usize = 4;
 /// For how long it is kept how many codes came back; a day is asked for.
 const COUNTED_FOR: TimeDelta = TimeDelta::hours(48);
 /// The rest between two statements.
@@ -35,11 +40,12 @@ pub struct Retention {
 }
 
 /// The housekeeping of one instance.
-#[derive(Clone)]
 pub struct Housekeeping {
     store: Store,
     clock: Clock,
     retention: Retention,
+    /// How far the rate limits were read; `None`: they are read from the beginning.
+    last_budget: Option<BudgetKey>,
 }
 
 /// What is removed.
@@ -48,22 +54,21 @@ enum Kind {
     Logins,
     Sessions,
     Devices,
-    Budgets,
 }
 
 impl Housekeeping {
     /// Joins its parts.
     #[must_use]
     pub fn new(store: Store, clock: Clock, retention: Retention) -> Self {
-        Self { store, clock, retention }
+        Self { store, clock, retention, last_budget: None }
     }
 
     /// Starts it.
-    pub fn start(self, tasks: &TaskTracker, shutdown: &CancellationToken) {
+    pub fn start(mut self, tasks: &TaskTracker, shutdown: &CancellationToken) {
         tasks.spawn(shutdown.clone().run_until_cancelled_owned(async move { self.keep_house().await }));
     }
 
-    async fn keep_house(&self) {
+    async fn keep_house(&mut self) {
         loop {
             // However long it takes, and whatever the clock does meanwhile.
             let next = self.clock.now() + EVERY;
@@ -75,14 +80,14 @@ impl Housekeeping {
     }
 
     /// Removes what is old enough, where it is this instance's turn.
-    async fn clean_up_in_turn(&self) -> Result<(), StoreError> {
+    async fn clean_up_in_turn(&mut self) -> Result<(), StoreError> {
         let (now, every) = (self.clock.now(), TimeDelta::from_std(EVERY).unwrap_or(TimeDelta::MAX));
         self.store.ensure_turn(TURN, now, every).await?;
         if self.store.take_turn(TURN, now, now + every).await? {
             self.clean_up(Kind::Sessions, now, self.retention.sessions).await?;
             self.clean_up(Kind::Logins, now, self.retention.logins).await?;
             self.clean_up(Kind::Devices, now, Duration::ZERO).await?;
-            self.clean_up(Kind::Budgets, now, Duration::ZERO).await?;
+            self.remove_full_budgets(now).await?;
             self.store.remove_code_returns(now - COUNTED_FOR).await?;
         }
         Ok(())
@@ -98,7 +103,6 @@ impl Housekeeping {
                 Kind::Logins => self.store.remove_logins(before, BATCH).await?,
                 Kind::Sessions => self.store.remove_sessions(before, BATCH).await?,
                 Kind::Devices => self.store.remove_devices(before, BATCH).await?,
-                Kind::Budgets => self.store.remove_full_budgets(before, BATCH).await?,
             };
             removed += batch;
             if i64::try_from(batch).unwrap_or(i64::MAX) < BATCH {
@@ -106,11 +110,30 @@ impl Housekeeping {
             }
             tokio::time::sleep(REST).await;
         }
-        match (removed, kind) {
-            (0, _) => {}
-            // Each round has some.
-            (_, Kind::Budgets) => tracing::debug!(removed, ?kind, "housekeeping"),
-            _ => tracing::info!(removed, ?kind, "housekeeping"),
+        if removed > 0 {
+            tracing::info!(removed, ?kind, "housekeeping");
+        }
+        Ok(())
+    }
+
+    /// Removes rate limits of which nothing is used up. No index says which they are, since each attempt would have to write it: so
+    /// the table is read a part at a time, and faster while much of it says nothing.
+    async fn remove_full_budgets(&mut self, before: DateTime<Utc>) -> Result<(), StoreError> {
+        let (mut read, mut removed) = (0, 0);
+        loop {
+            let batch = self.store.remove_full_budgets(self.last_budget.as_ref(), before, BATCH).await?;
+            read += BATCH;
+            removed += batch.removed;
+            self.last_budget = batch.last;
+            let are_many =
+                batch.removed.saturating_mul(ONE_IN) >= usize::try_from(BATCH).unwrap_or(usize::MAX);
+            if self.last_budget.is_none() || (read >= READ_EACH_TIME && !are_many) {
+                break;
+            }
+            tokio::time::sleep(REST).await;
+        }
+        if removed > 0 {
+            tracing::debug!(removed, "housekeeping of rate limits");
         }
         Ok(())
     }

@@ -20,13 +20,13 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("events", &["model", "storage", "clock", "random"]),
     // `users` and `logins` record each attempt alike.
     ("attempts", &["model"]),
-    ("limits", &["model", "storage", "clock", "network"]),
+    ("limits", &["model", "storage", "clock", "network", "random"]),
     ("users", &["attempts", "model", "storage", "limits", "clock", "random"]),
     ("sessions", &["model", "storage", "events", "clock"]),
     ("logins", &["attempts", "model", "storage", "provider", "events", "limits", "clock", "random"]),
     ("graphql", &["model", "users", "sessions", "logins"]),
     ("http", &["graphql", "network", "telemetry"]),
-    ("housekeeping", &["storage", "clock"]),
+    ("housekeeping", &["storage", "clock", "model"]),
     ("timekeeping", &["storage", "clock"]),
     ("sandbox", &[]),
     // Whoever hears of a trace or tells of one, says so to it: `http` and `provider`.

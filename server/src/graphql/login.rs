@@ -233,7 +233,7 @@ impl LoginMutation {
             device_token: input.device_token.as_deref(),
             from: origin.address,
         };
-        let Recognised { user, device } = match api.users.check_password(&credential).await {
+        let Recognised { user, device, password_try } = match api.users.check_password(&credential).await {
             Ok(Some(recognised)) => recognised,
             Ok(None) => return Ok(LoginPayload::rejected(LoginError::wrong_credentials())),
             Err(CheckError::TooOften { retry_after }) => {
@@ -244,7 +244,7 @@ impl LoginMutation {
             }
             Err(error) => return Err(internal(context, &error)),
         };
-        match api.logins.begin(Whom::User(&user, device), origin).await {
+        match api.logins.begin(Whom::User(&user, device), origin, Some(password_try)).await {
             Ok(begun) => Ok(LoginPayload::begun(begun, &Handover::of(context)?).await),
             Err(BeginError::Store(error)) => Err(internal(context, &error)),
             Err(error) => Ok(LoginPayload::rejected(error.into())),

@@ -128,7 +128,7 @@ impl SignupMutation {
             }
             Err(error) => return Err(internal(context, &error)),
         };
-        match api.logins.begin(Whom::Newcomer(&prepared.signup), origin).await {
+        match api.logins.begin(Whom::Newcomer(&prepared.signup), origin, None).await {
             Ok(begun) => Ok(SignupPayload::begun(begun, &Handover::of(context)?).await),
             Err(BeginError::Store(error)) => Err(internal(context, &error)),
             Err(error) => {

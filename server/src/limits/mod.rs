@@ -26,7 +26,7 @@ pub use network::{network, queue_path};
 pub use phones::{PhoneUse, Standing};
 pub use pushes::PushPlace;
 pub use settings::LimitSettings;
-pub use started_logins::LoginLimitSettings;
+pub use started_logins::{LoginClaims, LoginLimitSettings};
 
 use self::remembered::Remembered;
 use crate::{
@@ -74,6 +74,13 @@ pub enum LimitError {
 #[derive(Debug)]
 #[must_use = "what is not needed is to be given back"]
 pub struct Grant(Vec<Taken>);
+
+impl Grant {
+    /// What is released with something else, in one transaction.
+    pub(crate) fn taken(&self) -> &[Taken] {
+        &self.0
+    }
+}
 
 /// One budget to take from, with its name: that of its setting in lower case, for logs and metrics.
 #[derive(Clone, Debug)]
@@ -153,12 +160,17 @@ impl Limits {
     }
 
     fn refuse(&self, claims: &[Claim], used_up: &UsedUp) -> LimitError {
+        LimitError::UsedUp { retry_after: self.report(claims, used_up) }
+    }
+
+    /// Counts and logs that one of these is exhausted. Returns for how long.
+    fn report(&self, claims: &[Claim], used_up: &UsedUp) -> Duration {
         let budget = claims.iter().find(|claim| claim.taking.key == used_up.key).map(|claim| claim.name);
         let retry_after = (used_up.until - self.clock.now()).to_std().unwrap_or_default().max(SHORTEST_WAIT);
         let budget = budget.unwrap_or("unknown");
         count_used_up(budget);
         self.tell_of(budget, retry_after);
-        LimitError::UsedUp { retry_after }
+        retry_after
     }
 }
 

@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    Claim, Grant, LimitError, Limits, PhoneUse, Standing, phones::Named, settings::AFTER_DENIALS, takings,
-};
+use super::{Claim, Grant, Limits, PhoneUse, Standing, phones::Named, settings::AFTER_DENIALS, takings};
 use crate::{
     model::{Budget, BudgetKey},
+    random,
     storage::Taking,
 };
 
@@ -22,35 +21,78 @@ pub struct PushPlace {
     pub grant: Grant,
 }
 
+/// What a push takes of the rate limits.
+pub(super) struct PushClaims {
+    rate: Vec<Claim>,
+    /// Must not be exhausted; a denial takes of them.
+    denials: Vec<Claim>,
+    /// The place on the phone that is tried.
+    place: Claim,
+    /// The places that may be tried after it.
+    further: Vec<i32>,
+    /// The phone, as E.164.
+    phone: String,
+    /// For how long a place is held.
+    lasting: Duration,
+}
+
+impl PushClaims {
+    /// The place that is tried.
+    pub(super) fn place(&self) -> &BudgetKey {
+        &self.place.taking.key
+    }
+
+    /// What is reserved.
+    pub(super) fn reserved(&self) -> impl Iterator<Item = &Claim> {
+        self.rate.iter().chain([&self.place])
+    }
+
+    /// What must not be exhausted.
+    pub(super) fn required(&self) -> &[Claim] {
+        &self.denials
+    }
+
+    /// Tries another place, where it was the place that is exhausted. False: there is no push.
+    pub(super) fn try_next_place(&mut self, exhausted: &BudgetKey) -> bool {
+        if self.place() != exhausted || self.further.is_empty() {
+            return false;
+        }
+        // Any of them: logins that start at once would all wait for the same one.
+        let next = self.further.swap_remove(random::below(self.further.len()));
+        self.place = place(&self.phone, next, self.lasting);
+        true
+    }
+}
+
+/// One of the places for open pushes on a phone.
+fn place(phone: &str, slot: i32, lasting: Duration) -> Claim {
+    Claim::new("open_pushes_per_phone", &[phone, &slot.to_string()], Budget::hold(lasting))
+}
+
 impl Limits {
-    /// Takes the right to push to this phone until then.
-    pub async fn take_push(&self, to: PhoneUse<'_>, until: DateTime<Utc>) -> Result<PushPlace, LimitError> {
+    /// What a push to this phone takes, which begins `now` and expires `until` then; `None`: there is no place for such as these.
+    pub(super) fn push_claims(
+        &self,
+        to: PhoneUse<'_>,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> Option<PushClaims> {
         let rate = to.claims(
             Named("pushes_per_phone", self.settings.pushes_per_phone),
             Named("pushes_per_unproven_phone", self.settings.pushes_per_unproven_phone),
             Budget::strict,
         );
-        let mut first = self.denials(to);
-        first.extend(rate.iter().cloned());
-        self.check(&first).await?;
-        // One instant for both: a place is given back by when its time would have ended.
-        let now = self.clock.now();
+        // A place is released by when its time would have ended: so that has to be reckoned from one instant.
         let lasting = (until - now).to_std().unwrap_or(Duration::ZERO);
-        let mut places = self.slots(to.standing).into_iter().map(|slot| {
-            let whose = [to.phone.e164(), &slot.to_string()];
-            Claim::new("open_pushes_per_phone", &whose, Budget::hold(lasting))
-        });
-        // Of several places one is enough.
-        loop {
-            let Some(place) = places.next() else { return Err(LimitError::UsedUp { retry_after: lasting }) };
-            let key = place.taking.key.clone();
-            let claims = [&rate[..], &[place]].concat();
-            match self.try_to_take(&claims, now).await? {
-                Ok(grant) => return Ok(PushPlace { key, grant }),
-                Err(used_up) if places.len() == 0 => return Err(self.refuse(&claims, &used_up)),
-                Err(_) => {}
-            }
-        }
+        let phone = to.phone.e164().to_owned();
+        let mut further = self.slots(to.standing);
+        // First the one that, as far as this instance knows, is free.
+        let is_held =
+            |slot: &i32| self.remembered.is_exhausted(&place(&phone, *slot, lasting).taking.key, now);
+        let free = further.iter().position(|slot| !is_held(slot)).unwrap_or_default();
+        let first = (!further.is_empty()).then(|| further.remove(free))?;
+        let place = place(&phone, first, lasting);
+        Some(PushClaims { rate, denials: self.denials(to), place, further, phone, lasting })
     }
 
     /// What it costs that the phone has denied a push of a login: to be charged where that is settled.

@@ -30,27 +30,44 @@ impl Remembered {
         takings: &[Taking],
         now: DateTime<Utc>,
     ) -> Result<Result<Vec<Taken>, UsedUp>, StoreError> {
-        let is_remembered = |taking: &Taking| self.0.get(&taking.key).is_some_and(|until| until > now);
-        let found = if takings.iter().any(is_remembered) {
-            // Something may have been given back since.
-            store.find_used_up(takings, now).await?
-        } else {
-            None
-        };
-        let taken = match found {
+        let taken = match self.find(store, takings, now).await? {
             Some(used_up) => Err(used_up),
             None => store.take_budgets(takings, now).await?,
         };
         match &taken {
-            Ok(taken) => {
-                taken.iter().filter_map(|taken| taken.used_up(now)).for_each(|last| self.remember(last));
-            }
+            Ok(taken) => self.remember_last(taken, now),
             Err(used_up) => self.remember(used_up.clone()),
         }
         Ok(taken)
     }
 
-    fn remember(&self, used_up: UsedUp) {
+    /// Finds one of these that is remembered as exhausted and still is. Asks storage only where one is remembered.
+    pub(super) async fn find(
+        &self,
+        store: &Store,
+        takings: &[Taking],
+        now: DateTime<Utc>,
+    ) -> Result<Option<UsedUp>, StoreError> {
+        // Something may have been given back since.
+        if takings.iter().any(|taking| self.is_exhausted(&taking.key, now)) {
+            store.find_used_up(takings, now).await
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Whether a limit is remembered as exhausted. Something may have been released since.
+    pub(super) fn is_exhausted(&self, key: &BudgetKey, now: DateTime<Utc>) -> bool {
+        self.0.get(key).is_some_and(|until| until > now)
+    }
+
+    /// Remembers those of these reservations that left nothing.
+    pub(super) fn remember_last(&self, taken: &[Taken], now: DateTime<Utc>) {
+        taken.iter().filter_map(|taken| taken.used_up(now)).for_each(|last| self.remember(last));
+    }
+
+    /// Remembers a limit as exhausted.
+    pub(super) fn remember(&self, used_up: UsedUp) {
         self.0.insert(used_up.key, used_up.until);
     }
 }

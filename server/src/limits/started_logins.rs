@@ -3,8 +3,13 @@
 //! A right password consumes no attempt, so without these limits one account could start logins without end, each with a
 //! row and a call to the provider. They are checked after the password: clients that do not know it see no difference.
 
-use super::{Claim, Grant, LimitError, Limits, PhoneUse, phones::Named};
-use crate::model::{Budget, DeviceId, LoginId, Rate, UserId};
+use chrono::{DateTime, Utc};
+
+use super::{Claim, Grant, LimitError, Limits, PhoneUse, PushPlace, phones::Named, pushes::PushClaims};
+use crate::{
+    model::{Budget, BudgetKey, DeviceId, LoginId, Rate, UserId},
+    storage::{StoreError, Taken, Taking, UsedUp},
+};
 
 /// The rates of these limits.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +28,89 @@ pub struct LoginLimitSettings {
     pub app_hints_per_unverified_phone: Rate,
 }
 
+/// What starting a login takes of the rate limits, in the transaction that stores it.
+pub struct LoginClaims {
+    /// Without these there is no login.
+    started: Vec<Claim>,
+    /// Without these there is no push.
+    push: Option<PushClaims>,
+}
+
+impl LoginClaims {
+    /// What holds a place among the phone's open pushes; `None`: there is no push.
+    #[must_use]
+    pub fn place(&self) -> Option<&BudgetKey> {
+        self.push.as_ref().map(PushClaims::place)
+    }
+
+    /// What is reserved, and what must not be exhausted.
+    #[must_use]
+    pub fn takings(&self) -> (Vec<Taking>, Vec<Taking>) {
+        let reserved = self.started.iter().chain(self.push.iter().flat_map(PushClaims::reserved));
+        let required = self.push.iter().flat_map(PushClaims::required);
+        let taking = |claim: &Claim| claim.taking.clone();
+        (reserved.map(taking).collect(), required.map(taking).collect())
+    }
+}
+
 impl Limits {
-    /// Reserves one started login of a user. Nothing is released later: each one has cost a row and a call.
+    /// What a login takes that starts `now` and asks this phone until then. `user`: whose it is, and the known device that it comes
+    /// from; `None` for a signup, or where [`Limits::take_started_login`] has taken it.
+    ///
+    /// Nothing is reserved yet, and of what is reserved for the start nothing is released later: each start costs a row and a call.
+    #[must_use]
+    pub fn login_claims(
+        &self,
+        user: Option<(UserId, Option<DeviceId>)>,
+        to: PhoneUse<'_>,
+        now: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> LoginClaims {
+        let started = user.map(|(user, device)| self.claims_of_start(user, to.network, device));
+        LoginClaims { started: started.unwrap_or_default(), push: self.push_claims(to, now, until) }
+    }
+
+    /// Finds one of these that this instance has seen exhausted, and that still is.
+    pub async fn find_exhausted(
+        &self,
+        claims: &LoginClaims,
+        now: DateTime<Utc>,
+    ) -> Result<Option<UsedUp>, StoreError> {
+        let (reserved, required) = claims.takings();
+        self.remembered.find(&self.store, &[reserved, required].concat(), now).await
+    }
+
+    /// Has a login do without what is exhausted: it tries the next place for its push, or has no push. An error: it does not start.
+    pub fn give_way(&self, claims: &mut LoginClaims, exhausted: &UsedUp) -> Result<(), LimitError> {
+        self.remembered.remember(exhausted.clone());
+        match &mut claims.push {
+            Some(push) if !claims.started.iter().any(|claim| claim.taking.key == exhausted.key) => {
+                if !push.try_next_place(&exhausted.key) {
+                    let all: Vec<_> = push.reserved().chain(push.required()).cloned().collect();
+                    self.report(&all, exhausted);
+                    claims.push = None;
+                }
+                Ok(())
+            }
+            _ => Err(self.refuse(&claims.started, exhausted)),
+        }
+    }
+
+    /// The push of a login that was stored with these reservations, where it has one.
+    #[must_use]
+    pub fn push_place(
+        &self,
+        claims: &LoginClaims,
+        reserved: Vec<Taken>,
+        now: DateTime<Utc>,
+    ) -> Option<PushPlace> {
+        self.remembered.remember_last(&reserved, now);
+        let is_of_start = |taken: &Taken| claims.started.iter().any(|claim| claim.taking.key == *taken.key());
+        let of_push = reserved.into_iter().filter(|taken| !is_of_start(taken)).collect();
+        claims.place().map(|key| PushPlace { key: key.clone(), grant: Grant(of_push) })
+    }
+
+    /// Reserves one started login of a user, before anything else is known of it.
     ///
     /// `network` is `None` where the client's address is unknown; such clients share one limit for each user.
     pub async fn take_started_login(
@@ -33,8 +119,12 @@ impl Limits {
         network: Option<&str>,
         device: Option<DeviceId>,
     ) -> Result<(), LimitError> {
+        self.take(&self.claims_of_start(user, network, device)).await.map(drop)
+    }
+
+    fn claims_of_start(&self, user: UserId, network: Option<&str>, device: Option<DeviceId>) -> Vec<Claim> {
         let (settings, user) = (&self.settings.logins, user.to_string());
-        let claims = match device {
+        match device {
             Some(device) => vec![Claim::new(
                 "started_logins_per_device",
                 &[&device.to_string(), &user],
@@ -47,8 +137,7 @@ impl Limits {
                 settings.started_logins_per_user_and_network,
                 Budget::strict,
             ),
-        };
-        self.take(&claims).await.map(drop)
+        }
     }
 
     /// Reserves one app hint. The caller releases it if the provider sent something else or nothing.

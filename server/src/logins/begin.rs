@@ -9,18 +9,22 @@ use super::{
     send_code::Recipient,
 };
 use crate::{
-    limits::{self, LimitError, PhoneUse, PushPlace, Standing},
+    limits::{self, Grant, LimitError, LoginClaims, PhoneUse, PushPlace, Standing},
     model::{
         DeliveryMethod, DeviceId, Email, LoginId, LoginPurpose, LoginState, LoginToken, PendingSignup, Phone,
-        ProviderUserId, SessionSalt, User,
+        ProviderUserId, SessionSalt, User, UserId,
     },
     provider::{PauseScope, ProviderError, Sending, guarded::CallSubject},
     random,
-    storage::{NewLogin, StoreError},
+    storage::{Insertion, LimitChanges, NewLogin, StoreError, Taken, UsedUp},
 };
 
-/// How often another match number is drawn because somebody took the same one at the same moment.
-const DRAWS: usize = 8;
+/// How often another match number is drawn because somebody took the same one at the same moment: of fifty logins that start at
+/// once, each gets one.
+const DRAWS: usize = 32;
+
+/// How many match numbers there are: those of two digits.
+const MATCH_NUMBERS: usize = 100;
 
 /// Who wants to get in.
 #[derive(Clone, Copy, Debug)]
@@ -120,6 +124,13 @@ impl<'a> Whom<'a> {
         }
     }
 
+    fn user(&self) -> Option<(UserId, Option<DeviceId>)> {
+        match self {
+            Self::User(user, device) => Some((user.id, *device)),
+            Self::Newcomer(_) => None,
+        }
+    }
+
     fn device(&self) -> Option<DeviceId> {
         match self {
             Self::User(_, device) => *device,
@@ -141,15 +152,23 @@ impl<'a> Whom<'a> {
 }
 
 impl Logins {
-    /// Begins a login and asks the phone. For a user, the password was right.
-    pub async fn begin(&self, whom: Whom<'_>, origin: Origin) -> Result<Begun, BeginError> {
-        let network = origin.address.map(limits::network);
-        if let Whom::User(user, device) = whom {
-            self.limits.take_started_login(user.id, network.as_deref(), device).await?;
-        }
+    /// Begins a login and asks the phone. For a user, the password was right: `password_try`, which it took, is released.
+    pub async fn begin(
+        &self,
+        whom: Whom<'_>,
+        origin: Origin,
+        password_try: Option<Grant>,
+    ) -> Result<Begun, BeginError> {
         let patience = self.patience();
-        let provider_user_id = self.known_at_provider(whom, network.as_deref(), patience).await?;
-        let mut draft = self.store_draft(whom, (network, origin.delivery), provider_user_id).await?;
+        let mut draft = match self.store_draft(whom, origin, password_try.as_ref(), patience).await {
+            Ok(draft) => draft,
+            Err(error) => {
+                if let Some(password_try) = password_try {
+                    self.limits.give_back(password_try).await;
+                }
+                return Err(error);
+            }
+        };
         // At once: whatever becomes of the rest, it ends in time.
         self.deadline.set(draft.expires_at);
         tracing::info!(login.id = %draft.id, "login begun");
@@ -175,22 +194,6 @@ impl Logins {
         Ok(Begun { token: draft.token, status, trouble })
     }
 
-    /// How the provider knows them. A newcomer is registered, and so is a user whom this provider has not met.
-    async fn known_at_provider(
-        &self,
-        whom: Whom<'_>,
-        network: Option<&str>,
-        patience: Patience,
-    ) -> Result<ProviderUserId, BeginError> {
-        let name = self.provider.name();
-        if let Whom::User(user, _) = whom
-            && let Some(known) = self.store.find_enrollment(user.id, name).await?
-        {
-            return Ok(known);
-        }
-        Ok(self.enrol(whom, network, patience).await??)
-    }
-
     /// Registers them at the provider and, for a user, remembers how it knows them.
     pub(super) async fn enrol(
         &self,
@@ -206,55 +209,88 @@ impl Logins {
         Ok(enrolled)
     }
 
+    /// How the provider knows them, and the user whose start is still to be reserved. A newcomer is registered, and so is a user whom
+    /// this provider has not met: that is a call, which the limit on starts guards as well.
+    async fn known_at_provider(
+        &self,
+        whom: Whom<'_>,
+        network: Option<&str>,
+        patience: Patience,
+    ) -> Result<(ProviderUserId, Option<(UserId, Option<DeviceId>)>), BeginError> {
+        if let Some((user_id, device)) = whom.user() {
+            let known = self.store.find_enrollment(user_id, self.provider.name()).await?;
+            if let Some(known) = known {
+                return Ok((known, Some((user_id, device))));
+            }
+            self.limits.take_started_login(user_id, network, device).await?;
+        }
+        Ok((self.enrol(whom, network, patience).await??, None))
+    }
+
+    /// Stores a login, in one transaction with what it takes of the rate limits and what it releases.
     async fn store_draft(
         &self,
         whom: Whom<'_>,
-        (network, delivery): (Option<String>, DeliveryMethod),
-        provider_user_id: ProviderUserId,
-    ) -> Result<Draft, StoreError> {
+        origin: Origin,
+        password_try: Option<&Grant>,
+        patience: Patience,
+    ) -> Result<Draft, BeginError> {
+        let network = origin.address.map(limits::network);
+        let (provider_user_id, user) = self.known_at_provider(whom, network.as_deref(), patience).await?;
         let created_at = self.clock.now();
         let expires_at = created_at + delta(self.settings.ttl);
-        let place = self.limits.take_push(whom.phone_use(network.as_deref()), expires_at).await;
-        let place = match place {
-            Ok(place) => Some(place),
-            Err(LimitError::UsedUp { .. }) => None,
-            Err(LimitError::Store(error)) => return Err(error),
-        };
         let mut draft = Draft {
             id: LoginId::new(random::id(created_at)),
             token: LoginToken::from_bytes(random::bytes()),
-            place,
+            place: None,
             network,
-            delivery,
+            delivery: origin.delivery,
             match_number: None,
             provider_user_id,
             created_at,
             expires_at,
         };
-        match self.insert(&mut draft, whom).await {
-            Ok(()) => Ok(draft),
-            Err(error) => {
-                if let Some(place) = draft.place {
-                    self.limits.give_back(place.grant).await;
+        let phone = whom.phone_use(draft.network.as_deref());
+        let mut claims = self.limits.login_claims(user, phone, created_at, expires_at);
+        let released = password_try.map_or(&[][..], Grant::taken);
+        loop {
+            let stored = match self.limits.find_exhausted(&claims, created_at).await? {
+                Some(exhausted) => Err(exhausted),
+                None => self.insert(&mut draft, whom, &claims, released).await?,
+            };
+            match stored {
+                Ok(reserved) => {
+                    draft.place = self.limits.push_place(&claims, reserved, created_at);
+                    return Ok(draft);
                 }
-                Err(error)
+                Err(exhausted) => self.limits.give_way(&mut claims, &exhausted)?,
             }
         }
     }
 
-    /// Stores a draft, with a match number where it may push.
-    async fn insert(&self, draft: &mut Draft, whom: Whom<'_>) -> Result<(), StoreError> {
+    /// Stores a draft, with a match number where it may push. Gives what was reserved, or which limit is exhausted.
+    async fn insert(
+        &self,
+        draft: &mut Draft,
+        whom: Whom<'_>,
+        claims: &LoginClaims,
+        released: &[Taken],
+    ) -> Result<Result<Vec<Taken>, UsedUp>, StoreError> {
         let salt = SessionSalt::from_bytes(random::bytes());
         let (user_id, signup) = match whom {
             Whom::User(user, _) => (Some(user.id), None),
             Whom::Newcomer(signup) => (None, Some(signup)),
         };
+        let (reserved, required) = claims.takings();
+        let changes = LimitChanges { released, reserved: &reserved, required: &required };
         for draw in 0..=DRAWS {
             // Without a push there is nothing to compare. Where all numbers are taken, or somebody always takes the same
             // one, there is no push.
-            draft.match_number = match draft.place {
-                Some(_) if draw < DRAWS => self.free_match_number(whom.phone()).await?,
-                _ => None,
+            draft.match_number = match (claims.place(), draw) {
+                (None, _) | (Some(_), DRAWS) => None,
+                // Few logins of a phone are open at once, so that any number is free as a rule.
+                (Some(_), 0) => Some(match_number(random::below(MATCH_NUMBERS))),
+                (Some(_), _) => self.free_match_number(whom.phone()).await?,
             };
             let new = NewLogin {
                 id: draft.id,
@@ -267,7 +303,7 @@ impl Logins {
                 session_salt: &salt,
                 session_delivery: draft.delivery,
                 match_number: draft.match_number.as_deref(),
-                push_place: draft.place.as_ref().map(|place| &place.key),
+                push_place: claims.place(),
                 device_id: whom.device(),
                 network: draft.network.as_deref(),
                 provider: self.provider.name(),
@@ -275,8 +311,10 @@ impl Logins {
                 created_at: draft.created_at,
                 expires_at: draft.expires_at,
             };
-            if self.store.begin_login(&new).await? {
-                return Ok(());
+            match self.store.begin_login(&new, &changes).await? {
+                Insertion::Stored(reserved) => return Ok(Ok(reserved)),
+                Insertion::Exhausted(exhausted) => return Ok(Err(exhausted)),
+                Insertion::NumberTaken => {}
             }
         }
         Err(StoreError::Corrupt { table: "logins", column: "id" })
@@ -286,7 +324,7 @@ impl Logins {
     async fn free_match_number(&self, phone: &Phone) -> Result<Option<String>, StoreError> {
         let taken = self.store.match_numbers_in_use(phone).await?;
         let free: Vec<String> =
-            (0..100).map(|number| format!("{number:02}")).filter(|number| !taken.contains(number)).collect();
+            (0..MATCH_NUMBERS).map(match_number).filter(|number| !taken.contains(number)).collect();
         Ok(free.get(random::below(free.len())).cloned())
     }
 
@@ -312,6 +350,10 @@ impl Logins {
             }
         }
     }
+}
+
+fn match_number(number: usize) -> String {
+    format!("{number:02}")
 }
 
 impl From<ProviderError> for BeginError {

@@ -7,7 +7,7 @@
 //! takes nothing back.
 
 use chrono::{DateTime, Utc};
-use diesel::{dsl::case_when, prelude::*, result::Error as DieselError, sql_types::BigInt};
+use diesel::{prelude::*, result::Error as DieselError};
 use diesel_async::RunQueryDsl;
 
 use super::{Store, StoreError, change, on, schema::budgets, transact_lightly};
@@ -35,17 +35,59 @@ pub struct Taking {
 /// Something taken.
 #[derive(Clone, Debug)]
 pub struct Taken {
-    taking: Taking,
+    pub(super) taking: Taking,
     /// What taking it made of `free_at`.
-    free_at: i64,
+    pub(super) free_at: i64,
 }
 
 impl Taken {
+    /// Whose budget of what.
+    #[must_use]
+    pub fn key(&self) -> &BudgetKey {
+        &self.taking.key
+    }
+
     /// Whether nothing is left of it now.
     #[must_use]
     pub fn used_up(&self, now: DateTime<Utc>) -> Option<UsedUp> {
         let until = instant(self.free_at);
         (until > now).then(|| UsedUp { key: self.taking.key.clone(), until })
+    }
+}
+
+/// What one transaction changes of rate limits, beside what else it writes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LimitChanges<'a> {
+    /// Reservations that are released.
+    pub released: &'a [Taken],
+    /// What is reserved: all of it, or the transaction does nothing.
+    pub reserved: &'a [Taking],
+    /// What must not be exhausted. Nothing is taken of it.
+    pub required: &'a [Taking],
+}
+
+/// One of these changes.
+pub(super) enum LimitChange<'a> {
+    Release(&'a Taken),
+    Reserve(&'a Taking),
+}
+
+impl LimitChange<'_> {
+    fn key(&self) -> &BudgetKey {
+        match self {
+            Self::Release(taken) => &taken.taking.key,
+            Self::Reserve(taking) => &taking.key,
+        }
+    }
+}
+
+impl<'a> LimitChanges<'a> {
+    /// In the order of their keys: of two transactions that change the same rows, one waits and none is stuck.
+    pub(super) fn in_order(&self) -> Vec<LimitChange<'a>> {
+        let released = self.released.iter().map(LimitChange::Release);
+        let mut changes: Vec<_> = released.chain(self.reserved.iter().map(LimitChange::Reserve)).collect();
+        changes.sort_by(|one, other| one.key().cmp(other.key()));
+        changes
     }
 }
 
@@ -56,6 +98,15 @@ pub struct UsedUp {
     pub key: BudgetKey,
     /// From when on it is.
     pub until: DateTime<Utc>,
+}
+
+/// What became of the rows that were read to remove some of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemovedBudgets {
+    /// How many were removed.
+    pub removed: usize,
+    /// The last one that was read; `None` at the end of the table.
+    pub last: Option<BudgetKey>,
 }
 
 /// Why a transaction took nothing.
@@ -136,6 +187,58 @@ macro_rules! take {
     }};
 }
 
+/// Releases one reservation.
+macro_rules! release {
+    ($conn:expr, $taken:expr) => {{
+        let crate::storage::budgets::Taken { taking, free_at } = $taken;
+        let terms = taking.budget.terms();
+        let number = |number: i64| diesel::IntoSql::into_sql::<diesel::sql_types::BigInt>(number);
+        // Nobody has taken any since: then there was some before, and there is again.
+        let last = budgets::free_at.eq(*free_at);
+        let free_at = diesel::dsl::case_when(last, number(crate::storage::budgets::AT_ONCE))
+            .otherwise(budgets::free_at - terms.cost / terms.divisor);
+        diesel::update(budgets::table.find(taking.key.as_str()))
+            .set((budgets::full_at.eq(budgets::full_at - terms.cost), budgets::free_at.eq(free_at)))
+            .execute($conn)
+            .await?
+    }};
+}
+
+/// Makes these changes in a transaction, which fails where something is exhausted. Gives what was reserved.
+macro_rules! change_limits {
+    ($conn:expr, $changes:expr, $at:expr) => {{
+        use crate::storage::budgets::{Change, Failure, LimitChange, Taken};
+        let (changes, at): (&crate::storage::LimitChanges<'_>, i64) = ($changes, $at);
+        let mut reserved = Vec::with_capacity(changes.reserved.len());
+        for change in changes.in_order() {
+            match change {
+                LimitChange::Release(taken) => {
+                    release!($conn, taken);
+                }
+                LimitChange::Reserve(taking) => {
+                    let free_at: Option<i64> = take!($conn, taking.key, Change::new(&taking.budget, at), at);
+                    let free_at = free_at.ok_or_else(|| Failure::UsedUp(taking.key.clone()))?;
+                    reserved.push(Taken { taking: taking.clone(), free_at });
+                }
+            }
+        }
+        if !changes.required.is_empty() {
+            let keys = changes.required.iter().map(|taking| taking.key.as_str());
+            let exhausted = budgets::table
+                .filter(budgets::key.eq_any(keys))
+                .filter(budgets::free_at.gt(at))
+                .select(budgets::key);
+            let exhausted: Vec<String> = exhausted.load($conn).await?;
+            let is_exhausted =
+                |taking: &&crate::storage::Taking| exhausted.iter().any(|key| key == taking.key.as_str());
+            if let Some(taking) = changes.required.iter().find(is_exhausted) {
+                return Err(Failure::UsedUp(taking.key.clone()).into());
+            }
+        }
+        reserved
+    }};
+}
+
 /// Takes of these although they may be used up, in a transaction: something has happened and counts.
 macro_rules! charge {
     ($conn:expr, $takings:expr, $now:expr) => {{
@@ -158,7 +261,7 @@ macro_rules! end_hold {
     }};
 }
 
-pub(super) use {charge, end_hold, take};
+pub(super) use {change_limits, charge, end_hold, release, take};
 
 impl Store {
     /// Whether something can be taken of all of these; otherwise the one that is used up for longest.
@@ -209,64 +312,58 @@ impl Store {
         takings: &[Taking],
         now: DateTime<Utc>,
     ) -> Result<Result<Vec<Taken>, UsedUp>, StoreError> {
-        let ordered = in_order(takings);
+        let changes = LimitChanges { reserved: takings, ..LimitChanges::default() };
         let at = now.timestamp_micros();
-        let took: Result<Vec<Taken>, Failure> = transact_lightly!(self, async |conn| {
-            let mut taken = Vec::with_capacity(ordered.len());
-            for taking in &ordered {
-                let change = Change::new(&taking.budget, at);
-                let free_at: Option<i64> = take!(conn, taking.key, change, at);
-                let free_at = free_at.ok_or_else(|| Failure::UsedUp(taking.key.clone()))?;
-                taken.push(Taken { taking: (*taking).clone(), free_at });
-            }
-            Ok::<_, Failure>(taken)
-        });
+        let took: Result<Vec<Taken>, Failure> =
+            transact_lightly!(self, async |conn| Ok::<_, Failure>(change_limits!(conn, &changes, at)));
         match took {
             Ok(taken) => Ok(Ok(taken)),
             Err(Failure::Database(error)) => Err(error.into()),
-            Err(Failure::UsedUp(key)) => {
-                // Where it is back already, it was used up a moment ago.
-                let used_up = self.find_used_up(takings, now).await?;
-                Ok(Err(used_up.unwrap_or(UsedUp { key, until: now })))
-            }
+            Err(Failure::UsedUp(key)) => Ok(Err(self.exhausted(takings, key, now).await?)),
         }
+    }
+
+    /// Until when the limit is exhausted that made a transaction fail, or another one of these that is exhausted for longer.
+    pub(super) async fn exhausted(
+        &self,
+        takings: &[Taking],
+        key: BudgetKey,
+        now: DateTime<Utc>,
+    ) -> Result<UsedUp, StoreError> {
+        // Where it is back already, it was used up a moment ago.
+        Ok(self.find_used_up(takings, now).await?.unwrap_or(UsedUp { key, until: now }))
     }
 
     /// Gives back what was not needed after all.
     pub async fn give_back_budgets(&self, taken: &[Taken]) -> Result<(), StoreError> {
         transact_lightly!(self, async |conn| {
             // In the order in which they were taken.
-            for Taken { taking, free_at } in taken {
-                let terms = taking.budget.terms();
-                let row = budgets::table.find(taking.key.as_str());
-                diesel::update(row)
-                    .set((
-                        budgets::full_at.eq(budgets::full_at - terms.cost),
-                        // Nobody has taken any since: then there was some before, and there is again.
-                        budgets::free_at.eq(case_when(
-                            budgets::free_at.eq(*free_at),
-                            AT_ONCE.into_sql::<BigInt>(),
-                        )
-                        .otherwise(budgets::free_at - terms.cost / terms.divisor)),
-                    ))
-                    .execute(conn)
-                    .await?;
+            for taken in taken {
+                release!(conn, taken);
             }
             Ok::<_, DieselError>(())
         })
         .map_err(StoreError::from)
     }
 
-    /// Removes rows that say nothing: nothing is used up. Returns how many.
-    pub async fn remove_full_budgets(&self, before: DateTime<Utc>, limit: i64) -> Result<usize, StoreError> {
+    /// Reads up to `limit` rows in the order of their keys, those behind `after`, and removes those of which nothing is used up.
+    pub async fn remove_full_budgets(
+        &self,
+        after: Option<&BudgetKey>,
+        before: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<RemovedBudgets, StoreError> {
         let before = before.timestamp_micros();
-        let full = budgets::table
-            .filter(budgets::full_at.lt(before))
-            .order(budgets::full_at)
+        let page = budgets::table
+            .filter(budgets::key.gt(after.map_or("", BudgetKey::as_str)))
+            .order(budgets::key)
             .limit(limit)
-            .select(budgets::key);
-        let mut keys: Vec<String> = on!(self, |conn| full.load(conn).await?);
-        keys.sort();
+            .select((budgets::key, budgets::full_at));
+        let rows: Vec<(String, i64)> = on!(self, |conn| page.load(conn).await?);
+        let is_whole = i64::try_from(rows.len()).is_ok_and(|read| read == limit);
+        let last = rows.last().filter(|_| is_whole).map(|(key, _)| BudgetKey::from_stored(key.clone()));
+        let keys: Vec<String> =
+            rows.into_iter().filter(|(_, full_at)| *full_at < before).map(|(key, _)| key).collect();
         for keys in keys.chunks(REMOVED_AT_ONCE) {
             transact_lightly!(self, async |conn| {
                 // One by one, in the order in which they are taken: of two who want the same rows, one waits.
@@ -278,7 +375,7 @@ impl Store {
                 Ok::<_, DieselError>(())
             })?;
         }
-        Ok(keys.len())
+        Ok(RemovedBudgets { removed: keys.len(), last })
     }
 }
 

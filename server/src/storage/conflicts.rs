@@ -4,7 +4,7 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-use super::{StoreError, budgets};
+use super::{StoreError, budgets, logins::InsertFailure};
 
 /// How often one transaction is run at most.
 pub(in crate::storage) const ATTEMPTS: u32 = 5;
@@ -26,6 +26,15 @@ impl Failure for budgets::Failure {
         match self {
             Self::Database(error) => Some(error),
             Self::UsedUp(_) => None,
+        }
+    }
+}
+
+impl Failure for InsertFailure {
+    fn of_database(&self) -> Option<&DieselError> {
+        match self {
+            Self::Limit(failure) => failure.of_database(),
+            Self::NumberTaken => None,
         }
     }
 }

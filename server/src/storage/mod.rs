@@ -32,13 +32,13 @@ use std::{borrow::Cow, time::Duration};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel_async::pooled_connection::{self, deadpool::PoolError};
 
-pub use budgets::{Taken, Taking, UsedUp};
+pub use budgets::{LimitChanges, RemovedBudgets, Taken, Taking, UsedUp};
 pub use code_returns::CodeReturns;
 pub use examination::{Examination, Kind as ExaminedKind, RefusedRights, Server as ExaminedServer};
 pub use hash_parameters::UsedHashParameters;
 pub use logins::{
-    AskingClaim, ClaimedAskings, CostOfDenial, DueLogin, NewLogin, OpenedLogin, OverdueClaim, Settled,
-    Settlement,
+    AskingClaim, ClaimedAskings, CostOfDenial, DueLogin, Insertion, NewLogin, OpenedLogin, OverdueClaim,
+    Settled, Settlement,
 };
 pub use notifications::Notifications;
 pub use server_time::ServerTime;

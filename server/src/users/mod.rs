@@ -16,7 +16,7 @@ pub use sign_up::{FieldFault, PreparedSignup, SignupForm, SignupRejection};
 use crate::{
     attempts::{Attempt, Outcome, PasswordOutcome},
     clock::Clock,
-    limits::{self, LimitError, Limits},
+    limits::{self, Grant, LimitError, Limits},
     model::{Credentials, DeviceId, DeviceToken, Email, EmailKey, Password, PasswordHash, User, UserId},
     storage::{Store, StoreError},
 };
@@ -62,12 +62,14 @@ pub struct Credential<'a> {
 }
 
 /// Whose password was right.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Recognised {
     /// Who it is.
     pub user: User,
     /// The device in which they have signed in before, where they presented it.
     pub device: Option<DeviceId>,
+    /// The try that it took, which was none: to be released with what is written next.
+    pub password_try: Grant,
 }
 
 /// Why an email and a password could not be checked.
@@ -107,7 +109,7 @@ impl Users {
     /// Whose email and password these are; `None` where they are nobody's. Records the attempt.
     ///
     /// An unknown email costs what a wrong password costs: the same statements, and one hash of parameters that some user has
-    /// (`decoy`). Its budget is taken before all that, and given back where the password is right.
+    /// (`decoy`). A try is taken before all that, for whoever has found the password right to release.
     pub async fn check_password(
         &self,
         credential: &Credential<'_>,
@@ -157,22 +159,27 @@ impl Users {
         let password = Password::offered(credential.password);
         let hash = credentials.as_ref().map_or(&decoy, |credentials| &credentials.password_hash);
         let verified = self.passwords.verify(password, hash, &client).await;
-        if !matches!(verified, Ok(false)) {
-            // Without an answer it was no guess.
-            self.limits.give_back(grant).await;
-        }
-        let (true, Some(Credentials { user, password_hash })) = (verified?, credentials) else {
-            return Ok(None);
+        let (user, password_hash) = match (verified, credentials) {
+            (Ok(true), Some(Credentials { user, password_hash })) => (user, password_hash),
+            (Ok(_), _) => return Ok(None),
+            (Err(error), _) => {
+                // Without an answer it was no guess.
+                self.limits.give_back(grant).await;
+                return Err(error.into());
+            }
         };
         if self.passwords.is_outdated(&password_hash)
             && let Some(password) = Password::offered(credential.password)
         {
             self.rehash(&user, password_hash, password, client);
         }
-        if let Some((device, token)) = &device {
-            self.store.record_device_token_seen(*device, &token.hash()).await?;
+        if let Some((device, token)) = &device
+            && let Err(error) = self.store.record_device_token_seen(*device, &token.hash()).await
+        {
+            self.limits.give_back(grant).await;
+            return Err(error.into());
         }
-        Ok(Some(Recognised { user, device: device_id }))
+        Ok(Some(Recognised { user, device: device_id, password_try: grant }))
     }
 
     /// The device that presents this token, where the user with this email has signed in in it. A token that says nothing

@@ -2,7 +2,7 @@
 
 use countersign::{
     model::{Budget, BudgetKey, Growth, Rate},
-    storage::{CodeReturns, Taking, UsedUp},
+    storage::{CodeReturns, Insertion, LimitChanges, Taking, UsedUp},
 };
 
 use super::*;
@@ -135,6 +135,75 @@ async fn what_is_given_back_can_be_taken_again(database: &Database) {
     assert!(take(database, &strict, database.now).await.is_some());
 }
 
+async fn a_login_is_stored_with_all_that_it_changes_of_limits_or_with_nothing(database: &Database) {
+    let [password, push, place, required, denied] =
+        ["passwords", "pushes", "places", "required", "denied"].map(|name| taking(name, strict()));
+    let exhaust = async |taking: &Taking| {
+        let one = std::slice::from_ref(taking);
+        let mut last = Vec::new();
+        for _ in 0..AT_ONCE {
+            last = database.store.take_budgets(one, database.now).await.unwrap().unwrap();
+        }
+        last
+    };
+    let (released, _) = (exhaust(&password).await, exhaust(&denied).await);
+    let insert = async |email, reserved: &[Taking], required: &[Taking]| {
+        let changes = LimitChanges { released: &released, reserved, required };
+        let (begun, inserted) = database.insert(&signup(email, "2015550123"), "42", &changes).await;
+        let found = database.store.find_login(&begun.token.hash(), database.now).await.unwrap();
+        assert_eq!(found.is_some(), matches!(inserted, Insertion::Stored(_)));
+        inserted
+    };
+    let both = [push.clone(), place.clone()];
+    let exhausted = |inserted| match inserted {
+        Insertion::Exhausted(UsedUp { key, until }) => (key, until),
+        other => panic!("{other:?}"),
+    };
+    let is_denied = (denied.key.clone(), database.now + TimeDelta::minutes(2));
+    let with_denied = [push.clone(), denied.clone(), place.clone()];
+    assert_eq!(exhausted(insert("ada@example.com", &with_denied, &[]).await), is_denied);
+    assert_eq!(
+        exhausted(insert("ada@example.com", &both, &[required.clone(), denied.clone()]).await),
+        is_denied
+    );
+    assert!(take(database, &password, database.now).await.is_some(), "released without a login");
+
+    let Insertion::Stored(reserved) = insert("ada@example.com", &both, std::slice::from_ref(&required)).await
+    else {
+        panic!("not stored")
+    };
+    assert_eq!(
+        reserved.iter().map(|taken| taken.key().clone()).collect::<HashSet<_>>(),
+        [push.key.clone(), place.key.clone()].into()
+    );
+    assert!(matches!(insert("bob@example.com", &both, &[]).await, Insertion::NumberTaken));
+    // Released once, and each reserved once.
+    assert_eq!(take(database, &password, database.now).await, None);
+    assert!(take(database, &password, database.now).await.is_some());
+    for (limit, left) in [(&push, AT_ONCE - 1), (&place, AT_ONCE - 1), (&required, AT_ONCE)] {
+        for _ in 0..left {
+            assert_eq!(take(database, limit, database.now).await, None);
+        }
+        assert!(take(database, limit, database.now).await.is_some());
+    }
+}
+
+async fn of_a_hundred_logins_at_once_as_many_start_as_the_limit_allows(database: &Database) {
+    let (push, place) = (taking("pushes", strict()), taking("places", strict()));
+    let reserved = [push.clone(), place];
+    let changes = LimitChanges { reserved: &reserved, required: &[denial()], ..LimitChanges::default() };
+    let racing = (0..100).map(async |number| {
+        // Half of them draw the same number for the same phone.
+        let (email, phone) = (format!("ada{number}@example.com"), "2015550123");
+        let number = if number % 2 == 0 { "42".to_owned() } else { format!("{number:02}") };
+        database.insert(&signup(&email, phone), &number, &changes).await.1
+    });
+    let inserted = futures_util::future::join_all(racing).await;
+    let stored = inserted.iter().filter(|inserted| matches!(inserted, Insertion::Stored(_))).count();
+    assert_eq!(stored, AT_ONCE, "{inserted:?}");
+    assert!(take(database, &push, database.now).await.is_some());
+}
+
 async fn each_denial_counts_once_although_its_budget_is_used_up(database: &Database) {
     for push in 1..=4 {
         let begun = database.begin_with_push(&format!("push-{push}")).await;
@@ -211,10 +280,23 @@ async fn rows_that_say_nothing_are_removed_and_no_others(database: &Database) {
         assert_eq!(take(database, &taking, database.now + TimeDelta::minutes(number)).await, None);
     }
     let before = database.now + TimeDelta::minutes(5);
+    let remove = async |before| {
+        let (mut after, mut pages) = (None, Vec::new());
+        loop {
+            let page = database.store.remove_full_budgets(after.as_ref(), before, 2).await.unwrap();
+            pages.push(page.removed);
+            after = page.last;
+            if after.is_none() {
+                return pages;
+            }
+        }
+    };
     // Three of them were back within two minutes from the beginning of theirs.
-    assert_eq!(database.store.remove_full_budgets(before, 2).await.unwrap(), 2);
-    assert_eq!(database.store.remove_full_budgets(before, 2).await.unwrap(), 1);
-    assert_eq!(database.store.remove_full_budgets(before, 2).await.unwrap(), 0);
+    let pages = remove(before).await;
+    assert_eq!((pages.len(), pages.iter().sum::<usize>()), (4, 3), "{pages:?}");
+    assert_eq!(remove(before).await, [0, 0, 0], "as many are left as fill two pages");
+    assert_eq!(remove(database.now + TimeDelta::hours(1)).await, [2, 2, 0]);
+    assert_eq!(remove(database.now + TimeDelta::hours(1)).await, [0]);
 }
 
 async fn codes_that_come_back_are_counted_by_the_hour(database: &Database) {
@@ -251,7 +333,7 @@ async fn removing_and_taking_the_same_rows_wait_for_each_other_and_neither_is_st
     let held = cluster.hold(&format!("update budgets set key = key where key = '{middle}'")).await;
     let later = database.now + TimeDelta::hours(1);
     let (removing, taking) = (database.store.clone(), database.store.clone());
-    let removing = async move { removing.remove_full_budgets(later, 10).await };
+    let removing = async move { removing.remove_full_budgets(None, later, 10).await };
     let taking = async move { taking.take_budgets(&takings, later).await };
     let releasing = async {
         let both_wait = "do $$ begin
@@ -273,6 +355,8 @@ on_both_databases! {
     what_is_used_up_comes_back_when_it_was_said_and_not_before,
     pauses_grow_to_the_longest_and_no_further,
     what_is_given_back_can_be_taken_again,
+    a_login_is_stored_with_all_that_it_changes_of_limits_or_with_nothing,
+    of_a_hundred_logins_at_once_as_many_start_as_the_limit_allows,
     each_denial_counts_once_although_its_budget_is_used_up,
     a_clock_that_is_behind_does_not_make_anybody_wait,
     a_free_at_beyond_the_longest_pause_becomes_one_longest_pause,

@@ -72,7 +72,7 @@ async fn an_instance_that_is_ahead_deletes_no_limits_and_ends_no_logins() {
     while database.store.take_budgets(std::slice::from_ref(&guesses), right.now()).await.unwrap().is_ok() {}
     database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     let ahead = measured(&database, TimeDelta::hours(2)).await;
-    assert_eq!(database.store.remove_full_budgets(ahead.now(), 100).await.unwrap(), 0);
+    assert_eq!(database.store.remove_full_budgets(None, ahead.now(), 100).await.unwrap().removed, 0);
     let found = database.store.find_used_up(&[guesses], ahead.now()).await.unwrap();
     assert!(found.is_some());
     let now = ahead.now();

@@ -25,7 +25,10 @@ use countersign::{
         UndeliveredSession, UserId, Verdict,
     },
     random,
-    storage::{AskingClaim, Durability, NewLogin, OverdueClaim, Settlement, Store, StoreSettings},
+    storage::{
+        AskingClaim, Durability, Insertion, LimitChanges, NewLogin, OverdueClaim, Settlement, Store,
+        StoreSettings,
+    },
 };
 use diesel_async::AsyncMigrationHarness;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
@@ -152,6 +155,17 @@ impl Database {
     async fn nothing_is_counted(self) {}
 
     async fn begin(&self, signup: &PendingSignup, match_number: &str) -> Option<Begun> {
+        let (begun, inserted) = self.insert(signup, match_number, &LimitChanges::default()).await;
+        matches!(inserted, Insertion::Stored(_)).then_some(begun)
+    }
+
+    /// Stores a signup's login with these changes of rate limits, or neither.
+    async fn insert(
+        &self,
+        signup: &PendingSignup,
+        match_number: &str,
+        changes: &LimitChanges<'_>,
+    ) -> (Begun, Insertion) {
         let (id, token) = (LoginId::new(random::id(self.now)), LoginToken::from_bytes(random::bytes()));
         let salt = SessionSalt::from_bytes(random::bytes());
         let new = NewLogin {
@@ -173,7 +187,7 @@ impl Database {
             created_at: self.now,
             expires_at: self.now + TimeDelta::minutes(10),
         };
-        self.store.begin_login(&new).await.unwrap().then_some(Begun { id, token })
+        (Begun { id, token }, self.store.begin_login(&new, changes).await.unwrap())
     }
 
     /// Begins a login whose push is asked about first after five seconds.

@@ -132,7 +132,7 @@ fn ipv6(line: u8, lan: u8) -> IpAddr {
 /// How many rows a database has that says what is used up. They are gone afterwards.
 async fn remove_rows(database: &Database) -> usize {
     let later = Clock::system().now() + TimeDelta::days(3);
-    database.store.remove_full_budgets(later, 1_000).await.unwrap()
+    database.store.remove_full_budgets(None, later, 1_000).await.unwrap().removed
 }
 
 async fn an_attempt_takes_few_rows(database: &Database) {

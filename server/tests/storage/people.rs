@@ -158,7 +158,8 @@ async fn begin_login_with_device_token(
         created_at: database.now,
         expires_at: database.now + TimeDelta::minutes(10),
     };
-    assert!(database.store.begin_login(&new).await.unwrap());
+    let stored = database.store.begin_login(&new, &LimitChanges::default()).await.unwrap();
+    assert!(matches!(stored, Insertion::Stored(_)));
     (Begun { id, token }, device_token)
 }
 

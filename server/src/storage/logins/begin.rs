@@ -10,10 +10,11 @@ use crate::{
         Phone, ProviderUserId, SessionSalt, TokenHash, UserId,
     },
     storage::{
-        Store, StoreError,
+        LimitChanges, Store, StoreError, Taken, UsedUp,
+        budgets::{Failure, change_limits, release, take},
         columns::At,
         on,
-        schema::{logins, pending_signups},
+        schema::{budgets, logins, pending_signups},
         sqlite::Commit,
         transact_as,
     },
@@ -56,6 +57,35 @@ pub struct NewLogin<'a> {
     pub created_at: DateTime<Utc>,
     /// Its deadline.
     pub expires_at: DateTime<Utc>,
+}
+
+/// What came of storing a login.
+#[derive(Debug)]
+pub enum Insertion {
+    /// It is stored, and this is reserved.
+    Stored(Vec<Taken>),
+    /// Nothing is stored: another open login of the phone has its match number.
+    NumberTaken,
+    /// Nothing is stored: this limit is exhausted.
+    Exhausted(UsedUp),
+}
+
+/// Why the transaction stored nothing.
+pub(in crate::storage) enum InsertFailure {
+    Limit(Failure),
+    NumberTaken,
+}
+
+impl From<Failure> for InsertFailure {
+    fn from(failure: Failure) -> Self {
+        Self::Limit(failure)
+    }
+}
+
+impl From<DieselError> for InsertFailure {
+    fn from(error: DieselError) -> Self {
+        Self::Limit(error.into())
+    }
 }
 
 #[derive(Insertable)]
@@ -157,21 +187,36 @@ impl Store {
         Ok(on!(self, |conn| query.load(conn).await?))
     }
 
-    /// Stores a new login. Returns false, and stores nothing, where its match number has been taken meanwhile.
+    /// Stores a new login and changes rate limits with it, or does neither.
     ///
     /// Of one that is to be pushed nobody hears before it is also written what became of the push: only then need a power cut
     /// leave both.
-    pub async fn begin_login(&self, new: &NewLogin<'_>) -> Result<bool, StoreError> {
-        let (row, signup) = (new.row(), new.signup_row());
+    pub async fn begin_login(
+        &self,
+        new: &NewLogin<'_>,
+        changes: &LimitChanges<'_>,
+    ) -> Result<Insertion, StoreError> {
+        let (row, signup, at) = (new.row(), new.signup_row(), new.created_at.timestamp_micros());
         let commit = if new.push_place.is_some() { Commit::Light } else { Commit::Durable };
-        transact_as!(self, commit, async |conn| {
+        let inserted = transact_as!(self, commit, async |conn| {
+            // The login before the limits, as where one is settled: of two transactions, one waits and none is stuck.
             let login = diesel::insert_into(logins::table).values(&row).on_conflict_do_nothing();
-            let begun = login.execute(conn).await? == 1;
-            if let (true, Some(signup)) = (begun, &signup) {
+            if login.execute(conn).await? == 0 {
+                return Err(InsertFailure::NumberTaken);
+            }
+            if let Some(signup) = &signup {
                 diesel::insert_into(pending_signups::table).values(signup).execute(conn).await?;
             }
-            Ok::<_, DieselError>(begun)
-        })
-        .map_err(StoreError::from)
+            Ok::<_, InsertFailure>(change_limits!(conn, changes, at))
+        });
+        match inserted {
+            Ok(reserved) => Ok(Insertion::Stored(reserved)),
+            Err(InsertFailure::NumberTaken) => Ok(Insertion::NumberTaken),
+            Err(InsertFailure::Limit(Failure::Database(error))) => Err(error.into()),
+            Err(InsertFailure::Limit(Failure::UsedUp(key))) => {
+                let limits = [changes.reserved, changes.required].concat();
+                Ok(Insertion::Exhausted(self.exhausted(&limits, key, new.created_at).await?))
+            }
+        }
     }
 }

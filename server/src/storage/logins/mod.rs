@@ -13,7 +13,8 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 pub use asking::{AskingClaim, ClaimedAskings, DueLogin};
-pub use begin::NewLogin;
+pub(super) use begin::InsertFailure;
+pub use begin::{Insertion, NewLogin};
 pub use deadlines::OverdueClaim;
 pub use settle::{CostOfDenial, Settled, Settlement};
 

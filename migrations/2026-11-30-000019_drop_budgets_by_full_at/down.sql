@@ -1,0 +1,1 @@
+create index budgets_by_full_at on budgets (full_at);
