@@ -91,7 +91,9 @@ async fn one_address_reaches_few_of_a_thousand_victims_and_their_own_codes_still
     }
     // One more comes back every three minutes, and this took none of them.
     assert!((SIGNUPS..=SIGNUPS + 1).contains(&u64::try_from(begun.len()).unwrap()), "{}", begun.len());
-    assert_eq!(messages(&world).await, u64::try_from(begun.len()).unwrap());
+    // As with the signup that came back, so with its code, though not at the same instant.
+    let sent = messages(&world).await;
+    assert!((SIGNUPS..=u64::try_from(begun.len()).unwrap()).contains(&sent), "{sent} of {}", begun.len());
     // Each of these may ask again, until its login and its phone have had enough.
     for _ in 0..8 {
         world.advance(Duration::from_secs(30)).await;

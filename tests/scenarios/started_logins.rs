@@ -64,8 +64,10 @@ async fn a_right_password_starts_thirty_logins_an_hour_from_one_network(database
 }
 
 async fn a_known_device_starts_as_many_logins_and_no_more(database: Database) {
-    let world = world(database, &[("STARTED_LOGINS_PER_DEVICE", "3/1h")]).await;
-    let person = Person::new();
+    let limits = [("STARTED_LOGINS_PER_DEVICE", "3/1h"), ("WRONG_PASSWORDS_PER_DEVICE", "2/1h")];
+    let world = world(database, &limits).await;
+    let (person, other) = (Person::new(), Person::new());
+    world.plant(&other);
     let device = world.sign_up(&person).await.device_token;
     for _ in 0..3 {
         assert!(login(&world, "203.0.113.7", person.login_from(&device)).await.login_token.is_some());
@@ -75,6 +77,10 @@ async fn a_known_device_starts_as_many_logins_and_no_more(database: Database) {
         let reply = login(&world, from, person.login_from(&device)).await;
         assert_eq!(refusal(&reply).0, &LoginErrorCode::RateLimited);
     }
+    // A right password is no guess, whether a login starts or not.
+    let wrong = LoginInput { password: other.login().password, ..person.login_from(&device) };
+    let reply = login(&world, "203.0.113.7", wrong).await;
+    assert_eq!(refusal(&reply), (&LoginErrorCode::WrongCredentials, None));
     assert!(login(&world, "203.0.113.7", person.login()).await.login_token.is_some());
 }
 

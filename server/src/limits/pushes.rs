@@ -95,6 +95,11 @@ impl Limits {
         Some(PushClaims { rate, denials: self.denials(to), place, further, phone, lasting })
     }
 
+    /// The push that held this place was answered: the next login tries it first again.
+    pub fn forget_place(&self, place: &BudgetKey) {
+        self.remembered.forget(place);
+    }
+
     /// What it costs that the phone has denied a push of a login: to be charged where that is settled.
     #[must_use]
     pub fn cost_of_denial(&self, of: PhoneUse<'_>) -> Vec<Taking> {

@@ -66,6 +66,11 @@ impl Remembered {
         taken.iter().filter_map(|taken| taken.used_up(now)).for_each(|last| self.remember(last));
     }
 
+    /// Forgets that a limit is exhausted.
+    pub(super) fn forget(&self, key: &BudgetKey) {
+        self.0.remove(key);
+    }
+
     /// Remembers a limit as exhausted.
     pub(super) fn remember(&self, used_up: UsedUp) {
         self.0.insert(used_up.key, used_up.until);

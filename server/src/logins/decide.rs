@@ -37,6 +37,11 @@ impl Logins {
             cost_of_denial: self.cost_of_denial(),
         };
         let settled = self.store.settle(id, decision, &how).await?;
+        if let (Some(_), Some(place)) =
+            (decision.verdict(), settled.as_ref().and_then(|settled| settled.login.push_place.as_ref()))
+        {
+            self.limits.forget_place(place);
+        }
         // Before anybody is told: who hears of it finds it counted.
         if let Some(settled) = &settled {
             count_decided(settled, decision, &source);

@@ -8,7 +8,7 @@ use clap::Parser;
 use countersign::{
     clock::Clock,
     config::{Arguments, Task},
-    limits::{LimitError, LimitSettings, Limits, PhoneUse, Standing, network},
+    limits::{LimitError, LimitSettings, Limits, LoginClaims, PhoneUse, Standing, network},
 };
 
 use super::*;
@@ -384,8 +384,22 @@ async fn ten_thousand_networks_guess_for_one_email_at_most_2000_times_a_day(data
     assert!((1_500..=2_000).contains(&judged), "{judged}");
 }
 
+async fn a_login_tries_first_the_place_on_the_phone_that_is_free_as_far_as_is_known(database: &Database) {
+    let limited = Limited::new(database, "");
+    let (limits, now, phone) = (&limited.limits, limited.clock.now(), british());
+    let to = PhoneUse { phone: &phone, standing: Standing::Proven, network: None };
+    let claims = || limits.login_claims(None, to, now, now + TimeDelta::minutes(10));
+    let (first, place) = (claims(), |claims: &LoginClaims| claims.place().unwrap().clone());
+    let reserved = database.store.take_budgets(&first.takings().0, now).await.unwrap().unwrap();
+    assert_eq!(limits.push_place(&first, reserved, now).unwrap().key, place(&first));
+    assert_ne!(place(&claims()), place(&first));
+    limits.forget_place(&place(&first));
+    assert_eq!(place(&claims()), place(&first));
+}
+
 on_both_databases! {
     afterwards every_query_used_an_index:
+    a_login_tries_first_the_place_on_the_phone_that_is_free_as_far_as_is_known,
     an_attempt_takes_few_rows,
     a_home_line_guesses_as_often_as_one_address_does,
     a_site_guesses_thirty_two_times_as_often_as_one_lan,
