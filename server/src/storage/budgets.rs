@@ -100,7 +100,7 @@ pub struct UsedUp {
     pub until: DateTime<Utc>,
 }
 
-/// What became of the rows that were read to remove some of them.
+/// The result of one step of [`Store::remove_full_budgets`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemovedBudgets {
     /// How many were removed.
@@ -193,7 +193,7 @@ macro_rules! release {
         let crate::storage::budgets::Taken { taking, free_at } = $taken;
         let terms = taking.budget.terms();
         let number = |number: i64| diesel::IntoSql::into_sql::<diesel::sql_types::BigInt>(number);
-        // Nobody has taken any since: then there was some before, and there is again.
+        // Nothing was taken since: then there was some before, and there is again.
         let last = budgets::free_at.eq(*free_at);
         let free_at = diesel::dsl::case_when(last, number(crate::storage::budgets::AT_ONCE))
             .otherwise(budgets::free_at - terms.cost / terms.divisor);

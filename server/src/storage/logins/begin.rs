@@ -59,7 +59,7 @@ pub struct NewLogin<'a> {
     pub expires_at: DateTime<Utc>,
 }
 
-/// What came of storing a login.
+/// The result of [`Store::begin_login`].
 #[derive(Debug)]
 pub enum Insertion {
     /// It is stored, and this is reserved.

@@ -1,7 +1,7 @@
 //! The threads that hash, and which job runs next.
 //!
-//! Plain threads that sleep on a condition variable while there is no job. A work-stealing pool looks for work for a while before
-//! its threads sleep, which cost more processor time than everything else that a login does besides its hash.
+//! Plain threads that sleep on a condition variable while there is no job. A work-stealing pool looks for work for a while before its
+//! threads sleep, on cores that others need.
 
 use std::{
     collections::VecDeque,
