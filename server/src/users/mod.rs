@@ -68,7 +68,7 @@ pub struct Recognised {
     pub user: User,
     /// The device in which they have signed in before, where they presented it.
     pub device: Option<DeviceId>,
-    /// The try that it took, which was none: to be released with what is written next.
+    /// The try that was taken. A right password is no guess: the caller releases it.
     pub password_try: Grant,
 }
 
@@ -109,7 +109,7 @@ impl Users {
     /// Whose email and password these are; `None` where they are nobody's. Records the attempt.
     ///
     /// An unknown email costs what a wrong password costs: the same statements, and one hash of parameters that some user has
-    /// (`decoy`). A try is taken before all that, for whoever has found the password right to release.
+    /// (`decoy`). A try is taken before all that; where the password is right, the caller releases it.
     pub async fn check_password(
         &self,
         credential: &Credential<'_>,

@@ -189,8 +189,7 @@ impl Store {
 
     /// Stores a new login and changes rate limits with it, or does neither.
     ///
-    /// Of one that is to be pushed nobody hears before it is also written what became of the push: only then need a power cut
-    /// leave both.
+    /// A login with a push need survive a power cut only once the result of the push is stored: its token is returned after that.
     pub async fn begin_login(
         &self,
         new: &NewLogin<'_>,
