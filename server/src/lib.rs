@@ -29,8 +29,6 @@ pub mod network;
 pub mod outgoing;
 pub mod provider;
 pub mod random;
-#[cfg(feature = "sandbox")]
-pub mod sandbox;
 pub mod sessions;
 pub mod storage;
 pub mod telemetry;

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use countersign_sandbox::{Sandbox, SandboxConfig, SystemClock};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -21,7 +22,6 @@ use crate::{
     outgoing::OutgoingProxy,
     provider::authy::ApiKey,
     random,
-    sandbox::{self, Sandbox, SandboxConfig},
 };
 
 pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> {
@@ -124,8 +124,7 @@ pub(super) async fn sandbox(settings: SandboxSettings, shutdown: CancellationTok
         state_file: settings.state_file,
         exposed: settings.is_exposed,
     };
-    let sandbox =
-        Sandbox::open(config, Arc::new(sandbox::SystemClock)).context("the sandbox cannot be opened")?;
+    let sandbox = Sandbox::open(config, Arc::new(SystemClock)).context("the sandbox cannot be opened")?;
     let listener = bind(settings.listen).await?;
     print(&format!("sandbox http://{}\n", listener.local_addr()?))?;
     sandbox.serve(listener, shutdown).await.context("the sandbox failed")
@@ -141,7 +140,7 @@ fn state_beside(url: &DatabaseUrl) -> PathBuf {
 /// The service's clock, lent to the sandbox: in `dev`, both parts live in the same time.
 struct Shared(Clock);
 
-impl sandbox::Clock for Shared {
+impl countersign_sandbox::Clock for Shared {
     fn now(&self) -> chrono::DateTime<chrono::Utc> {
         self.0.now()
     }

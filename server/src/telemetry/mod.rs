@@ -79,6 +79,7 @@ pub(crate) fn start(settings: &TelemetrySettings) -> anyhow::Result<Telemetry> {
 fn logged(level: Level) -> Targets {
     Targets::new()
         .with_default(level.min(Level::INFO))
+        // A prefix: it covers the package `countersign-sandbox` as well.
         .with_target("countersign", level)
         // What it says is said again by the error that follows.
         .with_target("rustls_platform_verifier", LevelFilter::OFF)

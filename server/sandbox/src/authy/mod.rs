@@ -3,11 +3,11 @@
 //! Invariant: nothing but method, endpoint and status is logged of a call.
 
 mod application;
-pub(in crate::sandbox) mod approvals;
-pub(in crate::sandbox) mod endpoint;
+pub(crate) mod approvals;
+pub(crate) mod endpoint;
 mod faulty;
 mod tokens;
-pub(in crate::sandbox) mod users;
+pub(crate) mod users;
 
 use std::sync::Arc;
 

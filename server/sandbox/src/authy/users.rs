@@ -5,11 +5,11 @@
 use serde_json::{Value, json};
 
 use super::enrolled;
-use crate::sandbox::device::Device;
-use crate::sandbox::parameters::{Parameters, text_of};
-use crate::sandbox::phone_number::{PhoneNumber, parse_cellphone, parse_country_code};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::state::{Moment, State};
+use crate::device::Device;
+use crate::parameters::{Parameters, text_of};
+use crate::phone_number::{PhoneNumber, parse_cellphone, parse_country_code};
+use crate::refusal::Refusal;
+use crate::state::{Moment, State};
 
 const ACTIVITIES: [&str; 4] = ["password_reset", "banned", "unbanned", "cookie_login"];
 
@@ -78,7 +78,7 @@ pub(super) fn register_activity(
 }
 
 /// The id of the one device that the app runs on.
-pub(in crate::sandbox) fn device_id(device: &Device) -> u64 {
+pub(crate) fn device_id(device: &Device) -> u64 {
     device.authy_id + 1
 }
 

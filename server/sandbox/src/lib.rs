@@ -1,7 +1,7 @@
 //! The sandbox: an emulator of Authy with real HTTP, real signatures and phones to tap on, for `countersign
 //! dev` and for tests. Not a mock inside the server: it imports nothing of the server, not even its signature
-//! code, so that the two cannot share a mistake. Invariant: what Authy's published libraries accept from
-//! Authy, they accept from here.
+//! code, so that the two cannot share a mistake. A package of its own, so that the compiler holds that rule.
+//! Invariant: what Authy's published libraries accept from Authy, they accept from here.
 
 mod approval;
 mod authy;

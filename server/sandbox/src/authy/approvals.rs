@@ -8,15 +8,15 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::enrolled;
-use crate::sandbox::approval::{ApprovalRequest, Question, Status};
-use crate::sandbox::callbacks::describe_device;
-use crate::sandbox::device::{App, Device};
-use crate::sandbox::parameters::{Parameters, elements_of, text_of};
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::state::{Moment, State};
+use crate::approval::{ApprovalRequest, Question, Status};
+use crate::callbacks::describe_device;
+use crate::device::{App, Device};
+use crate::parameters::{Parameters, elements_of, text_of};
+use crate::refusal::Refusal;
+use crate::state::{Moment, State};
 
 /// The application's other id, as OneTouch has it.
-pub(in crate::sandbox) const APP_ID: &str = "58547fe49db3d51a1adea5fd";
+pub(crate) const APP_ID: &str = "58547fe49db3d51a1adea5fd";
 /// The application's name and number.
 pub(super) const APP_NAME: &str = "Countersign sandbox";
 pub(super) const APP_SERIAL_ID: u32 = 46_113;

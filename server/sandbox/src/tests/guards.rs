@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{KEY, MovableClock, Running, answer, config};
-use crate::sandbox::{Sandbox, SandboxConfig, SandboxError, SystemClock};
+use crate::{Sandbox, SandboxConfig, SandboxError, SystemClock};
 
 #[tokio::test]
 async fn pages_of_other_origins_cannot_write() {

@@ -11,9 +11,9 @@ use axum::response::{Html, IntoResponse, Response};
 use futures_util::{StreamExt, stream};
 
 use super::{Call, MAXIMAL_BODY, carry_out, refuse};
-use crate::sandbox::emulator::Emulator;
-use crate::sandbox::faults::{ApiFault, ApiFaultKind, When};
-use crate::sandbox::refusal::Refusal;
+use crate::emulator::Emulator;
+use crate::faults::{ApiFault, ApiFaultKind, When};
+use crate::refusal::Refusal;
 
 const PAGE: &str = "<!DOCTYPE html><html><head><title>503 Service Unavailable</title></head>\
      <body><h1>Service Unavailable</h1><p>No server is available to handle this request.</p></body></html>";

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Complaint, read};
-use crate::sandbox::callbacks::{self, CallbackMethod, Target, is_callback_url};
-use crate::sandbox::emulator::Emulator;
-use crate::sandbox::faults::Faults;
+use crate::callbacks::{self, CallbackMethod, Target, is_callback_url};
+use crate::emulator::Emulator;
+use crate::faults::Faults;
 
 /// The farthest that the clock is moved at once, in seconds: a year.
 const MAXIMAL_ADVANCE: u64 = 366 * 24 * 3600;

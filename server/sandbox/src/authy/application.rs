@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::approvals::{APP_NAME, APP_SERIAL_ID};
-use crate::sandbox::state::{Moment, State};
+use crate::state::{Moment, State};
 
 pub(super) fn details() -> Value {
     let app = json!({

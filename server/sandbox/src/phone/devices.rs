@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{Complaint, read};
-use crate::sandbox::approval::{ApprovalRequest, Status, Verdict};
-use crate::sandbox::callbacks::{Callback, send_soon};
-use crate::sandbox::device::Device;
-use crate::sandbox::emulator::Emulator;
-use crate::sandbox::ledger::NotKept;
-use crate::sandbox::state::AnswerError;
-use crate::sandbox::totp;
+use crate::approval::{ApprovalRequest, Status, Verdict};
+use crate::callbacks::{Callback, send_soon};
+use crate::device::Device;
+use crate::emulator::Emulator;
+use crate::ledger::NotKept;
+use crate::state::AnswerError;
+use crate::totp;
 
 const UNKNOWN_DEVICE: Complaint = Complaint(StatusCode::NOT_FOUND, "no such device");
 const UNKNOWN_REQUEST: Complaint = Complaint(StatusCode::NOT_FOUND, "no such approval request");

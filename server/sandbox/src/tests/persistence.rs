@@ -5,7 +5,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::{MovableClock, Running, config};
-use crate::sandbox::SandboxConfig;
+use crate::SandboxConfig;
 
 fn config_in(folder: &tempfile::TempDir) -> SandboxConfig {
     SandboxConfig { state_file: Some(folder.path().join("sandbox.json")), ..config() }

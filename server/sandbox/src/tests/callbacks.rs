@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use super::{KEY, Running};
-use crate::sandbox::signature::{Signed, to_query};
+use crate::signature::{Signed, to_query};
 
 /// A callback that arrived.
 struct Received {

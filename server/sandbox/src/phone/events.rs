@@ -9,7 +9,7 @@ use axum::extract::State as Given;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt, stream};
 
-use crate::sandbox::emulator::Emulator;
+use crate::emulator::Emulator;
 
 /// The stream of events. It ends with the sandbox.
 pub(super) async fn follow(

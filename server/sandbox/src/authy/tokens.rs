@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::enrolled;
 use super::users::device_id;
-use crate::sandbox::codes::{Judgement, Source};
-use crate::sandbox::device::{Channel, Device, Message};
-use crate::sandbox::parameters::Parameters;
-use crate::sandbox::refusal::Refusal;
-use crate::sandbox::state::{Moment, State};
+use crate::codes::{Judgement, Source};
+use crate::device::{Channel, Device, Message};
+use crate::parameters::Parameters;
+use crate::refusal::Refusal;
+use crate::state::{Moment, State};
 
 const MAXIMAL_ACTION: usize = 255;
 const SMS_IGNORED: &str =

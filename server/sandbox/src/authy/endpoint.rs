@@ -30,7 +30,7 @@ pub(super) enum NoEndpoint {
 }
 
 /// Every name that calls are counted under.
-pub(in crate::sandbox) const NAMES: [&str; 13] = [
+pub(crate) const NAMES: [&str; 13] = [
     "users/new",
     "users/status",
     "users/delete",
