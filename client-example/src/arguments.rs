@@ -2,7 +2,7 @@
 //! where every other user of a machine can read it: passwords are typed, tokens come from the environment or a pipe.
 
 use clap::{Args, Parser, Subcommand};
-use client_example::{Address, CodeChannel};
+use countersign_client::{Address, CodeChannel};
 
 /// Signs up, logs in and watches logins of a Countersign service.
 #[derive(Parser)]

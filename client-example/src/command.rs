@@ -4,7 +4,7 @@
 use std::fmt;
 
 use anyhow::{anyhow, bail};
-use client_example::{
+use countersign_client::{
     BeginReply, Begun, Client, ClientError, DeviceToken, LoginInput, LoginToken, Refused, SessionToken,
     SignupInput,
 };

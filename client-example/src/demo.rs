@@ -5,11 +5,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
-use client_example::{
+use client_example::phone::{ApprovalRequest, Device, Phone, PhoneError};
+use countersign_client::{
     Address, Begun, Client, ClientError, CodeChannel, DeviceToken, LoginInput, LoginState, LoginStatus,
-    LoginToken, PayloadError, ResendTokenErrorCode, Session, SignupInput, User, Watch,
-    phone::{ApprovalRequest, Device, Phone, PhoneError},
-    random,
+    LoginToken, PayloadError, ResendTokenErrorCode, Session, SignupInput, User, Watch, random,
 };
 use futures_util::StreamExt;
 use serde_json::json;

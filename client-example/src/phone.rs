@@ -7,6 +7,7 @@ mod faults;
 use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, Utc};
+use countersign_client::{Address, ClientError, Misfit, http_client};
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -15,11 +16,6 @@ use url::Url;
 pub use self::{
     device::{ApprovalRequest, Device, DeviceSummary, Message, MessageChannel},
     faults::{ApiFault, ApiFaultKind, CallbackFaults, FaultTime, Faults},
-};
-use crate::{
-    address::Address,
-    client::http_client,
-    error::{ClientError, Misfit},
 };
 
 /// The sandbox's phone API.
@@ -133,7 +129,7 @@ struct Complaint {
 
 impl Phone {
     /// The phones of the sandbox at a base address such as `http://127.0.0.1:3001`. Needs a crypto provider as
-    /// [`Client::new`](crate::Client::new) does.
+    /// [`Client::new`](countersign_client::Client::new) does.
     pub fn new(address: &str) -> Result<Self, PhoneError> {
         let address: Address = address.parse().map_err(ClientError::from)?;
         let http = http_client(&address)?;
@@ -273,9 +269,9 @@ impl Phone {
         if let Some(body) = body {
             request = request.json(body);
         }
-        let response = request.send().await.map_err(ClientError::from_transport)?;
+        let response = request.send().await.map_err(ClientError::from)?;
         let status = response.status();
-        let body = response.bytes().await.map_err(ClientError::from_transport)?;
+        let body = response.bytes().await.map_err(ClientError::from)?;
         if status.is_success() {
             return Ok(body.to_vec());
         }

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use chrono::{DateTime, SubsecRound, Utc};
-use client_example::{LoginStatus, Session, User};
+use countersign_client::{LoginStatus, Session, User};
 use serde_json::{Value, json};
 
 /// Where results go.

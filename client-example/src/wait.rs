@@ -4,7 +4,7 @@
 use std::{future::pending, time::Duration};
 
 use anyhow::{Context, bail};
-use client_example::{
+use countersign_client::{
     Begun, Client, CodeChannel, LoginState, LoginStatus, LoginStep, LoginToken, Outcome, Session,
 };
 use futures_util::StreamExt;

@@ -5,7 +5,7 @@ import type { CodegenConfig } from "@graphql-codegen/cli";
 
 const config: CodegenConfig = {
   schema: "../../schema.graphql",
-  documents: "../operations/*.graphql",
+  documents: "../client/operations/*.graphql",
   errorsOnly: true,
   generates: {
     "src/generated/operations.ts": {

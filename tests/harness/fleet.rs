@@ -2,7 +2,8 @@
 
 use std::ops::Deref;
 
-use client_example::{Client, phone::CallbackMethod};
+use client_example::phone::CallbackMethod;
+use countersign_client::Client;
 use tempfile::TempDir;
 use throwaway::Nats;
 use tokio::sync::Mutex;

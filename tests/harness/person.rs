@@ -1,6 +1,6 @@
 //! Somebody with a name, an email, a phone and a password that nobody else has.
 
-use client_example::{DeviceToken, LoginInput, SignupInput, random};
+use countersign_client::{DeviceToken, LoginInput, SignupInput, random};
 
 /// A person, before anybody knows them.
 #[derive(Clone)]

@@ -5,9 +5,9 @@
 
 use std::{fs, io::Write, net::IpAddr, path::Path, time::Duration};
 
-use client_example::{
+use client_example::phone::{ApprovalRequest, Device, Phone};
+use countersign_client::{
     Begun, Client, DeviceToken, LoginFailure, LoginState, LoginStatus, LoginToken, Session, Watch,
-    phone::{ApprovalRequest, Device, Phone},
 };
 use futures_util::StreamExt;
 use reqwest::header::HeaderName;

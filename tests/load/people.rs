@@ -1,7 +1,7 @@
 //! People who have signed up, and logins that they begin.
 
 use anyhow::{Context, ensure};
-use client_example::{Begun, LoginState, LoginStep, Outcome, SessionToken};
+use countersign_client::{Begun, LoginState, LoginStep, Outcome, SessionToken};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use harness::{Callback, Person};
 

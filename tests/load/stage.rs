@@ -3,10 +3,8 @@
 use std::{path::PathBuf, time::Duration};
 
 use anyhow::Context;
-use client_example::{
-    Client,
-    phone::{CallbackMethod, Phone},
-};
+use client_example::phone::{CallbackMethod, Phone};
+use countersign_client::Client;
 use harness::{Database, Process, raised_budgets};
 use tempfile::TempDir;
 use throwaway::free_port;

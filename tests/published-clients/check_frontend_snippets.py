@@ -42,7 +42,8 @@ def snippet(language):
 def generate(folder):
     """Writes the package, with the document's own settings, and the program that uses it."""
     shutil.copy(ROOT / "schema.graphql", folder)
-    shutil.copytree(ROOT / "client-example/operations", folder / "client-example/operations")
+    operations = "client-example/client/operations"
+    shutil.copytree(ROOT / operations, folder / operations)
     (folder / "pyproject.toml").write_text(snippet("toml"))
     program = snippet("python")
     check("it asks where the document says", program.count("127.0.0.1:3000") == 1, program)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use client_example::LoginInput;
+use countersign_client::LoginInput;
 use harness::{Database, Person, World, on_both_databases};
 
 /// The fields of each attempt in the log, in order.

@@ -2,9 +2,9 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use client_example::{
+use client_example::phone::{ApiFault, ApiFaultKind, CallbackFaults, Faults};
+use countersign_client::{
     LoginErrorCode, LoginState, LoginToken, ResendTokenErrorCode, SignupErrorCode, VerifyTokenErrorCode,
-    phone::{ApiFault, ApiFaultKind, CallbackFaults, Faults},
 };
 use harness::{Database, Fleet, Person, World, in_time, on_both_databases, report};
 

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use client_example::{
-    Begun, LoginState, LoginStep,
-    phone::{ApiFault, ApiFaultKind, CallbackFaults, CallbackMethod, FaultTime, Faults},
-};
+use client_example::phone::{ApiFault, ApiFaultKind, CallbackFaults, CallbackMethod, FaultTime, Faults};
+use countersign_client::{Begun, LoginState, LoginStep};
 use harness::{Callback, Database, Person, World, on_both_databases};
 use serde_json::json;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use client_example::{
+use countersign_client::{
     Begun, CodeChannel, LoginFailure, LoginState, LoginStep, ResendTokenErrorCode, VerifyTokenErrorCode,
 };
 use futures_util::future::join_all;
@@ -24,7 +24,7 @@ fn wrong(code: &str) -> String {
     format!("{}{}", &code[..code.len() - 1], (last - b'0' + 1) % 10)
 }
 
-fn refused(reply: &client_example::VerifyTokenReply) -> (VerifyTokenErrorCode, Option<u64>) {
+fn refused(reply: &countersign_client::VerifyTokenReply) -> (VerifyTokenErrorCode, Option<u64>) {
     let [error] = &reply.errors[..] else { panic!("{:?}", reply.errors) };
     (error.code.clone(), error.tries_left)
 }
@@ -192,7 +192,7 @@ async fn an_unknown_login_token_is_told_so(database: Database) {
     let world = World::new(database).await;
     let foreign = "A".repeat(43);
     for text in [foreign.as_str(), "", "../sms", &"x".repeat(4_096)] {
-        let token = client_example::LoginToken::new(text);
+        let token = countersign_client::LoginToken::new(text);
         let verified = world.client.verify_token(&token, "1234567").await.unwrap();
         assert_eq!((refused(&verified).0, verified.status), (VerifyTokenErrorCode::LoginNotFound, None));
         let resent = world.client.resend_token(&token, None).await.unwrap();

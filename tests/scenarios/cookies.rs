@@ -2,7 +2,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use client_example::LoginToken;
+use countersign_client::LoginToken;
 use futures_util::{SinkExt, StreamExt};
 use harness::{Database, Person, World, on_both_databases};
 use reqwest::{Response, StatusCode, header};
@@ -302,7 +302,7 @@ async fn who_has_the_login_token_of_a_page_is_given_no_bearer_and_soon_nothing(d
             assert_eq!(status["session"]["token"], Value::Null, "{status}");
         }
         let told = world.watch(&token).next().await.unwrap().unwrap_err();
-        assert!(matches!(told, client_example::WatchError::TokenWithheld(_)), "{told}");
+        assert!(matches!(told, countersign_client::WatchError::TokenWithheld(_)), "{told}");
         assert_eq!(page.read(&token).await["session"]["token"], Value::Null);
     }
     let given = page.cookie.clone();
@@ -410,7 +410,7 @@ async fn a_program_without_a_cookie_jar_is_told_why_it_has_no_token(database: Da
     let (world, person) = world(database, "cookie").await;
     let token = Page::of(&world).approved_login(&person).await;
     let error = world.client.wait_for_phone(&token).await.unwrap_err();
-    assert!(matches!(error, client_example::WatchError::TokenWithheld(_)), "{error}");
+    assert!(matches!(error, countersign_client::WatchError::TokenWithheld(_)), "{error}");
     let error = world.client.login_status(&token).await.unwrap_err();
     assert!(error.to_string().contains("SESSION_TRANSPORT"), "{error}");
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use client_example::{Begun, LoginState, LoginStatus};
+use countersign_client::{Begun, LoginState, LoginStatus};
 use futures_util::{
     FutureExt,
     future::{BoxFuture, join_all},

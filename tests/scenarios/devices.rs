@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use client_example::{DeviceToken, LoginErrorCode, LoginInput, LoginState, LoginStep, Session};
+use countersign_client::{DeviceToken, LoginErrorCode, LoginInput, LoginState, LoginStep, Session};
 use harness::{Database, Person, World, on_both_databases};
 
 /// A world in which the third wrong password in a row makes everybody wait who has no known device.
@@ -68,7 +68,7 @@ async fn a_device_token_stands_for_neither_factor(database: Database) {
     assert_eq!(refused.errors[0].code, LoginErrorCode::WrongCredentials);
     let begun = world.client.login(person.login_from(&device)).await.unwrap().into_result().unwrap();
     assert_eq!((&begun.status.state, &begun.status.session), (&LoginState::Pending, &None));
-    let bearer = client_example::SessionToken::new(device.reveal());
+    let bearer = countersign_client::SessionToken::new(device.reveal());
     assert_eq!(world.client.with_bearer(bearer).me().await.unwrap(), None);
 }
 

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use client_example::{
-    LoginState, LoginStep, VerifyTokenErrorCode,
-    phone::{ApiFault, ApiFaultKind, CallbackFaults, Faults},
-};
+use client_example::phone::{ApiFault, ApiFaultKind, CallbackFaults, Faults};
+use countersign_client::{LoginState, LoginStep, VerifyTokenErrorCode};
 use futures_util::StreamExt;
 use harness::{Database, Person, World, in_time, on_both_databases};
 

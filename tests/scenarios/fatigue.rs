@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use client_example::{Begun, DeviceToken, LoginStep};
+use countersign_client::{Begun, DeviceToken, LoginStep};
 use futures_util::future::join_all;
 use harness::{Database, Person, World, WorldBuilder, on_both_databases};
 

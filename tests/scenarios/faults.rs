@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use client_example::{
+use client_example::phone::{ApiFault, ApiFaultKind, CallbackFaults, Faults};
+use countersign_client::{
     LoginErrorCode, LoginFailure, LoginState, LoginStep, ResendTokenErrorCode, SignupErrorCode,
     VerifyTokenErrorCode,
-    phone::{ApiFault, ApiFaultKind, CallbackFaults, Faults},
 };
 use futures_util::future::join_all;
 use harness::{Database, Person, World, in_time, on_both_databases};

@@ -2,10 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use client_example::{
-    Client, LoginState, Watch, WatchError,
-    phone::{CallbackFaults, Faults},
-};
+use client_example::phone::{CallbackFaults, Faults};
+use countersign_client::{Client, LoginState, Watch, WatchError};
 use futures_util::{StreamExt, future::join_all};
 use harness::{Callback, Database, Fleet, FleetBuilder, Line, Person, in_time, percentiles, report, require};
 use throwaway::Nats;

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use client_example::{
+use countersign_client::{
     Begun, Client, LoginInput, LoginState, LoginStep, LoginToken, VerifyTokenError, VerifyTokenErrorCode,
 };
 use futures_util::{StreamExt, stream};
@@ -93,7 +93,12 @@ async fn of_ten_thousand_guesses_few_are_judged_and_the_owner_gets_in(database: 
     owner_gets_in(&world, &owner, &logins, device).await;
 }
 
-async fn owner_gets_in(world: &World, owner: &Person, logins: &[Begun], device: client_example::DeviceToken) {
+async fn owner_gets_in(
+    world: &World,
+    owner: &Person,
+    logins: &[Begun],
+    device: countersign_client::DeviceToken,
+) {
     // From a known device: by push, and by a code.
     let known = begin(world, &world.client, owner.login_from(&device)).await;
     assert_eq!(known.status.next_step, LoginStep::ApproveOnPhone);

@@ -1,6 +1,6 @@
 //! What instances tell each other, counted on both sides: what was sent, what was heard, and what had to be looked for.
 
-use client_example::{LoginState, Watch};
+use countersign_client::{LoginState, Watch};
 use futures_util::StreamExt;
 use harness::{Callback, Database, Fleet, FleetBuilder, Line, Meter, Person, World, in_time, require};
 use throwaway::Nats;

@@ -1,6 +1,6 @@
 //! Whatever is typed: one typed error for each wrong field, all at once, and never a fault.
 
-use client_example::{SignupErrorCode, SignupInput};
+use countersign_client::{SignupErrorCode, SignupInput};
 use harness::{Database, Person, World, on_both_databases};
 
 /// The codes and fields of what is wrong with a form.

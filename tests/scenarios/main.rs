@@ -1,4 +1,4 @@
-//! Whole stories, told through client-example's library against a spawned server and sandbox. One file a story.
+//! Whole stories, told through `countersign-client` against a spawned server and sandbox. One file a story.
 
 #![expect(clippy::unwrap_used, reason = "scenarios fail by panicking")]
 

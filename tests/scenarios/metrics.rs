@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use client_example::{
-    Begun, LoginErrorCode, LoginState, LoginStep, SignupErrorCode,
-    phone::{ApiFault, ApiFaultKind, CallbackFaults, Faults},
-};
+use client_example::phone::{ApiFault, ApiFaultKind, CallbackFaults, Faults};
+use countersign_client::{Begun, LoginErrorCode, LoginState, LoginStep, SignupErrorCode};
 use futures_util::{StreamExt, future::join_all};
 use harness::{Counts, Database, Meter, Person, Raw, World, in_time, on_both_databases};
 use reqwest::Method;

@@ -1,5 +1,5 @@
 //! A client that was built long ago: its operations are compiled against `schemas/1.graphql`, and it has to read whatever
-//! today's server says to it. It is not client-example, which grows with the schema.
+//! today's server says to it. It is not `countersign-client`, which grows with the schema.
 
 use std::time::Duration;
 

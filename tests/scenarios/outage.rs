@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use client_example::{
-    ClientError, LoginState,
-    phone::{ApiFault, ApiFaultKind, Faults},
-};
+use client_example::phone::{ApiFault, ApiFaultKind, Faults};
+use countersign_client::{ClientError, LoginState};
 use futures_util::{StreamExt, future::join_all};
 use harness::{Database, Line, Person, World, in_time};
 use tokio::time::{Instant, sleep_until};

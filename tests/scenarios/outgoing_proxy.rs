@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use client_example::SignupErrorCode;
+use countersign_client::SignupErrorCode;
 use harness::{Database, Person, World, in_time};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},

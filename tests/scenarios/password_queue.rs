@@ -5,7 +5,7 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-use client_example::{LoginErrorCode, SignupErrorCode, SignupInput};
+use countersign_client::{LoginErrorCode, SignupErrorCode, SignupInput};
 use futures_util::future::join_all;
 use harness::{Database, Person, World, WorldBuilder, on_both_databases, report};
 use serde_json::{Value, json};
@@ -98,7 +98,7 @@ async fn attempts_to_sign_up_are_limited_by_address_before_anything_is_judged(da
     let person = Person::new();
     let weak = SignupInput { password: "password1".to_owned(), ..person.signup() };
     let malformed = SignupInput { email: "nope".to_owned(), ..weak.clone() };
-    let codes = async |client: &client_example::Client, input: &SignupInput| {
+    let codes = async |client: &countersign_client::Client, input: &SignupInput| {
         let reply = client.signup(input.clone()).await.unwrap();
         reply.errors.into_iter().map(|error| error.code).collect::<Vec<_>>()
     };

@@ -2,7 +2,7 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use client_example::{Client, LoginErrorCode, LoginInput};
+use countersign_client::{Client, LoginErrorCode, LoginInput};
 use futures_util::{StreamExt, stream};
 use harness::{Database, Person, World, WorldBuilder, on_both_databases, report};
 use serde_json::{Value, json};

@@ -2,10 +2,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use client_example::{
-    LoginStep, LoginToken, ResendTokenErrorCode, SignupErrorCode, SignupReply,
-    phone::{ApiFault, ApiFaultKind, Faults},
-};
+use client_example::phone::{ApiFault, ApiFaultKind, Faults};
+use countersign_client::{LoginStep, LoginToken, ResendTokenErrorCode, SignupErrorCode, SignupReply};
 use harness::{Database, Person, World, WorldBuilder, on_both_databases};
 
 const VICTIMS: usize = 1_000;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use client_example::{
+use countersign_client::{
     Begun, CodeChannel, LoginErrorCode, LoginFailure, LoginInput, LoginState, LoginStep, VerifyTokenErrorCode,
 };
 use harness::{Database, Person, World, on_both_databases};

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use client_example::{
-    LoginState,
-    phone::{CallbackFaults, Faults},
-};
+use client_example::phone::{CallbackFaults, Faults};
+use countersign_client::LoginState;
 use futures_util::StreamExt;
 use harness::{Database, Person, World, in_time, on_both_databases};
 

@@ -1,6 +1,6 @@
 //! Ending a service: first it says so, then it takes nobody new, finishes what runs, and ends in time.
 
-use client_example::LoginState;
+use countersign_client::LoginState;
 use futures_util::StreamExt;
 use harness::{Database, Person, World, in_time, on_both_databases};
 

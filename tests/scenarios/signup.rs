@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use client_example::{
+use client_example::phone::{ApiFault, ApiFaultKind, Faults};
+use countersign_client::{
     LoginErrorCode, LoginFailure, LoginPurpose, LoginState, LoginStatus, LoginStep, SignupErrorCode,
-    phone::{ApiFault, ApiFaultKind, Faults},
 };
 use harness::{Database, Person, World, on_both_databases};
 

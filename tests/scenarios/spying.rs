@@ -4,7 +4,8 @@
 
 use std::{net::IpAddr, time::Duration};
 
-use client_example::{CodeChannel, phone::Calls};
+use client_example::phone::Calls;
+use countersign_client::CodeChannel;
 use harness::{Database, Person, World, on_both_databases, percentiles, report};
 use serde_json::{Value, json};
 use tokio::time::Instant;

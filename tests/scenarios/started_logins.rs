@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use client_example::{CodeChannel, LoginErrorCode, LoginInput, LoginReply, ResendTokenErrorCode};
+use countersign_client::{CodeChannel, LoginErrorCode, LoginInput, LoginReply, ResendTokenErrorCode};
 use futures_util::future::join_all;
 use harness::{Database, Person, World, on_both_databases, report};
 

@@ -7,10 +7,8 @@ use std::{
     time::Duration,
 };
 
-use client_example::{
-    Begun, CodeChannel, LoginState, LoginStatus,
-    phone::{CallbackFaults, Faults},
-};
+use client_example::phone::{CallbackFaults, Faults};
+use countersign_client::{Begun, CodeChannel, LoginState, LoginStatus};
 use futures_util::{StreamExt, future::join_all, stream};
 use harness::{Database, Fleet, Person, report, require};
 use throwaway::{Cluster, Nats};

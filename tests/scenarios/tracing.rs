@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use client_example::LoginState;
+use countersign_client::LoginState;
 use futures_util::StreamExt;
 use harness::{
     Collector, Counts, Database, Person, Recorder, World, WorldBuilder, attribute, in_time,

@@ -1,6 +1,6 @@
 //! Watching a login: nothing is missed, whenever the line breaks.
 
-use client_example::{LoginState, LoginToken, WatchError};
+use countersign_client::{LoginState, LoginToken, WatchError};
 use futures_util::StreamExt;
 use harness::{Database, Person, World, on_both_databases};
 

@@ -19,13 +19,13 @@ use crate::{
 type DateTime = Instant<Utc>;
 
 // The generator makes cargo watch the operations, but not the schema that it checks them against.
-const _: &str = include_str!("../../schema.graphql");
+const _: &str = include_str!("../../../schema.graphql");
 
 macro_rules! operation {
     ($name:ident, $query_path:tt) => {
         #[derive(GraphQLQuery)]
         #[graphql(
-                                                                            schema_path = "../schema.graphql",
+                                                                            schema_path = "../../schema.graphql",
                                                                             query_path = $query_path,
                                                                             extern_enums(
                                                                                 "CodeChannel",
@@ -194,7 +194,7 @@ mod tests {
 
     use super::*;
 
-    const SCHEMA: &str = include_str!("../../schema.graphql");
+    const SCHEMA: &str = include_str!("../../../schema.graphql");
 
     /// The values of an enum in `schema.graphql`, whether it stands in one line or has descriptions between them.
     fn values_of(name: &str) -> Vec<String> {

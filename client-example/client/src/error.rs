@@ -46,8 +46,10 @@ impl ClientError {
     pub fn is_connect(&self) -> bool {
         matches!(self, Self::Transport(error) if error.is_connect())
     }
+}
 
-    pub(crate) fn from_transport(error: reqwest::Error) -> Self {
+impl From<reqwest::Error> for ClientError {
+    fn from(error: reqwest::Error) -> Self {
         // A connect that timed out is still a place where nothing answers.
         if error.is_timeout() && !error.is_connect() {
             return Self::Timeout;

@@ -183,9 +183,9 @@ impl Client {
         if let Some(bearer) = &self.bearer {
             request = request.bearer_auth(bearer.reveal());
         }
-        let mut response = request.send().await.map_err(ClientError::from_transport)?;
+        let mut response = request.send().await?;
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(ClientError::from_transport)? {
+        while let Some(chunk) = response.chunk().await? {
             body.extend_from_slice(&chunk);
             if body.len() > LONGEST_ANSWER {
                 return Err(ClientError::Malformed(Misfit::TOO_LONG));
@@ -250,8 +250,9 @@ impl ClientBuilder {
     }
 }
 
-/// An HTTP client for this address. Building one without a crypto provider panics, so that is looked for first.
-pub(crate) fn http_client(address: &Address) -> Result<reqwest::Client, ClientError> {
+/// Returns the HTTP client that [`ClientBuilder::build`] makes for an address: it follows no redirects, and uses no proxy to
+/// reach its own machine. Without a crypto provider of rustls it returns [`ClientError::NoCryptoProvider`], where reqwest panics.
+pub fn http_client(address: &Address) -> Result<reqwest::Client, ClientError> {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         return Err(ClientError::NoCryptoProvider);
     }
@@ -260,7 +261,7 @@ pub(crate) fn http_client(address: &Address) -> Result<reqwest::Client, ClientEr
         // A proxy's loopback is another machine's.
         builder = builder.no_proxy();
     }
-    builder.build().map_err(ClientError::from_transport)
+    Ok(builder.build()?)
 }
 
 /// Reads an answer by what it is, and by its status only where it is not GraphQL: requests that are wrong are

@@ -33,8 +33,9 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// The address of something below this one; `path` has no leading slash.
-    pub(crate) fn join(&self, path: &str) -> Url {
+    /// Returns the URL of a path below this address; `path` has no leading slash.
+    #[must_use]
+    pub fn join(&self, path: &str) -> Url {
         let mut url = self.0.clone();
         let joined = format!("{}{path}", url.path());
         url.set_path(&joined);

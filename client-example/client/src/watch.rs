@@ -35,7 +35,7 @@ const UNREAD: usize = 16;
 /// The statuses of one login, each as soon as it is known.
 ///
 /// ```no_run
-/// # async fn example(client: client_example::Client, login_token: client_example::LoginToken) {
+/// # async fn example(client: countersign_client::Client, login_token: countersign_client::LoginToken) {
 /// use futures_util::StreamExt;
 ///
 /// let mut watch = client.watch(&login_token);
