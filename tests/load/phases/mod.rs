@@ -9,10 +9,7 @@ pub(crate) mod waiting;
 
 use std::time::Duration;
 
-use crate::{
-    cores::Cores,
-    report::{Axis, Kind, Plot, Row, Series},
-};
+use crate::{cores::Cores, report::Row};
 
 /// How much of everything.
 #[derive(Clone, Debug)]
@@ -96,22 +93,6 @@ impl Row {
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// A line through so many points.
-fn line(name: &str, points: Vec<(f64, f64)>) -> Series {
-    Series { name: name.to_owned(), kind: Kind::Line, points }
-}
-
-/// A plot over how many wait.
-fn over_crowds(name: &str, title: &str, y: &str, series: Vec<Series>) -> Plot {
-    Plot {
-        name: name.to_owned(),
-        title: title.to_owned(),
-        x: Axis { label: "waiting logins".to_owned(), is_logarithmic: true },
-        y: Axis { label: y.to_owned(), is_logarithmic: false },
-        series,
-    }
 }
 
 /// A count, for a plot.

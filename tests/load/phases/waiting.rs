@@ -5,11 +5,11 @@ use std::time::Duration;
 use harness::Database;
 use tokio::time::sleep;
 
-use super::{Extent, Row, in_milliseconds, line, number, over_crowds};
+use super::{Extent, Row, in_milliseconds, number};
 use crate::{
     latencies::milliseconds,
     people::{SignedUp, log_in, sign_up},
-    report::Section,
+    report::{Plot, Section, Series},
     stage::Stage,
     verdicts::{Deliveries, Pace, deliver},
     waiters::Waiters,
@@ -96,7 +96,8 @@ fn section(seen: &[Seen]) -> Section {
         );
     }
     rows.extend(delivery_rows(seen));
-    let memory = seen.iter().filter(|seen| seen.crowd > ONE).map(|seen| (number(seen.crowd), seen.kib_each));
+    let crowds = seen.iter().filter(|seen| seen.crowd > ONE);
+    let memory = crowds.map(|seen| (number(seen.crowd), seen.kib_each)).collect();
     Section {
         title: "Waiting".to_owned(),
         about: "People wait for their phones: each on a socket and a login of their own, with the subscription document of \
@@ -108,7 +109,12 @@ fn section(seen: &[Seen]) -> Section {
             .to_owned(),
         rows,
         plots: vec![
-            over_crowds("memory", "Server memory of a waiting login", "KiB", vec![line("memory", memory.collect())]),
+            Plot {
+                name: "memory",
+                title: "Server memory of a waiting login",
+                unit: "KiB",
+                series: vec![Series { name: "memory", points: memory }],
+            },
             delivery_plot("delivery", "From the callback to the subscriber", seen),
         ],
     }
@@ -153,12 +159,12 @@ pub(crate) fn delivery_rows(seen: &[Seen]) -> Vec<Row> {
 }
 
 /// How long verdicts took in each crowd.
-pub(crate) fn delivery_plot(name: &str, title: &str, seen: &[Seen]) -> crate::report::Plot {
-    let of = |percent: f64| {
+pub(crate) fn delivery_plot(name: &'static str, title: &'static str, seen: &[Seen]) -> Plot {
+    let line = |name, percent: f64| {
         let at = |seen: &Seen| in_milliseconds(seen.deliveries.after_callback.percentile(percent));
-        seen.iter().map(|seen| (number(seen.crowd), at(seen))).collect()
+        Series { name, points: seen.iter().map(|seen| (number(seen.crowd), at(seen))).collect() }
     };
-    over_crowds(name, title, "ms", vec![line("p50", of(50.0)), line("p99", of(99.0))])
+    Plot { name, title, unit: "ms", series: vec![line("p50", 50.0), line("p99", 99.0)] }
 }
 
 fn share(of_a_core: f64) -> String {

@@ -1,6 +1,6 @@
 //! Made-up results, for the tests of what shows them.
 
-use super::{Axis, Kind, Machine, Plot, Report, Row, Section, Series};
+use super::{Machine, Plot, Report, Row, Section, Series};
 
 /// A report of two phases, the first with these plots.
 pub(super) fn report(plots: Vec<Plot>) -> Report {
@@ -34,13 +34,8 @@ pub(super) fn report(plots: Vec<Plot>) -> Report {
     }
 }
 
-/// A plot with linear axes.
-pub(super) fn plot(name: &str, series: Vec<Series>) -> Plot {
-    let axis = |label: &str| Axis { label: label.to_owned(), is_logarithmic: false };
-    Plot { name: name.to_owned(), title: format!("About {name}"), x: axis("seconds"), y: axis("MiB"), series }
-}
-
-/// A series of points.
-pub(super) fn series(kind: Kind, points: &[(f64, f64)]) -> Series {
-    Series { name: "idle".to_owned(), kind, points: points.to_vec() }
+/// A plot of one line.
+pub(super) fn plot() -> Plot {
+    let series = vec![Series { name: "p50", points: vec![(1.0, 1.0), (1000.0, 2.0)] }];
+    Plot { name: "memory", title: "About memory", unit: "MiB", series }
 }
