@@ -73,7 +73,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("tracing_subscriber", &["telemetry"]),
     ("argon2", &["users"]),
     ("async_nats", &["events"]),
-    // The provider that tests compare ours with: only the commands that run it import it.
+    // The emulator of the provider: only the commands that run it import it.
     ("countersign_sandbox", &[]),
 ];
 
