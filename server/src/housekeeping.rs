@@ -7,11 +7,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use clap::Args;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock::Clock,
-    model::BudgetKey,
+    model::{BudgetKey, parse_duration},
     storage::{Store, StoreError},
 };
 
@@ -30,13 +31,16 @@ const COUNTED_FOR: TimeDelta = TimeDelta::hours(48);
 /// The rest between two statements.
 const REST: Duration = Duration::from_millis(50);
 
-/// For how long what is over is kept.
-#[derive(Clone, Copy, Debug)]
+/// The settings of housekeeping.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Database and instances")]
 pub struct Retention {
-    /// Logins, from their end.
-    pub logins: Duration,
-    /// Sessions, from the time at which they end by themselves, whether they were ended before or not.
-    pub sessions: Duration,
+    /// How long logins are kept past their end. It is at least `LOGIN_TTL` and three minutes.
+    #[arg(long, env = "LOGIN_RETENTION", default_value = "30d", value_parser = parse_duration)]
+    pub login_retention: Duration,
+    /// How long sessions are kept past their `SESSION_TTL`, ended early or not.
+    #[arg(long, env = "SESSION_RETENTION", default_value = "30d", value_parser = parse_duration)]
+    pub session_retention: Duration,
 }
 
 /// The housekeeping of one instance.
@@ -84,8 +88,8 @@ impl Housekeeping {
         let (now, every) = (self.clock.now(), TimeDelta::from_std(EVERY).unwrap_or(TimeDelta::MAX));
         self.store.ensure_turn(TURN, now, every).await?;
         if self.store.take_turn(TURN, now, now + every).await? {
-            self.clean_up(Kind::Sessions, now, self.retention.sessions).await?;
-            self.clean_up(Kind::Logins, now, self.retention.logins).await?;
+            self.clean_up(Kind::Sessions, now, self.retention.session_retention).await?;
+            self.clean_up(Kind::Logins, now, self.retention.login_retention).await?;
             self.clean_up(Kind::Devices, now, Duration::ZERO).await?;
             self.remove_full_budgets(now).await?;
             self.store.remove_code_returns(now - COUNTED_FOR).await?;

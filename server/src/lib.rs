@@ -40,13 +40,13 @@ pub mod users;
 /// Exit codes: 0 fine, 1 failed, 2 wrong settings.
 #[must_use]
 pub fn main() -> ExitCode {
-    let (task, telemetry) = match config::read() {
-        Ok(task) => task,
+    let command = match config::read() {
+        Ok(command) => command,
         Err(error) => return error.exit(),
     };
     // Before any connection: two crypto providers in one binary make rustls panic, unless one is chosen.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match run(task, &telemetry) {
+    match run(command) {
         Ok(code) => code,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -55,14 +55,19 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(task: config::Task, settings: &telemetry::TelemetrySettings) -> anyhow::Result<ExitCode> {
+fn run(command: config::Run) -> anyhow::Result<ExitCode> {
+    let config::Run { task, telemetry: settings, unknown_names } = command;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let telemetry = {
         let _within = runtime.enter();
-        telemetry::start(settings)?
+        telemetry::start(&settings)?
     };
     if settings.export.as_ref().is_some_and(config::are_headers_in_the_clear) {
         tracing::warn!("OTLP_ENDPOINT is not https: others on the way can read OTLP_HEADERS");
+    }
+    if !unknown_names.is_empty() {
+        let names = unknown_names.join(", ");
+        tracing::warn!(names, ".env has names that no setting has; correct or remove them");
     }
     let result = runtime.block_on(command::run(task));
     // While there is still a runtime to send with.

@@ -42,6 +42,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "model",
             "outgoing",
             "provider",
+            // `dev` and its sandbox share a key that is made at start-up.
+            "random",
             "storage",
             "telemetry",
             "users",
@@ -75,6 +77,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("async_nats", &["events"]),
     // The emulator of the provider: only the commands that run it import it.
     ("countersign_sandbox", &[]),
+    // The modules whose settings are their own; only `config` parses.
+    ("clap", &["config", "housekeeping", "limits", "logins", "storage", "users"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

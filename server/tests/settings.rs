@@ -1,32 +1,11 @@
-//! The settings are told in two places, `.env.sample` and the command line: both say the same.
+//! Settings: the pages that list them are what their definitions say, and the definitions follow the same rules.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use clap::{Arg, Command, CommandFactory};
-use countersign::config::Arguments;
+use countersign::config::{Arguments, Reference, reference};
 
-/// What `.env.sample` says of each variable; empty where it has no default. A default that is told in the comment above
-/// counts as none.
-fn sampled() -> BTreeMap<String, String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.env.sample");
-    let text = fs::read_to_string(path).unwrap();
-    let mut variables = BTreeMap::new();
-    for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with("# ")) {
-        let (name, value) = line
-            .strip_prefix('#')
-            .and_then(|line| line.split_once('='))
-            .unwrap_or_else(|| panic!("neither a comment nor a setting: {line}"));
-        let is_new = variables.insert(name.to_owned(), value.to_owned()).is_none();
-        assert!(is_new, "{name} is there twice");
-    }
-    variables
-}
-
-/// All arguments of a command and of those below it.
+/// All arguments of a command and its subcommands.
 fn arguments(command: &Command) -> Vec<Arg> {
     let below = command.get_subcommands().flat_map(arguments);
     command.get_arguments().cloned().chain(below).collect()
@@ -43,30 +22,31 @@ pub(crate) fn settings() -> Vec<(String, Arg)> {
         .collect()
 }
 
-fn default_of(argument: &Arg) -> Option<String> {
-    let default = argument.get_default_values().first()?.to_str().unwrap();
-    Some(default.to_owned()).filter(|default| !default.is_empty())
+fn assert_generated(path: &str, flag: &str, form: Reference) {
+    let written = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap();
+    let command = format!("cargo run -- settings {flag} > {path}");
+    assert!(written == reference(form), "{path} is not what the definitions say; run `{command}`");
 }
 
 #[test]
-fn the_sample_names_all_settings_and_no_others() {
-    let named: BTreeSet<_> = sampled().into_keys().collect();
+fn the_page_of_settings_is_generated() {
+    assert_generated("docs/SETTINGS.md", "--markdown", Reference::Markdown);
+}
+
+#[test]
+fn the_sample_of_the_env_file_is_generated() {
+    assert_generated(".env.sample", "--env-sample", Reference::EnvSample);
+}
+
+#[test]
+fn the_pages_list_every_setting_once() {
     let defined: BTreeSet<_> = settings().into_iter().map(|(variable, _)| variable).collect();
-    assert!(defined.len() > 10, "only {} settings were found", defined.len());
-    assert_eq!(named, defined);
-}
-
-#[test]
-fn the_sample_shows_the_default_of_each_setting_that_has_one() {
-    let sampled = sampled();
-    let mut compared = 0;
-    for (variable, argument) in settings() {
-        if let Some(default) = default_of(&argument) {
-            assert_eq!(sampled[&variable], default, "{variable}");
-            compared += 1;
-        }
+    assert!(defined.len() > 80, "only {} settings were found", defined.len());
+    let (page, sample) = (reference(Reference::Markdown), reference(Reference::EnvSample));
+    for variable in defined {
+        assert_eq!(page.matches(&format!("\n| `{variable}` |")).count(), 1, "{variable}");
+        assert_eq!(sample.matches(&format!("\n#{variable}=")).count(), 1, "{variable}");
     }
-    assert!(compared > 10, "only {compared} defaults were compared");
 }
 
 #[test]
@@ -74,19 +54,18 @@ fn a_setting_has_one_name_as_a_flag_and_as_a_variable() {
     for (variable, argument) in settings() {
         let flag = argument.get_long().unwrap().to_uppercase().replace('-', "_");
         assert_eq!(flag, variable);
-        // What is wrong with a value is told by this name.
         assert_eq!(argument.get_value_names().unwrap(), [variable.as_str()]);
     }
 }
 
 #[test]
-fn a_setting_means_the_same_in_every_command_that_has_it() {
-    let mut defaults = BTreeMap::new();
+fn a_setting_has_a_heading_and_one_help() {
+    let mut helps = std::collections::BTreeMap::new();
     for (variable, argument) in settings() {
-        if let Some(default) = default_of(&argument) {
-            let known = defaults.entry(variable.clone()).or_insert_with(|| default.clone());
-            assert_eq!(*known, default, "{variable}");
-        }
+        assert!(argument.get_help_heading().is_some(), "{variable}");
+        let help = argument.get_help().unwrap().to_string();
+        let known = helps.entry(variable.clone()).or_insert_with(|| help.clone());
+        assert_eq!(*known, help, "{variable}");
     }
 }
 

@@ -128,6 +128,77 @@ async fn a_wrong_value_is_refused_by_the_name_of_its_setting() {
 }
 
 #[tokio::test]
+async fn all_wrong_and_missing_settings_are_reported_together() {
+    let folder = TempDir::new().unwrap();
+    let wrong = [
+        ("LOGIN_TTL", "soon"),
+        ("HASH_PASSES", "0"),
+        ("AUTHY_API_URL", "http://10.0.0.1"),
+        ("SESSION_TRANSPORT", "bearer"),
+        ("PAGES", "true"),
+        ("DENIED_IS_FINAL", "true"),
+        ("AUTHY_API_KEY", "a key with blanks"),
+    ];
+    fs::write(folder.path().join(".env"), "SESSION_TTL=never\n").unwrap();
+    let serve = server(&["serve", "--resend-pause", "never"], &wrong, &folder).await;
+    let named = |finished: &Finished| -> Vec<_> {
+        let names = finished.log.lines().map(|line| line.strip_prefix("error: ").unwrap());
+        let mut names: Vec<_> = names.map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+        names.sort_unstable();
+        names
+    };
+    let expected = [
+        "AUTHY_API_KEY",
+        "AUTHY_API_URL",
+        "DATABASE_URL",
+        "DENIED_IS_FINAL",
+        "HASH_PASSES",
+        "LOGIN_TTL",
+        "PUBLIC_URL",
+        "RESEND_PAUSE",
+        "SESSION_TRANSPORT",
+        "SESSION_TTL",
+    ];
+    assert_eq!((serve.code, named(&serve)), (Some(2), expected.map(str::to_owned).to_vec()), "{}", serve.log);
+    let wrong = [("LISTEN", "0.0.0.0:0"), ("SANDBOX_LISTEN", "0.0.0.0:0"), ("LOGIN_RETENTION", "1m")];
+    let dev = server(&["dev"], &wrong, &folder).await;
+    let expected = ["LISTEN", "LOGIN_RETENTION", "SANDBOX_LISTEN", "SESSION_TTL"];
+    assert_eq!((dev.code, named(&dev)), (Some(2), expected.map(str::to_owned).to_vec()), "{}", dev.log);
+}
+
+#[tokio::test]
+async fn a_name_in_the_env_file_that_no_setting_has_is_warned_of() {
+    let folder = TempDir::new().unwrap();
+    let file = format!("DATABASE_URL=sqlite:test.db\nSESION_TTL=1h\nPAGES=true\n{KEY}==\n");
+    fs::write(folder.path().join(".env"), file.replace('-', "x")).unwrap();
+    let finished = server(&["migrate"], &[], &folder).await;
+    assert_eq!((finished.code, finished.log.lines().count()), (Some(0), 1), "{}", finished.log);
+    assert!(finished.log.contains("WARN") && finished.log.contains("SESION_TTL"), "{}", finished.log);
+    for hidden in ["PAGES", &KEY.replace('-', "x")] {
+        assert!(!finished.log.contains(hidden), "{}", finished.log);
+    }
+    let doctor = server(&["doctor"], &[], &folder).await;
+    assert!(doctor.output.contains(".env has names that no setting has: SESION_TTL"), "{}", doctor.output);
+}
+
+#[tokio::test]
+async fn settings_prints_the_generated_pages_whatever_the_env_file_holds() {
+    let folder = TempDir::new().unwrap();
+    fs::write(folder.path().join(".env"), "broken\n").unwrap();
+    for (arguments, path) in [
+        (&["settings"][..], "docs/SETTINGS.md"),
+        (&["settings", "--markdown"], "docs/SETTINGS.md"),
+        (&["settings", "--env-sample"], ".env.sample"),
+    ] {
+        let finished = server(arguments, &GOOD, &folder).await;
+        let written =
+            fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap();
+        assert_eq!((finished.code, finished.log.as_str()), (Some(0), ""), "{arguments:?}");
+        assert!(finished.output == written, "{arguments:?} does not print {path}");
+    }
+}
+
+#[tokio::test]
 async fn a_setting_that_was_replaced_is_refused_with_the_name_of_the_new_one() {
     let folder = TempDir::new().unwrap();
     for (command, is_refused) in [("serve", true), ("doctor", true), ("schema", false)] {
@@ -305,7 +376,7 @@ async fn a_dollar_sign_in_the_env_file_is_literal() {
 #[tokio::test]
 async fn help_is_given_to_those_who_ask_and_to_those_who_ask_for_nothing() {
     let folder = TempDir::new().unwrap();
-    let commands = ["dev", "serve", "sandbox", "doctor", "health", "migrate", "schema"];
+    let commands = ["dev", "serve", "sandbox", "doctor", "health", "migrate", "schema", "settings"];
     let asked = server(&["--help"], &[], &folder).await;
     assert_eq!((asked.code, asked.log.as_str()), (Some(0), ""));
     let nothing = server(&[], &[], &folder).await;

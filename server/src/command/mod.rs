@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use crate::{
     app::{App, Ending},
     clock::Clock,
-    config::{DatabaseUrl, DoctorSettings, HealthSettings, Settings, Task},
+    config::{self, DatabaseUrl, DoctorSettings, HealthSettings, Settings, Task},
     doctor::{self, Diagnosis, is_below_owasp_minimum, is_healthy},
     graphql,
     storage::{Store, StoreError, StoreSettings, is_open_to_eavesdroppers, process_using},
@@ -39,6 +39,7 @@ pub(crate) async fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Health(settings) => return health(settings).await,
         Task::Migrate(url) => migrate(&url).await,
         Task::Schema => print(&graphql::sdl()),
+        Task::Reference(form) => print(&config::reference(form)),
     }?;
     Ok(ExitCode::SUCCESS)
 }
@@ -85,7 +86,7 @@ async fn serve(mut settings: Settings, ending: Ending) -> anyhow::Result<()> {
     let listener = bind(settings.listen).await?;
     let listener_settings = &mut settings.http.listener;
     listener_settings.max_connections =
-        open_files::allow(listener_settings.max_connections, settings.store.pool_size);
+        open_files::allow(listener_settings.max_connections, settings.store.database_pool_size);
     let metrics = metrics::listen(settings.metrics_listen).await?;
     let metrics_hosts = settings.http.metrics_hosts.clone();
     let app = App::build(settings, store, Clock::system()).await.context("the service cannot be built")?;
@@ -106,10 +107,10 @@ fn warn_of_weak_settings(settings: &Settings) {
         tracing::warn!("PUBLIC_URL is not https: others on the network can read passwords and sessions");
     }
     if is_below_owasp_minimum(&settings.passwords) {
-        let PasswordSettings { memory_kib, passes, .. } = settings.passwords;
+        let PasswordSettings { hash_memory_kib, hash_passes, .. } = settings.passwords;
         tracing::warn!(
-            memory_kib,
-            passes,
+            memory_kib = hash_memory_kib,
+            passes = hash_passes,
             "HASH_MEMORY_KIB and HASH_PASSES are below OWASP's minimum; remove both to use 19456 and 2"
         );
     }
@@ -126,9 +127,8 @@ async fn health(settings: HealthSettings) -> anyhow::Result<ExitCode> {
 
 /// Whatever is wrong with the settings, it says what it can; and still tells by its exit code that they are.
 async fn doctor(settings: DoctorSettings) -> anyhow::Result<ExitCode> {
-    let http = settings.examined.http.as_ref();
-    let pool = settings.examined.store.pool_size;
-    let open_files = http.and_then(|http| open_files::shortage(http.listener.max_connections, pool));
+    let service = &settings.settings.given.service;
+    let open_files = open_files::shortage(service.wire.max_connections, service.store.database_pool_size);
     let (diagnosis, report) = Box::pin(doctor::examine(settings, open_files)).await?;
     print(&report)?;
     Ok(match diagnosis {

@@ -5,7 +5,6 @@ use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
     sync::Arc,
-    time::Duration,
 };
 
 use countersign_sandbox::{Sandbox, SandboxConfig, SystemClock};
@@ -13,60 +12,34 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{
-    App, Clock, Context, Ending, Settings, bind, metrics, migrated, open, print, warn_of_another_process,
-};
+use super::{App, Clock, Context, Ending, bind, metrics, migrated, open, print, warn_of_another_process};
 use crate::{
-    config::{AuthySettings, DatabaseUrl, DevSettings, SandboxSettings},
-    http::HttpSettings,
-    outgoing::OutgoingProxy,
-    provider::authy::ApiKey,
-    random,
+    config::{DatabaseUrl, DevSettings, SandboxSettings},
 };
 
 pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> {
+    let DevSettings { mut settings, sandbox_listen } = dev;
     let clock = Clock::system();
-    warn_of_another_process(&dev.database_url);
-    let store = open(&dev.database_url, &dev.store)?;
+    warn_of_another_process(&settings.database_url);
+    let store = open(&settings.database_url, &settings.store)?;
     migrated(&store).await?;
-    let (listener, sandbox_listener) = (bind(dev.listen).await?, bind(dev.sandbox_listen).await?);
+    let (listener, sandbox_listener) = (bind(settings.listen).await?, bind(sandbox_listen).await?);
     let (service, phones) = (listener.local_addr()?, sandbox_listener.local_addr()?);
     let second = SecondAddress::of(service).await;
-    let api_key = uuid::Uuid::from_bytes(random::bytes()).simple().to_string();
-    let callback_url = format!("http://{service}/authy/callback");
+    // Only now are the ports known.
+    let phone_url = format!("http://{phones}");
+    settings.authy.api_url = Url::parse(&phone_url)?;
+    settings.authy.callback_url = format!("http://{service}/authy/callback");
+    settings.http.phone = Some(phone_url);
+    settings.http.session_cookie_port = Some(service.port());
     let sandbox = SandboxConfig {
-        api_key: api_key.clone(),
-        callback_url: Some(callback_url.clone()),
-        state_file: Some(state_beside(&dev.database_url)),
+        api_key: settings.authy.api_key.expose().to_owned(),
+        callback_url: Some(settings.authy.callback_url.clone()),
+        state_file: Some(state_beside(&settings.database_url)),
         exposed: false,
     };
     let sandbox =
         Sandbox::open(sandbox, Arc::new(Shared(clock.clone()))).context("the sandbox cannot be opened")?;
-    let settings = Settings {
-        listen: dev.listen,
-        metrics_listen: dev.metrics_listen,
-        database_url: dev.database_url,
-        store: dev.store,
-        authy: AuthySettings {
-            api_key: ApiKey::parse(&api_key)?,
-            api_url: Url::parse(&format!("http://{phones}"))?,
-            callback_url,
-            proxy: OutgoingProxy::default(),
-            logos: dev.logos,
-        },
-        logins: dev.logins,
-        passwords: dev.passwords,
-        limits: dev.limits,
-        events: dev.events,
-        retention: dev.retention,
-        shutdown_delay: Duration::ZERO,
-        shutdown_timeout: Duration::from_secs(10),
-        http: HttpSettings {
-            phone: Some(format!("http://{phones}")),
-            session_cookie_port: Some(service.port()),
-            ..dev.http
-        },
-    };
     let metrics = metrics::listen(settings.metrics_listen).await?;
     let metrics_hosts = settings.http.metrics_hosts.clone();
     let app = App::build(settings, store, clock).await.context("the service cannot be built")?;

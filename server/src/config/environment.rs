@@ -1,19 +1,20 @@
-//! Settings from the environment and from `.env` in the working folder, ready to be parsed as flags.
+//! The values of settings in the environment and in `.env` of the working folder.
 //!
 //! An empty variable counts as unset and values are trimmed: a trailing newline from a mounted secret is not part of the secret.
 //! A variable of the process wins over the same one in `.env`.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     ffi::{OsStr, OsString},
+    fmt,
     fs::{File, Metadata},
     io::{ErrorKind, IsTerminal, Read as _},
     path::Path,
 };
 
-use clap::Command;
+use clap::{Arg, Command};
 
-use super::UsageError;
+use super::{problems::SettingError, replaced::REPLACED};
 
 /// The variables of `.env`, in a form that is not empty. It has no `Debug`: some are secrets.
 #[derive(Default)]
@@ -21,25 +22,24 @@ pub(super) struct EnvFile(HashMap<String, String>);
 
 impl EnvFile {
     /// Reads `.env` in the working folder. Returns no variables if there is no such file.
-    pub(super) fn read() -> Result<Self, UsageError> {
+    pub(super) fn read() -> Result<Self, SettingError> {
         let mut file = match File::open(Path::new(".env")) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(UsageError::EnvFile(format!("cannot be read: {error}"))),
+            Err(error) => return Err(wrong(format_args!("cannot be read: {error}"))),
         };
-        let metadata = file.metadata().map_err(|error| UsageError::EnvFile(error.to_string()))?;
+        let metadata = file.metadata().map_err(wrong)?;
         if can_others_write(&metadata) {
             let problem = "can be written by other users of this machine; run `chmod go-w .env`";
-            return Err(UsageError::EnvFile(problem.to_owned()));
+            return Err(wrong(problem));
         }
         let mut text = String::new();
-        file.read_to_string(&mut text)
-            .map_err(|error| UsageError::EnvFile(format!("cannot be read: {error}")))?;
+        file.read_to_string(&mut text).map_err(|error| wrong(format_args!("cannot be read: {error}")))?;
         Self::parse(&text)
     }
 
     /// Parses `NAME=VALUE` lines. The first of two lines with one name counts.
-    fn parse(text: &str) -> Result<Self, UsageError> {
+    pub(super) fn parse(text: &str) -> Result<Self, SettingError> {
         let mut variables = HashMap::new();
         for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
             // One line at a time: the parser's own errors name no line, and show the value.
@@ -55,26 +55,17 @@ impl EnvFile {
         Ok(Self(variables))
     }
 
-    /// Appends to a command line, as a flag, each setting of `command` that it does not give and that is set elsewhere: in the
-    /// environment of the process, or else in this file.
-    pub(super) fn complete(&self, mut line: Vec<OsString>, command: &Command, name: &str) -> Vec<OsString> {
-        let subcommand = command.find_subcommand(name);
-        let arguments =
-            command.get_arguments().chain(subcommand.into_iter().flat_map(Command::get_arguments));
-        let mut flags = Vec::new();
-        for argument in arguments {
-            let (Some(flag), Some(variable)) = (argument.get_long(), argument.get_env()) else { continue };
-            let flag = format!("--{flag}");
-            if !line.iter().any(|word| is_flag(word, &flag))
-                && let Some(value) = self.value(variable)
-            {
-                let mut word = OsString::from(flag + "=");
-                word.push(value);
-                flags.push(word);
-            }
-        }
-        line.append(&mut flags);
-        line
+    /// Returns the names in the file that no setting of any command has, sorted.
+    pub(super) fn unknown_names(&self, documented: &Command) -> Vec<String> {
+        let commands = std::iter::once(documented).chain(documented.get_subcommands());
+        let settings = commands.flat_map(Command::get_arguments).filter_map(Arg::get_env);
+        let known: HashSet<&str> =
+            settings.filter_map(OsStr::to_str).chain(REPLACED.iter().map(|(name, _)| *name)).collect();
+        let unknown = self.0.keys().filter(|name| !known.contains(name.as_str()));
+        let mut shown: Vec<_> = unknown.map(|name| shown(name).to_owned()).collect();
+        shown.sort_unstable();
+        shown.dedup();
+        shown
     }
 
     /// The value of a variable that is set and not empty.
@@ -100,14 +91,10 @@ fn set(variable: impl AsRef<OsStr>) -> Option<OsString> {
     Some(trimmed(value)).filter(|value| !value.is_empty())
 }
 
-/// Removes from a command and those below it what reads the environment, so that only [`EnvFile::complete`] does.
-pub(super) fn without_environment(command: Command) -> Command {
-    command.mut_args(|argument| argument.env(None::<&str>)).mut_subcommands(without_environment)
-}
-
-fn is_flag(word: &OsStr, flag: &str) -> bool {
-    let word = word.to_string_lossy();
-    word.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+/// Returns a name if it has the form of a setting's. Any other text may be a secret on a line of its own, such as `c2VjcmV0==`.
+fn shown(name: &str) -> &str {
+    let is_letter = |letter: u8| letter.is_ascii_uppercase() || letter == b'_';
+    if name.bytes().all(is_letter) { name } else { "a name with other characters than A-Z and _" }
 }
 
 /// The value without white space around it, if it is UTF-8; no setting takes anything else.
@@ -136,7 +123,7 @@ fn with_literal_dollars(line: &str) -> String {
 }
 
 /// Names the line and its variable, never the value.
-fn wrong_line(number: usize, line: &str) -> UsageError {
+fn wrong_line(number: usize, line: &str) -> SettingError {
     let name = line.split_once('=').map(|(name, _)| name.trim().trim_start_matches("export ").trim());
     let is_name = |name: &&str| {
         !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
@@ -145,7 +132,12 @@ fn wrong_line(number: usize, line: &str) -> UsageError {
         Some(name) => format!("line {number} ({name}) is wrong: quote a value with spaces or quotes in it"),
         None => format!("line {number} is wrong: it must be like NAME=VALUE"),
     };
-    UsageError::EnvFile(problem)
+    wrong(problem)
+}
+
+/// An error in the file.
+fn wrong(problem: impl fmt::Display) -> SettingError {
+    SettingError::new(".env", problem)
 }
 
 /// Whether another user can write the file. Its own group may where that is also the group of this process: many systems
@@ -213,24 +205,12 @@ mod tests {
     }
 
     #[test]
-    fn flags_win_and_are_not_repeated() {
-        let command = || {
-            let flag =
-                |name: &'static str, variable: &'static str| clap::Arg::new(name).long(name).env(variable);
-            let below = Command::new("run").arg(flag("a", "TEST_ONLY_A")).arg(flag("a-b", "TEST_ONLY_A_B"));
-            Command::new("test").arg(flag("level", "TEST_ONLY_LEVEL").global(true)).subcommand(below)
-        };
-        let file = EnvFile::parse("TEST_ONLY_A=1\nTEST_ONLY_A_B=2\nTEST_ONLY_LEVEL=-x\n").unwrap();
-        let line = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
-        let complete = |words: &[&str]| file.complete(line(words), &command(), "run");
-        assert_eq!(complete(&["t", "run"]), line(&["t", "run", "--level=-x", "--a=1", "--a-b=2"]));
-        assert_eq!(
-            complete(&["t", "run", "--a=9", "--level", "y"]),
-            line(&["t", "run", "--a=9", "--level", "y", "--a-b=2"])
-        );
-        let matches = without_environment(command()).get_matches_from(complete(&["t", "run", "--a-b", "3"]));
-        let run = matches.subcommand_matches("run").unwrap();
-        let of = |name| run.get_one::<String>(name).map(String::as_str);
-        assert_eq!((of("a"), of("a-b"), of("level")), (Some("1"), Some("3"), Some("-x")));
+    fn a_name_that_no_setting_has_is_reported_unless_it_may_be_a_secret() {
+        let command = Command::new("test").arg(Arg::new("a").env("TEST_ONLY_A"));
+        let below = Command::new("run").arg(Arg::new("b").env("TEST_ONLY_B"));
+        let text =
+            "TEST_ONLY_A=1\nTEST_ONLY_B=2\nTEST_OLNY_B=3\nDENIED_IS_FINAL=true\nc2VjcmV0==\nMFRGG2DF==\n";
+        let unknown = EnvFile::parse(text).unwrap().unknown_names(&command.subcommand(below));
+        assert_eq!(unknown, ["TEST_OLNY_B", "a name with other characters than A-Z and _"]);
     }
 }

@@ -8,13 +8,15 @@ use crate::outgoing::{OutgoingProxy, ProxyUrl};
 
 /// The flags that send outgoing requests through a proxy.
 #[derive(Args, Clone, Debug)]
-pub(super) struct ProxyArguments {
-    /// The proxy for outgoing https requests: to the provider, to the collector and of `doctor`:
+#[command(next_help_heading = "Outgoing proxy")]
+pub(crate) struct ProxyArguments {
+    /// The proxy for outgoing https requests (to the provider, to the collector and of `doctor`):
     /// `http://[USER:PASSWORD@]HOST:PORT` [default: none].
-    #[arg(long, env = "HTTPS_PROXY", default_value = "", hide_env_values = true)]
+    #[arg(long, env = "HTTPS_PROXY", default_value = "", hide_default_value = true, hide_env_values = true)]
     https_proxy: ProxyArgument,
-    /// Hosts, domains and networks that are reached without it, with commas: `.example.com,10.0.0.0/8`. Loopback always is.
-    #[arg(long, env = "NO_PROXY", default_value = "")]
+    /// Hosts, domains and networks that are reached without the proxy, separated by commas: `.example.com,10.0.0.0/8`. Loopback
+    /// always is [default: none].
+    #[arg(long, env = "NO_PROXY", default_value = "", hide_default_value = true)]
     no_proxy: String,
 }
 
@@ -32,7 +34,7 @@ impl FromStr for ProxyArgument {
 }
 
 impl ProxyArguments {
-    pub(super) fn check(&self) -> OutgoingProxy {
+    pub(crate) fn check(&self) -> OutgoingProxy {
         OutgoingProxy::new(self.https_proxy.0.clone(), self.no_proxy.clone())
     }
 }

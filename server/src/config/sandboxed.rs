@@ -1,173 +1,190 @@
 //! The settings of the commands with a sandbox: `dev` and `sandbox`.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{Arg, Args};
+use url::Url;
 
 use super::{
-    SettingError,
-    arguments::{DatabaseArguments, FleetArguments, LoginArguments, PasswordArguments},
-    limits::LimitArguments,
-    telemetry::ExportArguments,
-    values::{DatabaseUrl, http_url, listen_address, required},
-    wire::WireArguments,
+    authy::{AuthySettings, SharedAuthyArguments},
+    problems::{Problems, SettingError},
+    service::{CommandParts, ServiceArguments, Settings},
+    values::listen_address,
 };
 use crate::{
-    events::Transport,
-    housekeeping::Retention,
-    http::HttpSettings,
-    limits::LimitSettings,
-    logins::LoginSettings,
+    outgoing::OutgoingProxy,
     provider::authy::{ApiKey, Logo},
-    storage::{Durability, StoreSettings},
-    users::PasswordSettings,
+    random,
+    storage::Durability,
 };
+
+/// The defaults that differ in `dev`, where all clients share one address and messages cost nothing.
+const DEV_DEFAULTS: &[(&str, &str)] = &[
+    ("CODES_FOR_ALL", "100000/1h"),
+    ("CODES_PER_CALLING_CODE", "100000/1h"),
+    ("DATABASE_URL", "sqlite:countersign.db"),
+    ("GRAPHIQL", "true"),
+    ("INTROSPECTION", "true"),
+    ("OPERATIONS_PER_ADDRESS", "100000/1m"),
+    ("RETURNED_CODES_SAMPLE", "100000"),
+    ("SIGNUPS_PER_ADDRESS", "10000/1h"),
+    ("SIGNUP_ATTEMPTS_PER_ADDRESS", "100000/1h"),
+    ("WRONG_PASSWORDS_PER_ADDRESS", "10000/1h"),
+];
+
+/// The address of the sandbox.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Sandbox")]
+pub(crate) struct SandboxListenArgument {
+    /// The address on which the sandbox listens. Port 0 takes a free one.
+    #[arg(long, env = "SANDBOX_LISTEN", default_value = "127.0.0.1:3001", value_parser = listen_address)]
+    sandbox_listen: SocketAddr,
+}
 
 /// The flags of `dev`.
 #[derive(Args, Debug)]
+#[command(mut_args(with_dev_default))]
 pub struct DevArguments {
-    /// Where the service listens; port 0 takes a free one.
-    #[arg(long, env = "LISTEN", default_value = "127.0.0.1:3000", value_parser = listen_address)]
-    listen: SocketAddr,
-    /// Where Prometheus reads what was counted, at `/metrics`: an address that only the operator reaches; port 0 takes a free
-    /// one [default: nowhere].
-    #[arg(long, env = "METRICS_LISTEN", value_parser = listen_address)]
-    metrics_listen: Option<SocketAddr>,
-    /// Where the sandbox listens; port 0 takes a free one.
-    #[arg(long, env = "SANDBOX_LISTEN", default_value = "127.0.0.1:3001", value_parser = listen_address)]
-    sandbox_listen: SocketAddr,
-    /// The service's database. The sandbox keeps its own state beside an SQLite file.
-    #[arg(long, env = "DATABASE_URL", default_value = "sqlite:countersign.db", hide_env_values = true)]
-    database_url: DatabaseUrl,
     #[command(flatten)]
-    database: DatabaseArguments,
+    pub(super) service: ServiceArguments,
     #[command(flatten)]
-    fleet: FleetArguments,
-    #[command(flatten)]
-    logins: LoginArguments,
-    #[command(flatten)]
-    passwords: PasswordArguments,
-    #[command(flatten)]
-    limits: LimitArguments,
-    #[command(flatten)]
-    wire: WireArguments,
-    #[command(flatten)]
-    pub(super) export: ExportArguments,
+    sandbox: SandboxListenArgument,
 }
 
 /// The flags of `sandbox`.
 #[derive(Args, Debug)]
 pub struct SandboxArguments {
-    /// Where the sandbox listens; port 0 takes a free one.
-    #[arg(long, env = "SANDBOX_LISTEN", default_value = "127.0.0.1:3001", value_parser = listen_address)]
-    sandbox_listen: SocketAddr,
-    /// The key that it takes and signs with.
-    #[arg(long, env = "AUTHY_API_KEY", hide_env_values = true, value_parser = ApiKey::parse)]
-    authy_api_key: Option<ApiKey>,
-    /// Where it calls back.
-    #[arg(long, env = "AUTHY_CALLBACK_URL")]
-    authy_callback_url: Option<String>,
-    /// The file that it keeps its state in. Without one it forgets everything when it ends.
-    #[arg(long, env = "SANDBOX_STATE")]
+    #[command(flatten)]
+    sandbox: SandboxListenArgument,
+    #[command(flatten)]
+    authy: SharedAuthyArguments,
+    /// The file in which `sandbox` keeps its state [default: none, its state ends with the process]. `dev` keeps it beside the
+    /// SQLite file, or in the working folder.
+    #[arg(long, env = "SANDBOX_STATE", help_heading = "Sandbox")]
     sandbox_state: Option<PathBuf>,
     /// Listen beyond loopback, although anybody who reaches it can approve anything.
-    #[arg(long)]
+    #[arg(long, help_heading = None::<&str>)]
     expose: bool,
 }
 
 /// What `countersign dev` needs to know.
 #[derive(Debug)]
 pub struct DevSettings {
-    /// Where the service listens: on loopback.
-    pub listen: SocketAddr,
-    /// Where its counts are read, if anywhere: on loopback.
-    pub metrics_listen: Option<SocketAddr>,
-    /// Where the sandbox listens: on loopback.
+    /// The service. Its addresses for Authy hold the ports that the settings name, which may be 0.
+    pub settings: Settings,
+    /// The address on which the sandbox listens, on loopback.
     pub sandbox_listen: SocketAddr,
-    /// The service's database.
-    pub database_url: DatabaseUrl,
-    /// How it is used.
-    pub store: StoreSettings,
-    /// How hints reach other instances.
-    pub events: Transport,
-    /// For how long what is over is kept.
-    pub retention: Retention,
-    /// How logins live.
-    pub logins: LoginSettings,
-    /// How passwords are hashed.
-    pub passwords: PasswordSettings,
-    /// How often what may be done.
-    pub limits: LimitSettings,
-    /// The logos of the push.
-    pub logos: Vec<Logo>,
-    /// Who may talk to it, and how much.
-    pub http: HttpSettings,
 }
 
 /// What `countersign sandbox` needs to know.
 #[derive(Debug)]
 pub struct SandboxSettings {
-    /// Where it listens.
+    /// The address on which it listens.
     pub listen: SocketAddr,
-    /// The key that it takes and signs with.
+    /// The key that it accepts and signs with.
     pub api_key: ApiKey,
-    /// Where it calls back, unless it is told otherwise later.
+    /// The URL that it calls back, unless it is changed at run time.
     pub callback_url: Option<String>,
-    /// The file that it keeps its state in; without one it forgets everything when it ends.
+    /// The file in which it keeps its state, if any.
     pub state_file: Option<PathBuf>,
-    /// Whether it may be reached from other machines.
+    /// Whether other machines may reach it.
     pub is_exposed: bool,
 }
 
-impl DevArguments {
-    pub(super) fn check(self) -> Result<DevSettings, SettingError> {
-        let why = "`dev` is for this machine alone";
-        Ok(DevSettings {
-            listen: loopback("LISTEN", self.listen, why)?,
-            metrics_listen: self
-                .metrics_listen
-                .map(|address| loopback("METRICS_LISTEN", address, why))
-                .transpose()?,
-            sandbox_listen: loopback("SANDBOX_LISTEN", self.sandbox_listen, why)?,
-            database_url: self.database_url,
-            store: self.database.check(Durability::Process),
-            events: self.fleet.transport(),
-            retention: self.fleet.retention(self.logins.login_ttl)?,
-            logins: self.logins.check(),
-            passwords: self.passwords.check(),
-            limits: self.limits.check_local(),
-            logos: self.logins.approval_logos.0,
-            http: self.wire.check_local()?,
-        })
+fn with_dev_default(argument: Arg) -> Arg {
+    let variable = argument.get_env().and_then(|variable| variable.to_str());
+    let default = DEV_DEFAULTS.iter().find(|(name, _)| Some(*name) == variable);
+    match default {
+        Some((_, default)) => argument.default_value(*default),
+        None => argument,
     }
+}
+
+impl DevArguments {
+    pub(super) fn check(self, mut problems: Problems) -> Result<DevSettings, Vec<SettingError>> {
+        let Self { mut service, sandbox: SandboxListenArgument { sandbox_listen } } = self;
+        let listen = service.listen.listen;
+        let addresses = [
+            ("LISTEN", Some(listen)),
+            ("METRICS_LISTEN", service.metrics_listen),
+            ("SANDBOX_LISTEN", Some(sandbox_listen)),
+        ];
+        for (variable, address) in addresses {
+            let why = "`dev` is for this machine alone";
+            address.map(|address| problems.keep(loopback(variable, address, why)));
+        }
+        problems.keep(service.export.check(OutgoingProxy::default()));
+        service.store.durability = Durability::Process;
+        let parts = CommandParts {
+            http: problems.keep(service.wire.clone().check_local()),
+            authy: problems.keep(sandbox_as_authy(listen, sandbox_listen, service.approval_logos.0.clone())),
+            shutdown_delay: Duration::ZERO,
+            shutdown_timeout: Duration::from_secs(10),
+        };
+        let settings = service.check(parts, problems)?;
+        Ok(DevSettings { settings, sandbox_listen })
+    }
+}
+
+/// The sandbox in the place of Authy, with a key that only the two know.
+fn sandbox_as_authy(
+    listen: SocketAddr,
+    sandbox_listen: SocketAddr,
+    logos: Vec<Logo>,
+) -> Result<AuthySettings, SettingError> {
+    let key = uuid::Uuid::from_bytes(random::bytes()).simple().to_string();
+    Ok(AuthySettings {
+        api_key: ApiKey::parse(&key).map_err(|error| SettingError::new("AUTHY_API_KEY", error))?,
+        api_url: Url::parse(&format!("http://{sandbox_listen}"))
+            .map_err(|error| SettingError::new("SANDBOX_LISTEN", error))?,
+        callback_url: format!("http://{listen}/authy/callback"),
+        proxy: OutgoingProxy::default(),
+        logos,
+    })
 }
 
 impl SandboxArguments {
-    pub(super) fn check(self) -> Result<SandboxSettings, SettingError> {
+    pub(super) fn check(self, mut problems: Problems) -> Result<SandboxSettings, Vec<SettingError>> {
         let why = "anybody who reaches the sandbox can approve anything; `--expose` allows it";
-        let listen = if self.expose {
-            self.sandbox_listen
-        } else {
-            loopback("SANDBOX_LISTEN", self.sandbox_listen, why)?
-        };
-        if let Some(url) = &self.authy_callback_url {
-            http_url(url).map_err(|problem| SettingError::new("AUTHY_CALLBACK_URL", problem))?;
+        let mut listen = Some(self.sandbox.sandbox_listen);
+        if !self.expose {
+            listen = problems.keep(loopback("SANDBOX_LISTEN", self.sandbox.sandbox_listen, why));
         }
-        Ok(SandboxSettings {
-            listen,
-            api_key: required("AUTHY_API_KEY", self.authy_api_key)?,
-            callback_url: self.authy_callback_url,
-            state_file: self.sandbox_state,
-            is_exposed: self.expose,
-        })
+        let callback_url = problems.keep(self.authy.callback_url());
+        let api_key = problems.require("AUTHY_API_KEY", self.authy.authy_api_key);
+        let settings = (|| {
+            Some(SandboxSettings {
+                listen: listen?,
+                api_key: api_key?,
+                callback_url: callback_url?,
+                state_file: self.sandbox_state,
+                is_exposed: self.expose,
+            })
+        })();
+        problems.or(settings)
     }
 }
 
-/// An address that only this machine can reach.
-fn loopback(variable: &'static str, address: SocketAddr, why: &str) -> Result<SocketAddr, SettingError> {
+/// Returns an address if only this machine can reach it.
+fn loopback(variable: &str, address: SocketAddr, why: &str) -> Result<SocketAddr, SettingError> {
     if address.ip().is_loopback() {
         Ok(address)
     } else {
         Err(SettingError::new(variable, format_args!("must be an address of loopback: {why}")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_default_of_dev_belongs_to_a_setting() {
+        let command = DevArguments::augment_args(clap::Command::new("dev"));
+        for (variable, default) in DEV_DEFAULTS {
+            let argument =
+                command.get_arguments().find(|argument| argument.get_env() == Some(variable.as_ref()));
+            assert_eq!(argument.unwrap().get_default_values(), [*default], "{variable}");
+        }
     }
 }

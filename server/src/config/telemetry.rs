@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use url::Url;
 
 use super::{
-    SettingError,
+    problems::SettingError,
     values::{http_url, is_loopback},
 };
 use crate::{
@@ -34,16 +34,18 @@ impl From<LogFormatArgument> for LogFormat {
     }
 }
 
-/// The flags that say where spans go.
+/// The settings of the export of spans.
 #[derive(Args, Clone, Debug)]
-pub(super) struct ExportArguments {
-    /// The collector that spans are sent to by OTLP over HTTP: `http://collector:4318`; `/v1/traces` follows [default: nowhere].
+#[command(next_help_heading = "Metrics, logs and traces")]
+pub(crate) struct ExportArguments {
+    /// The collector to which spans are exported, by OTLP over HTTP: `http://collector:4318`. The service appends `/v1/traces`
+    /// [default: none].
     #[arg(long, env = "OTLP_ENDPOINT", value_parser = http_url)]
     otlp_endpoint: Option<Url>,
-    /// What is said to the collector with each batch, with commas: `NAME=VALUE`, percent-encoded where it must be.
+    /// Headers of each batch, separated by commas: `NAME=VALUE`, percent-encoded where necessary [default: none].
     #[arg(long, env = "OTLP_HEADERS", hide_env_values = true)]
     otlp_headers: Option<Headers>,
-    /// Of the traces that begin here, how many are exported: from 0 to 1. Whoever calls with a trace decides about that one.
+    /// The share of the traces beginning here that is exported, from 0 to 1. A caller's `traceparent` decides about its own trace.
     #[arg(long, env = "OTLP_SAMPLE_RATIO", default_value_t = 1.0, value_parser = ratio)]
     otlp_sample_ratio: f64,
 }
@@ -52,7 +54,7 @@ impl ExportArguments {
     pub(super) fn check(&self, proxy: OutgoingProxy) -> Result<Option<ExportSettings>, SettingError> {
         let Some(endpoint) = self.otlp_endpoint.clone() else { return Ok(None) };
         if !endpoint.username().is_empty() || endpoint.password().is_some() {
-            let problem = "must be without a user: what is secret belongs into OTLP_HEADERS";
+            let problem = "must be without a user; put secrets in OTLP_HEADERS";
             return Err(SettingError::new("OTLP_ENDPOINT", problem));
         }
         let headers = self.otlp_headers.clone().map_or_else(ExportHeaders::default, |headers| headers.0);

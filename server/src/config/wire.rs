@@ -1,81 +1,81 @@
-//! The settings of the wire: who may talk to the service, how much of it, and what it tells of itself.
+//! The settings of clients: which may talk to the service, how much, and what it shows of itself.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum, builder::RangedU64ValueParser};
 use ipnet::IpNet;
 use url::Url;
 
-use super::{
-    SettingError,
-    values::{is_loopback, rate, short_duration},
-};
+use super::{problems::SettingError, values::is_loopback};
 use crate::{
     http::{
-        HttpSettings, OperationRate, Origins, SessionTransport, StrictTransport, TrustedProxies,
-        WebSocketSettings,
+        AdmissionSettings, HttpSettings, OperationRate, Origins, SessionTransport, StrictTransport,
+        TrustedProxies, WebSocketSettings,
     },
-    model::Rate,
+    model::{Rate, parse_short_duration},
 };
 
-/// How many operations a minute one address may send in `dev`, where everybody comes from one.
-const LOCAL_OPERATIONS: u32 = 100_000;
-
-/// The flags that say who may talk to the service, and how much.
-#[derive(Args, Debug)]
-pub(super) struct WireArguments {
-    /// Pages of other origins that may talk to the service, with commas: `https://app.example.com`. That of `PUBLIC_URL` may
-    /// [default: none; in `dev` any on this machine].
+/// The settings of clients: which may talk to the service, and how much.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Clients and proxies")]
+pub(crate) struct WireArguments {
+    /// Origins of other pages that may talk to the service, separated by commas: `https://app.example.com`. The origin of
+    /// `PUBLIC_URL` always may [default: none; in `dev` any on this machine].
     #[arg(long, env = "ALLOWED_ORIGINS", value_delimiter = ',', value_parser = origin)]
     allowed_origins: Vec<String>,
-    /// The proxies before the service, with commas, as addresses or networks: `10.0.0.0/8`. What they say in `Forwarded` and
-    /// `X-Forwarded-For` counts, and nobody else's word [default: none].
+    /// Addresses or networks of the proxies before the service, separated by commas: `10.0.0.0/8`. Their `Forwarded` and
+    /// `X-Forwarded-For` count, and those of no other peer [default: none].
     #[arg(long, env = "TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
-    trusted_proxies: Vec<IpNet>,
-    /// Connections that may be open at once, sockets included; the next one takes the place of one that is not busy.
-    #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    max_connections: u32,
-    /// How many of them one address may have open, trusted proxies aside. Of IPv6 a /64 counts as an address; a /56 may have
-    /// four times as many, and a /48 thirty-two times.
-    #[arg(long, env = "CONNECTIONS_PER_ADDRESS", default_value_t = 1_024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    connections_per_address: u32,
-    /// How many WebSockets one address may have open, told by trusted proxies where there are any. IPv6 counts as for
-    /// connections.
-    #[arg(long, env = "SOCKETS_PER_ADDRESS", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    sockets_per_address: u32,
-    /// How long a connection is kept open for the next request: longer than the balancer in front keeps it, which else sends
-    /// a request into a connection that is being closed.
-    #[arg(long, env = "KEEP_ALIVE_TIMEOUT", default_value = "75s", value_parser = short_duration)]
+    pub(crate) trusted_proxies: Vec<IpNet>,
+    /// Connections that may be open at once, WebSockets included. The next one replaces one that is not busy. Each needs an open
+    /// file.
+    #[arg(long, env = "MAX_CONNECTIONS", default_value_t = 20_000, value_parser = count(1..=1_000_000))]
+    pub(crate) max_connections: usize,
+    /// Connections that one address may have open, trusted proxies aside. An IPv6 /64 counts as an address; a /56 may have four
+    /// times as many, and a /48 thirty-two times.
+    #[arg(long, env = "CONNECTIONS_PER_ADDRESS", default_value_t = 1_024, value_parser = count(1..=1_000_000))]
+    connections_per_address: usize,
+    /// WebSockets that one address may have open, as trusted proxies report it. Past it, an upgrade is answered 429. IPv6 counts
+    /// as for connections.
+    #[arg(long, env = "SOCKETS_PER_ADDRESS", default_value_t = 256, value_parser = count(1..=1_000_000))]
+    sockets_per_address: usize,
+    /// How long a connection is kept open for the next request. Set more than the load balancer's own timeout; otherwise it
+    /// sends requests into connections that are being closed.
+    #[arg(long, env = "KEEP_ALIVE_TIMEOUT", default_value = "75s", value_parser = parse_short_duration)]
     keep_alive_timeout: Duration,
-    /// Whether browsers must visit all hosts below that of an https `PUBLIC_URL` by https only.
+    /// Whether browsers must use https for all hosts below that of an https `PUBLIC_URL` (HSTS, `includeSubDomains`). They
+    /// remember it for two years.
     #[arg(long, env = "HSTS_SUBDOMAINS", default_value_t = false, action = ArgAction::Set)]
     hsts_subdomains: bool,
-    /// Names by which `METRICS_LISTEN` is reached, with commas: `metrics.example.com`. Addresses and names that only private
-    /// networks have need not be listed [default: none].
-    #[arg(long, env = "METRICS_HOSTS", value_delimiter = ',', value_parser = host_name)]
-    metrics_hosts: Vec<String>,
-    /// Operations with a field that needs no session that one address may send to an instance (of IPv6 a /64): a login is
-    /// begun, watched or polled, a code is typed. Past that, they are refused with `RATE_LIMITED` [default: 600/1m; in `dev`
-    /// 100000/1m].
-    #[arg(long, env = "OPERATIONS_PER_ADDRESS", value_parser = rate)]
-    operations_per_address: Option<Rate>,
-    /// Operations of one address that may run statements at once on an instance (of IPv6 a /64); further ones wait. Eight times
-    /// as many may hash a password or ask the provider.
-    #[arg(long, env = "STATEMENTS_PER_ADDRESS", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    statements_per_address: u32,
-    /// Whether tools may ask for the schema [default: false; in `dev` true].
-    #[arg(long, env = "INTROSPECTION", action = ArgAction::Set)]
-    introspection: Option<bool>,
-    /// Whether a browser that opens `/graphql` gets GraphiQL [default: false; in `dev` true].
-    #[arg(long, env = "GRAPHIQL", action = ArgAction::Set)]
-    graphiql: Option<bool>,
-    /// Whether a browser that opens `/` gets the login pages [default: false; in `dev` true].
+    /// Operations with a field that needs no session that one address (of IPv6 a /64) may send to an instance. Past it, they are
+    /// rejected with `RATE_LIMITED`.
+    #[arg(long, env = "OPERATIONS_PER_ADDRESS", default_value = "600/1m")]
+    operations_per_address: Rate,
+    /// Operations of one address (of IPv6 a /64) that may run statements at once on an instance. Further ones wait. Eight times
+    /// as many may hash a password or call the provider.
+    #[arg(long, env = "STATEMENTS_PER_ADDRESS", default_value_t = 8, value_parser = count(1..=10_000))]
+    statements_per_address: usize,
+    /// Whether tools may query the schema.
+    #[arg(long, env = "INTROSPECTION", default_value_t = false, action = ArgAction::Set)]
+    pub(crate) introspection: bool,
+    /// Whether a browser that opens `/graphql` receives GraphiQL.
+    #[arg(long, env = "GRAPHIQL", default_value_t = false, action = ArgAction::Set)]
+    pub(crate) graphiql: bool,
+    /// Whether a browser that opens `/` receives the login pages [default: false; in `dev` true].
     #[arg(long, env = "PAGES", action = ArgAction::Set)]
     pages: Option<bool>,
-    /// How sessions travel: as a `bearer`, in a `cookie`, or `both`: in a cookie for the service's own pages and as a bearer
-    /// for everybody else [default: bearer; with `PAGES` both].
+    /// How sessions are delivered: as a `bearer`, in a `cookie`, or `both`: in a cookie to the service's own pages, as a bearer to
+    /// other clients. Cookies need https, or loopback [default: bearer; with `PAGES` both].
     #[arg(long, env = "SESSION_TRANSPORT", value_enum)]
     session_transport: Option<Transport>,
+    /// Public names by which `METRICS_LISTEN` is reached, separated by commas: `metrics.example.com`. Addresses and private names
+    /// need not be listed; other names are answered 421 [default: none].
+    #[arg(long, env = "METRICS_HOSTS", value_delimiter = ',', value_parser = host_name, help_heading = "Metrics, logs and traces")]
+    metrics_hosts: Vec<String>,
+}
+
+fn count(range: RangeInclusive<u64>) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(range)
 }
 
 /// How sessions travel, as it is written in the settings.
@@ -97,33 +97,40 @@ impl From<Transport> for SessionTransport {
 }
 
 impl WireArguments {
-    /// For a service that browsers find at `public_url`.
-    pub(super) fn check_public(self, public_url: &Url) -> Result<HttpSettings, SettingError> {
+    /// Returns the settings of a service that clients on any machine may reach.
+    pub(super) fn check(self) -> Result<HttpSettings, SettingError> {
+        self.check_with(false)
+    }
+
+    /// Returns the settings of a service that only this machine reaches, and that hides nothing from its developer.
+    #[cfg(feature = "sandbox")]
+    pub(super) fn check_local(self) -> Result<HttpSettings, SettingError> {
+        let mut settings = self.check_with(true)?;
+        settings.origins.any_on_loopback = true;
+        Ok(settings)
+    }
+
+    /// Adds what follows from the URL at which browsers reach the service.
+    pub(super) fn publish(
+        &self,
+        mut settings: HttpSettings,
+        public_url: &Url,
+    ) -> Result<HttpSettings, SettingError> {
         let strict_transport =
             if self.hsts_subdomains { StrictTransport::WithSubdomains } else { StrictTransport::Host };
-        let mut settings = self.check(false)?;
         settings.origins.own = Some(public_url.origin().ascii_serialization());
         settings.strict_transport = (public_url.scheme() == "https").then_some(strict_transport);
         let keeps_cookies = settings.strict_transport.is_some() || is_loopback(public_url);
         if settings.sessions != SessionTransport::Bearer && !keeps_cookies {
-            let problem =
-                "must be https where sessions live in cookies: browsers keep such cookies of https alone";
+            let problem = "must be https with SESSION_TRANSPORT `cookie` or `both`: browsers keep such cookies of https only";
             return Err(SettingError::new("PUBLIC_URL", problem));
         }
         Ok(settings)
     }
 
-    /// For a service that only this machine reaches, and that hides nothing from its developer.
-    #[cfg(feature = "sandbox")]
-    pub(super) fn check_local(self) -> Result<HttpSettings, SettingError> {
-        let mut settings = self.check(true)?;
-        settings.origins.any_on_loopback = true;
-        Ok(settings)
-    }
-
-    fn check(self, is_open: bool) -> Result<HttpSettings, SettingError> {
-        let (sessions, pages) = self.sessions_and_pages(is_open)?;
-        let count = |count| usize::try_from(count).unwrap_or(usize::MAX);
+    fn check_with(self, default_pages: bool) -> Result<HttpSettings, SettingError> {
+        let (sessions, pages) = self.sessions_and_pages(default_pages)?;
+        let Rate { count, per } = self.operations_per_address;
         let mut settings = HttpSettings {
             origins: Origins { listed: self.allowed_origins, ..Origins::default() },
             sessions,
@@ -132,36 +139,33 @@ impl WireArguments {
             metrics_hosts: self.metrics_hosts,
             ..HttpSettings::default()
         };
-        settings.listener.max_connections = count(self.max_connections);
+        settings.listener.max_connections = self.max_connections;
         settings.listener.idle_timeout = self.keep_alive_timeout;
-        settings.listener.max_connections_per_address = count(self.connections_per_address);
-        settings.websocket.max_per_address = count(self.sockets_per_address);
-        settings.websocket.max_bytes_per_address = settings
-            .websocket
-            .max_per_address
+        settings.listener.max_connections_per_address = self.connections_per_address;
+        settings.websocket.max_per_address = self.sockets_per_address;
+        settings.websocket.max_bytes_per_address = self
+            .sockets_per_address
             .saturating_mul(WebSocketSettings::USUAL_BYTES)
             .max(settings.websocket.max_bytes);
-        match self.operations_per_address {
-            Some(Rate { count, per }) => settings.graphql.admission.operations = OperationRate { count, per },
-            None if is_open => settings.graphql.admission.operations.count = LOCAL_OPERATIONS,
-            None => {}
-        }
-        settings.graphql.admission.statements = count(self.statements_per_address);
-        settings.graphql.introspection = self.introspection.unwrap_or(is_open);
-        settings.graphql.graphiql = self.graphiql.unwrap_or(is_open);
+        settings.graphql.admission = AdmissionSettings {
+            operations: OperationRate { count, per },
+            statements: self.statements_per_address,
+        };
+        settings.graphql.introspection = self.introspection;
+        settings.graphql.graphiql = self.graphiql;
         Ok(settings)
     }
 
-    /// The login pages keep their sessions in cookies: who wants bearers alone has no pages.
-    fn sessions_and_pages(&self, is_open: bool) -> Result<(SessionTransport, bool), SettingError> {
+    /// The login pages keep their sessions in cookies: a service with bearers only has no pages.
+    fn sessions_and_pages(&self, default_pages: bool) -> Result<(SessionTransport, bool), SettingError> {
         match (self.session_transport, self.pages) {
             (Some(Transport::Bearer), Some(true)) => {
-                let problem = "must be `cookie` or `both` with PAGES: the login pages know no bearer";
+                let problem = "must be `cookie` or `both` with PAGES: the login pages use no bearer";
                 Err(SettingError::new("SESSION_TRANSPORT", problem))
             }
             (Some(Transport::Bearer), _) => Ok((SessionTransport::Bearer, false)),
-            (Some(transport), pages) => Ok((transport.into(), pages.unwrap_or(is_open))),
-            (None, pages) if pages.unwrap_or(is_open) => Ok((SessionTransport::Both, true)),
+            (Some(transport), pages) => Ok((transport.into(), pages.unwrap_or(default_pages))),
+            (None, pages) if pages.unwrap_or(default_pages) => Ok((SessionTransport::Both, true)),
             (None, _) => Ok((SessionTransport::Bearer, false)),
         }
     }
@@ -215,7 +219,7 @@ mod tests {
 
     fn public(url: &str, flags: &[&str]) -> Result<HttpSettings, SettingError> {
         let line = Line::try_parse_from([&["countersign"], flags].concat()).unwrap();
-        line.wire.check_public(&Url::parse(url).unwrap())
+        line.wire.publish(line.wire.clone().check()?, &Url::parse(url).unwrap())
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    config::{DatabaseUrl, Examined},
+    config::{DatabaseUrl, PartialSettings},
     storage::{
         ExaminedKind, ExaminedServer, RefusedRights, Store, StoreError, StoreSettings,
         is_open_to_eavesdroppers,
@@ -49,11 +49,11 @@ impl Found {
     }
 }
 
-pub(super) async fn check(examined: &Examined, clock: Clock) -> Found {
-    let Some(url) = examined.database_url.clone() else {
+pub(super) async fn check(settings: &PartialSettings, clock: Clock) -> Found {
+    let Some(url) = settings.given.service.database.database_url.clone() else {
         return Found::without_schema(Finding::skipped(CHECK, "not looked at: see DATABASE_URL"));
     };
-    let settings = examined.store;
+    let settings = settings.given.service.store;
     // On a thread of its own: whoever asks a disk waits for it there, and the time of all other questions goes on.
     let looking = TaskTracker::new().spawn_blocking({
         let url = url.clone();
@@ -105,7 +105,7 @@ async fn look(url: &DatabaseUrl, settings: &StoreSettings, clock: &Clock) -> Fou
         }
         ExaminedKind::Postgres(server) => {
             let summary = format!("PostgreSQL {}, {answers}", examination.version);
-            let mut findings = of_server(url, settings.pool_size, &server, &summary);
+            let mut findings = of_server(url, settings.database_pool_size, &server, &summary);
             if let Some(pooler) = pooler(&store).await {
                 findings.retain(|finding| finding.status != Status::Ok);
                 findings.push(pooler);

@@ -15,7 +15,7 @@ use super::{
     health::reachable,
     public::{beginning, is_alive},
 };
-use crate::config::Examined;
+use crate::config::PartialSettings;
 
 /// What every Countersign tells that is asked what it has counted.
 const COUNTED_BY_US: &str = "countersign_build_info";
@@ -54,13 +54,13 @@ impl Listener {
     }
 }
 
-pub(super) async fn check(examined: &Examined, client: &Client) -> Vec<Finding> {
+pub(super) async fn check(settings: &PartialSettings, client: &Client) -> Vec<Finding> {
     let mut findings = Vec::new();
-    match examined.listen {
+    match settings.listen() {
         Some(address) => findings.push(look(Listener::Service, address, client).await),
         None => findings.push(Finding::skipped("listen", "not looked at: see LISTEN")),
     }
-    match (examined.listen, examined.metrics_listen) {
+    match (settings.listen(), settings.given.service.metrics_listen) {
         (_, None) => {}
         (Some(service), Some(metrics)) if collide(service, metrics) => {
             let message = format!("METRICS_LISTEN {metrics} and LISTEN {service} take the same port");

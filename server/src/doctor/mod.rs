@@ -24,7 +24,7 @@ use self::report::{Finding, Report, Status};
 pub(crate) use self::{health::is_healthy, settings::is_below_owasp_minimum};
 use crate::{
     clock::Clock,
-    config::{DoctorSettings, Examined},
+    config::{DoctorSettings, PartialSettings},
     events::Transport,
 };
 
@@ -58,7 +58,7 @@ pub(crate) async fn examine(
     let findings = Box::pin(findings(&settings, open_files)).await?;
     let report = Report::new(findings);
     let diagnosis = match report.has_failed() {
-        _ if !settings.problems.is_empty() => Diagnosis::WrongSettings,
+        _ if !settings.settings.problems().is_empty() => Diagnosis::WrongSettings,
         true => Diagnosis::Ill,
         false => Diagnosis::Healthy,
     };
@@ -68,17 +68,18 @@ pub(crate) async fn examine(
 }
 
 async fn findings(settings: &DoctorSettings, open_files: Option<OpenFiles>) -> anyhow::Result<Vec<Finding>> {
-    let (examined, clock) = (&settings.examined, Clock::system());
+    let (partial, clock) = (&settings.settings, Clock::system());
+    let proxy = partial.given.proxy.check();
     // A socket begins with an upgrade, which HTTP/2 has not.
-    let client = || examined.proxy.apply(client());
+    let client = || proxy.apply(client());
     let (client, of_sockets) = (client()?.build()?, client()?.http1_only().build()?);
     let (database, events, (provider, provider_time), public, callback, listening) = tokio::join!(
-        database::check(examined, clock.clone()),
-        events(examined),
-        provider::check(examined, &clock),
-        public::check_public(examined, &client, &of_sockets),
-        public::check_callback(examined, &client),
-        listening::check(examined, &client),
+        database::check(partial, clock.clone()),
+        events(partial),
+        provider::check(partial, &clock),
+        public::check_public(partial, &client, &of_sockets),
+        public::check_callback(partial, &client),
+        listening::check(partial, &client),
     );
     let told: Vec<_> = provider_time.into_iter().chain(database.time).collect();
     let parts = [
@@ -105,8 +106,8 @@ fn client() -> ClientBuilder {
         .referer(false)
 }
 
-async fn events(examined: &Examined) -> Vec<Finding> {
-    let finding = match &examined.events {
+async fn events(settings: &PartialSettings) -> Vec<Finding> {
+    let finding = match settings.events() {
         None => Finding::skipped(EVENTS, "not looked at: see EVENTS_URL"),
         Some(Transport::Database) => Finding::ok(EVENTS, "as the database carries them"),
         Some(Transport::Nats(url)) => match url.reach(ANSWERS_WITHIN).await {

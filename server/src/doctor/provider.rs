@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Finding, clock::Told, place, reason::Reason};
 use crate::{
     clock::Clock,
-    config::Examined,
+    config::PartialSettings,
     provider::{
         ProviderError,
         authy::{Application, Authy, AuthyConfig},
@@ -16,8 +16,9 @@ const CHECK: &str = "provider";
 /// However long `PROVIDER_TIMEOUT` is.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(8);
 
-pub(super) async fn check(examined: &Examined, clock: &Clock) -> (Vec<Finding>, Option<Told>) {
-    let (Some(api_key), Some(api_url)) = (&examined.api_key, &examined.api_url) else {
+pub(super) async fn check(settings: &PartialSettings, clock: &Clock) -> (Vec<Finding>, Option<Told>) {
+    let (Some(api_key), Some(api_url)) = (&settings.given.authy.shared.authy_api_key, settings.api_url())
+    else {
         return (vec![Finding::skipped(CHECK, "not looked at: see AUTHY_API_KEY and AUTHY_API_URL")], None);
     };
     let authy = Authy::new(AuthyConfig {
@@ -25,9 +26,9 @@ pub(super) async fn check(examined: &Examined, clock: &Clock) -> (Vec<Finding>, 
         api_url: api_url.clone(),
         // Nobody calls back because of this.
         callback_url: api_url.to_string(),
-        timeout: examined.logins.provider_timeout.min(ANSWERS_WITHIN),
-        proxy: examined.proxy.clone(),
-        logos: examined.logos.clone(),
+        timeout: settings.given.service.logins.provider_timeout.min(ANSWERS_WITHIN),
+        proxy: settings.given.proxy.check(),
+        logos: settings.given.service.approval_logos.0.clone(),
     });
     let authy = match authy {
         Ok(authy) => authy,
@@ -36,7 +37,7 @@ pub(super) async fn check(examined: &Examined, clock: &Clock) -> (Vec<Finding>, 
     let asked = clock.now();
     let described = authy.describe_application().await;
     let here = (asked, clock.now());
-    let place = place(api_url);
+    let place = place(&api_url);
     match described {
         Ok(described) => {
             let time = described.date.map(|date| {

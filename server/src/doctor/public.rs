@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{Finding, Status, place, reason::Reason};
 use crate::{
-    config::{Examined, is_loopback},
+    config::{PartialSettings, is_loopback},
     provider::authy::signed_trial,
     random,
 };
@@ -29,8 +29,12 @@ const FROM_ELSEWHERE: &str =
     "start the service; if it runs, ask from another network: some do not lead back into themselves";
 
 /// `of_sockets`: the client to ask for a WebSocket with.
-pub(super) async fn check_public(examined: &Examined, client: &Client, of_sockets: &Client) -> Vec<Finding> {
-    let Some(url) = &examined.public_url else {
+pub(super) async fn check_public(
+    settings: &PartialSettings,
+    client: &Client,
+    of_sockets: &Client,
+) -> Vec<Finding> {
+    let Some(url) = &settings.given.public_url else {
         return vec![Finding::skipped(PUBLIC, "not looked at: see PUBLIC_URL")];
     };
     let mut findings = Vec::new();
@@ -93,12 +97,12 @@ pub(super) async fn is_alive(client: &Client, url: &Url) -> Result<bool, Reason>
     Ok(answer.status() == StatusCode::OK && beginning(&mut answer, LONGEST_BODY).await == b"live\n")
 }
 
-pub(super) async fn check_callback(examined: &Examined, client: &Client) -> Vec<Finding> {
-    let url = examined.callback_url.as_ref().and_then(|text| Url::parse(text).ok());
+pub(super) async fn check_callback(settings: &PartialSettings, client: &Client) -> Vec<Finding> {
+    let url = settings.callback_url().and_then(|text| Url::parse(&text).ok());
     let Some(url) = url else {
         return vec![Finding::skipped(CALLBACK, "not looked at: see PUBLIC_URL and AUTHY_CALLBACK_URL")];
     };
-    let mut findings = misdirected(examined, &url);
+    let mut findings = misdirected(settings, &url);
     let here = format!("{}{}", place(&url), url.path());
     // Whatever Authy itself would send, but for its signature.
     let sent =
@@ -106,7 +110,7 @@ pub(super) async fn check_callback(examined: &Examined, client: &Client) -> Vec<
     findings.push(match sent {
         Ok(answer) => match answered(&url, &here, answer).await {
             finding if finding.status == Status::Ok => {
-                signed(examined, client, &url, &here).await.unwrap_or(finding)
+                signed(settings, client, &url, &here).await.unwrap_or(finding)
             }
             finding => finding,
         },
@@ -116,9 +120,10 @@ pub(super) async fn check_callback(examined: &Examined, client: &Client) -> Vec<
 }
 
 /// Sends a callback with the signature that these settings give it: the running service must have the same key and URL.
-async fn signed(examined: &Examined, client: &Client, url: &Url, here: &str) -> Option<Finding> {
+async fn signed(settings: &PartialSettings, client: &Client, url: &Url, here: &str) -> Option<Finding> {
+    let key = settings.given.authy.shared.authy_api_key.as_ref()?;
     let nonce = uuid::Uuid::from_bytes(random::name()).simple().to_string();
-    let (headers, body) = signed_trial(examined.api_key.as_ref()?, examined.callback_url.as_ref()?, &nonce)?;
+    let (headers, body) = signed_trial(key, &settings.callback_url()?, &nonce)?;
     let request = client.post(url.clone()).headers(headers).header(header::CONTENT_TYPE, "application/json");
     let response = match request.body(body).send().await {
         Ok(response) => response,
@@ -136,7 +141,7 @@ async fn signed(examined: &Examined, client: &Client, url: &Url, here: &str) -> 
 }
 
 /// What can be seen without asking.
-fn misdirected(examined: &Examined, url: &Url) -> Vec<Finding> {
+fn misdirected(settings: &PartialSettings, url: &Url) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut warn = |message: &str, advice| findings.push(Finding::warning(CALLBACK, message, advice));
     if url.scheme() != "https" && !is_loopback(url) {
@@ -145,7 +150,7 @@ fn misdirected(examined: &Examined, url: &Url) -> Vec<Finding> {
             "set AUTHY_CALLBACK_URL to https://…",
         );
     }
-    let provider_is_here = examined.api_url.as_ref().is_some_and(is_loopback);
+    let provider_is_here = settings.api_url().as_ref().is_some_and(is_loopback);
     if is_loopback(url) && !provider_is_here {
         warn(
             "it leads to this machine alone: Authy cannot call back",
@@ -158,7 +163,7 @@ fn misdirected(examined: &Examined, url: &Url) -> Vec<Finding> {
             "correct it, or let the proxy change it",
         );
     }
-    if examined.public_url.as_ref().is_some_and(|public| public.host() != url.host()) {
+    if settings.given.public_url.as_ref().is_some_and(|public| public.host() != url.host()) {
         warn("its host is not the one of PUBLIC_URL", "see that both lead to this service");
     }
     findings

@@ -6,7 +6,7 @@ use tracing::Level;
 
 use super::{Finding, OpenFiles};
 use crate::{
-    config::{DoctorSettings, Examined, is_loopback},
+    config::{DoctorSettings, PartialSettings, SettingError, is_loopback},
     users::PasswordSettings,
 };
 
@@ -17,46 +17,58 @@ const CHECK: &str = "settings";
 const STRONG_ENOUGH: [(u32, u32); 5] = [(47_104, 1), (19_456, 2), (12_288, 3), (9_216, 4), (7_168, 5)];
 
 pub(super) fn check(settings: &DoctorSettings, open_files: Option<OpenFiles>) -> Vec<Finding> {
-    let examined = &settings.examined;
-    let (last, others) = match settings.problems.split_last() {
-        Some((last, others)) => (Some(last), others),
-        None => (None, &[][..]),
-    };
-    let mut findings: Vec<_> = others.iter().map(|problem| Finding::failure(CHECK, problem, "")).collect();
-    let help = "`countersign serve --help` says what each takes";
-    findings.extend(last.map(|problem| Finding::failure(CHECK, problem, help)));
-    // Of what is wrong no more is said: the default in its place is nobody's oversight.
-    if !settings.are_wrong(&["TRUSTED_PROXIES"]) {
-        findings.extend(proxies(examined));
+    let partial = &settings.settings;
+    let mut findings = problems(partial.problems());
+    // The default in the place of a wrong value is no oversight.
+    if !partial.are_wrong(&["TRUSTED_PROXIES"]) {
+        findings.extend(proxies(partial));
     }
-    findings.extend(tools(examined));
-    findings.extend(sandbox(examined));
-    findings.extend(metrics(examined));
+    findings.extend(tools(partial));
+    findings.extend(sandbox(partial));
+    findings.extend(metrics(partial));
     findings.extend(logging(settings.level));
-    if !settings.are_wrong(&["HASH_MEMORY_KIB", "HASH_PASSES"]) {
-        findings.extend(strength(examined));
+    if !partial.are_wrong(&["HASH_MEMORY_KIB", "HASH_PASSES"]) {
+        findings.extend(strength(partial));
     }
-    findings.extend(threads(examined));
-    findings.extend(open_files.filter(|_| !settings.are_wrong(&["MAX_CONNECTIONS"])).map(files));
+    findings.extend(threads(partial));
+    findings.extend(open_files.filter(|_| !partial.are_wrong(&["MAX_CONNECTIONS"])).map(files));
+    findings.extend(unknown_names(&settings.unknown_names));
     if findings.is_empty() {
         findings.push(Finding::ok(CHECK, "complete, and nothing in them looks like an oversight"));
     }
     findings
 }
 
+/// One failure for each error in the settings.
+fn problems(problems: &[SettingError]) -> Vec<Finding> {
+    let help =
+        |index| if index + 1 == problems.len() { "docs/SETTINGS.md describes each setting" } else { "" };
+    let failure =
+        |(index, problem): (usize, &SettingError)| Finding::failure(CHECK, problem.to_string(), help(index));
+    problems.iter().enumerate().map(failure).collect()
+}
+
+fn unknown_names(names: &[String]) -> Option<Finding> {
+    (!names.is_empty()).then(|| {
+        let message = format!(".env has names that no setting has: {}", names.join(", "));
+        Finding::warning(CHECK, message, "correct or remove them")
+    })
+}
+
 /// The service speaks no TLS: where browsers find it by https, somebody is in between.
-fn proxies(examined: &Examined) -> Option<Finding> {
-    let (url, http) = (examined.public_url.as_ref()?, examined.http.as_ref()?);
-    (url.scheme() == "https" && http.trusted_proxies.0.is_empty()).then(|| {
+fn proxies(settings: &PartialSettings) -> Option<Finding> {
+    let url = settings.given.public_url.as_ref()?;
+    (url.scheme() == "https" && settings.given.service.wire.trusted_proxies.is_empty()).then(|| {
         let message = "TRUSTED_PROXIES is empty, but some proxy must speak the https of PUBLIC_URL: all people \
                        share its address, and the limits of that";
         Finding::warning(CHECK, message, "set TRUSTED_PROXIES to the addresses from which the proxy connects")
     })
 }
 
-fn tools(examined: &Examined) -> Option<Finding> {
-    let (url, http) = (examined.public_url.as_ref()?, examined.http.as_ref()?);
-    let switched_on = match (http.graphql.graphiql, http.graphql.introspection) {
+fn tools(settings: &PartialSettings) -> Option<Finding> {
+    let url = settings.given.public_url.as_ref()?;
+    let wire = &settings.given.service.wire;
+    let switched_on = match (wire.graphiql, wire.introspection) {
         _ if is_loopback(url) => return None,
         (false, false) => return None,
         (true, false) => "GRAPHIQL is",
@@ -68,17 +80,17 @@ fn tools(examined: &Examined) -> Option<Finding> {
 }
 
 /// What stands in for Authy on this machine lets people approve who never had a phone.
-fn sandbox(examined: &Examined) -> Option<Finding> {
-    let (public, api) = (examined.public_url.as_ref()?, examined.api_url.as_ref()?);
-    (is_loopback(api) && !is_loopback(public)).then(|| {
+fn sandbox(settings: &PartialSettings) -> Option<Finding> {
+    let (public, api) = (settings.given.public_url.as_ref()?, settings.api_url()?);
+    (is_loopback(&api) && !is_loopback(public)).then(|| {
         let message = "AUTHY_API_URL leads to this machine, and PUBLIC_URL does not: if a sandbox answers there, \
                        whoever reaches its page approves every login";
         Finding::warning(CHECK, message, "leave AUTHY_API_URL out: then it is Authy itself")
     })
 }
 
-fn metrics(examined: &Examined) -> Option<Finding> {
-    let address = examined.metrics_listen?.ip().to_canonical();
+fn metrics(settings: &PartialSettings) -> Option<Finding> {
+    let address = settings.given.service.metrics_listen?.ip().to_canonical();
     let is_ours = match address {
         std::net::IpAddr::V4(address) => {
             address.is_loopback() || address.is_private() || address.is_link_local()
@@ -102,8 +114,8 @@ fn logging(level: Level) -> Option<Finding> {
     })
 }
 
-fn threads(examined: &Examined) -> Option<Finding> {
-    let threads = examined.passwords.threads;
+fn threads(settings: &PartialSettings) -> Option<Finding> {
+    let threads = settings.given.service.passwords.threads();
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     (threads > cores).then(|| {
         let message = format!("HASH_THREADS is {threads}, and there are {cores} cores");
@@ -115,15 +127,15 @@ fn threads(examined: &Examined) -> Option<Finding> {
 pub(crate) fn is_below_owasp_minimum(passwords: &PasswordSettings) -> bool {
     !STRONG_ENOUGH
         .iter()
-        .any(|(memory, passes)| passwords.memory_kib >= *memory && passwords.passes >= *passes)
+        .any(|(memory, passes)| passwords.hash_memory_kib >= *memory && passwords.hash_passes >= *passes)
 }
 
-fn strength(examined: &Examined) -> Option<Finding> {
-    let passwords = &examined.passwords;
+fn strength(settings: &PartialSettings) -> Option<Finding> {
+    let passwords = &settings.given.service.passwords;
     is_below_owasp_minimum(passwords).then(|| {
         let message = format!(
             "HASH_MEMORY_KIB {} with HASH_PASSES {} is weaker than OWASP asks for: stolen hashes are cheap to crack",
-            passwords.memory_kib, passwords.passes
+            passwords.hash_memory_kib, passwords.hash_passes
         );
         Finding::warning(CHECK, message, "leave both out: 19456 KiB and 2 passes")
     })

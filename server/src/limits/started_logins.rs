@@ -4,6 +4,7 @@
 //! row and a call to the provider. They are checked after the password: clients that do not know it see no difference.
 
 use chrono::{DateTime, Utc};
+use clap::Args;
 
 use super::{Claim, Grant, LimitError, Limits, PhoneUse, PushPlace, phones::Named, pushes::PushClaims};
 use crate::{
@@ -11,20 +12,27 @@ use crate::{
     storage::{StoreError, Taken, Taking, UsedUp},
 };
 
-/// The rates of these limits.
-#[derive(Clone, Copy, Debug)]
+/// The settings of the limits on started logins and app hints.
+#[derive(Args, Clone, Copy, Debug)]
 pub struct LoginLimitSettings {
-    /// Logins of one user that one network starts, known devices aside; IPv6 in tiers.
+    /// Logins that one network (IPv4 /24, IPv6 /64; a /56 four times, a /48 32 times as many) starts for one user, known devices
+    /// aside.
+    #[arg(long, env = "STARTED_LOGINS_PER_USER_AND_NETWORK", default_value = "30/1h")]
     pub started_logins_per_user_and_network: Rate,
     /// Logins that one known device starts, instead of the limit above.
+    #[arg(long, env = "STARTED_LOGINS_PER_DEVICE", default_value = "30/1h")]
     pub started_logins_per_device: Rate,
-    /// Codes of one login that the provider did not judge, from one network; past that, growing pauses.
+    /// Codes of one login from one network that the provider did not judge. Past it, pauses grow up to 60 s.
+    #[arg(long, env = "UNJUDGED_CODES_PER_LOGIN_AND_NETWORK", default_value = "1/10m")]
     pub unjudged_codes_per_login_and_network: Rate,
-    /// App hints for one login.
+    /// App hints ("open the app") for one login. They cost no message and still notify a person.
+    #[arg(long, env = "APP_HINTS_PER_LOGIN", default_value = "5/1h")]
     pub app_hints_per_login: Rate,
-    /// App hints to one phone, for its users' logins; as many for each known device.
+    /// App hints to one phone for the logins of its users; as many for each known device.
+    #[arg(long, env = "APP_HINTS_PER_PHONE", default_value = "20/1h")]
     pub app_hints_per_phone: Rate,
-    /// App hints to one phone, for all signups that name it from one network; three times as many for all networks.
+    /// App hints to one phone for all signups that name it from one network; three times as many for all networks.
+    #[arg(long, env = "APP_HINTS_PER_UNVERIFIED_PHONE", default_value = "5/1h")]
     pub app_hints_per_unverified_phone: Rate,
 }
 

@@ -238,7 +238,7 @@ impl Logins {
         let network = origin.address.map(limits::network);
         let (provider_user_id, user) = self.known_at_provider(whom, network.as_deref(), patience).await?;
         let created_at = self.clock.now();
-        let expires_at = created_at + delta(self.settings.ttl);
+        let expires_at = created_at + delta(self.settings.login_ttl);
         let mut draft = Draft {
             id: LoginId::new(random::id(created_at)),
             token: LoginToken::from_bytes(random::bytes()),

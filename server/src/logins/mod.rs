@@ -15,6 +15,7 @@ mod expire;
 mod message;
 mod push;
 mod send_code;
+mod settings;
 mod status;
 mod verify_code;
 mod watch;
@@ -28,6 +29,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub use begin::{BeginError, Begun, Origin, Whom};
 pub use callback::Hearing;
 pub use send_code::{CodeTrouble, ResendError};
+pub use settings::LoginSettings;
 pub use status::{LoginStatus, OpenSession};
 pub use verify_code::VerifyError;
 pub use watch::{Told, Watch, WatchError};
@@ -43,32 +45,13 @@ use crate::{
     clock::Clock,
     events::Events,
     limits::Limits,
-    model::{AfterDenial, EmailKey},
+    model::EmailKey,
     provider::{ProviderError, guarded::GuardedProvider},
     storage::Store,
 };
 
 /// How long to wait for a database that is away.
 const AWAY: Duration = Duration::from_secs(1);
-
-/// How logins live.
-#[derive(Clone, Copy, Debug)]
-pub struct LoginSettings {
-    /// From beginning to deadline.
-    pub ttl: Duration,
-    /// How long a session lasts that a login opens.
-    pub session_ttl: Duration,
-    /// How long one call to the provider may take. A whole mutation takes at most twice that at the provider.
-    pub provider_timeout: Duration,
-    /// From one code to the next of the same login.
-    pub resend_pause: Duration,
-    /// Which logins a code may still approve after a denial.
-    pub after_denial: AfterDenial,
-    /// How many codes one login may have judged.
-    pub tries: i32,
-    /// How long a device is known after somebody has signed in in it.
-    pub device_ttl: Duration,
-}
 
 /// What logins stand on.
 pub struct Foundations {

@@ -42,12 +42,12 @@ impl Logins {
     /// How a login stands. `None`: nobody knows this token (any more).
     pub async fn find_status(&self, token: &LoginToken) -> Result<Option<LoginStatus>, StoreError> {
         let found = self.store.find_login(&token.hash(), self.clock.now()).await?;
-        Ok(found.map(|opened| LoginStatus::derive(opened, token, self.settings.tries)))
+        Ok(found.map(|opened| LoginStatus::derive(opened, token, self.settings.wrong_codes_per_login)))
     }
 
     /// How a login stands that has opened nothing.
     pub(super) fn status_of_unsettled(&self, login: Login, token: &LoginToken) -> LoginStatus {
-        LoginStatus::derive(OpenedLogin { login, session: None }, token, self.settings.tries)
+        LoginStatus::derive(OpenedLogin { login, session: None }, token, self.settings.wrong_codes_per_login)
     }
 }
 

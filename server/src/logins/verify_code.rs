@@ -125,7 +125,7 @@ impl Logins {
             self.limits.give_back(grant).await;
             self.store.give_back_try(id).await?;
             pause = self.limits.record_unjudged_code(id, network.as_deref()).await?;
-        } else if self.store.record_wrong_code(id).await? >= self.settings.tries {
+        } else if self.store.record_wrong_code(id).await? >= self.settings.wrong_codes_per_login {
             self.decide(id, Decision::TooManyWrongCodes, Source::Elsewhere).await?;
         }
         let status = Box::new(self.find_status(token).await?.ok_or(VerifyError::LoginNotFound)?);
@@ -164,7 +164,7 @@ impl Logins {
             }
             Err(LimitError::Store(error)) => return Err(error.into()),
         };
-        if self.store.take_try(login.id, self.settings.tries, self.clock.now()).await? {
+        if self.store.take_try(login.id, self.settings.wrong_codes_per_login, self.clock.now()).await? {
             return Ok(grant);
         }
         self.limits.give_back(grant).await;

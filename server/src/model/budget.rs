@@ -4,10 +4,15 @@
 //! budget and no history. What is used up comes back evenly. Where a budget grows pauses instead of refusing, it is
 //! never used up for longer than the longest pause.
 
-use std::{fmt, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use sha2::{Digest, Sha256};
+
+use super::parse_duration;
+
+/// More than this limits nothing.
+const LARGEST_COUNT: u32 = 1_000_000;
 
 /// So many at once, and as many again, evenly, in each such time: `5/1h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +21,19 @@ pub struct Rate {
     pub count: u32,
     /// In which time.
     pub per: Duration,
+}
+
+impl FromStr for Rate {
+    type Err = String;
+
+    /// Parses a rate such as `5/1h`. No rate is without a limit.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (count, per) = text.split_once('/').ok_or("must be like `5/1h`: how many, and in which time")?;
+        match count.parse() {
+            Ok(count @ 1..=LARGEST_COUNT) => Ok(Self { count, per: parse_duration(per)? }),
+            _ => Err(format!("must begin with a number from 1 to {LARGEST_COUNT}")),
+        }
+    }
 }
 
 impl Rate {
@@ -149,6 +167,17 @@ mod tests {
 
     const fn rate(count: u32, seconds: u64) -> Rate {
         Rate { count, per: Duration::from_secs(seconds) }
+    }
+
+    #[test]
+    fn a_rate_says_how_many_in_which_time() {
+        let rate = |text: &str| text.parse::<Rate>();
+        assert_eq!(rate("5/1h"), Ok(Rate { count: 5, per: Duration::from_hours(1) }));
+        assert_eq!(rate("1000000/1ms").map(|rate| rate.count), Ok(1_000_000));
+        for wrong in ["", "5", "5/", "/1h", "0/1h", "-1/1h", "1000001/1h", "5/0s", "5/2000d", "off", "5/1h/2"]
+        {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

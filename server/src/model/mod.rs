@@ -7,6 +7,7 @@
 mod budget;
 mod code;
 mod country_code;
+mod duration;
 mod email;
 mod email_key;
 mod full_name;
@@ -25,6 +26,7 @@ mod user;
 pub use budget::{Budget, BudgetKey, Growth, Rate, Terms};
 pub use code::{Code, InvalidCode};
 pub use country_code::{CountryCode, InvalidCountryCode};
+pub use duration::{parse_duration, parse_duration_or_none, parse_short_duration};
 pub use email::{Email, InvalidEmail};
 pub use email_key::{EmailKey, EmailPseudonym};
 pub use full_name::{FullName, InvalidFullName};

@@ -22,6 +22,7 @@ mod probe;
 mod schema;
 mod server_time;
 mod sessions;
+mod settings;
 mod span;
 mod sqlite;
 mod turns;
@@ -42,6 +43,7 @@ pub use logins::{
 };
 pub use notifications::Notifications;
 pub use server_time::ServerTime;
+pub use settings::StoreSettings;
 pub use sqlite::{Durability, process_using};
 
 use self::{counts::count_error, postgres::Address};
@@ -164,33 +166,6 @@ macro_rules! transact_as {
 }
 
 pub(in crate::storage) use {change, change_lightly, find, on, run, transact, transact_as, transact_lightly};
-
-/// How to use a database.
-#[derive(Clone, Copy, Debug)]
-pub struct StoreSettings {
-    /// What survives a power cut; SQLite only.
-    pub durability: Durability,
-    /// Connections of this process; PostgreSQL only, for SQLite has one writer.
-    pub pool_size: usize,
-    /// How long a query waits for a free connection.
-    pub pool_wait: Duration,
-    /// How long connecting may take.
-    pub connect_timeout: Duration,
-    /// How long one statement may take, waiting for locks included; PostgreSQL only.
-    pub statement_timeout: Duration,
-}
-
-impl Default for StoreSettings {
-    fn default() -> Self {
-        Self {
-            durability: Durability::PowerCut,
-            pool_size: 16,
-            pool_wait: Duration::from_secs(5),
-            connect_timeout: Duration::from_secs(3),
-            statement_timeout: Duration::from_secs(5),
-        }
-    }
-}
 
 /// Whether a URL names a database, without opening it. The error says what is wrong with it, and shows nothing of it.
 pub fn check_url(url: &str) -> Result<(), Cow<'static, str>> {

@@ -202,7 +202,7 @@ fn pool<P: Purpose>(
         .max_size(size)
         // What was just used is still in the processor's caches.
         .queue_mode(QueueMode::Lifo)
-        .wait_timeout(Some(settings.pool_wait))
+        .wait_timeout(Some(settings.database_pool_wait))
         .runtime(deadpool::Runtime::Tokio1)
         .build()
 }

@@ -9,9 +9,10 @@ mod fair_queue;
 mod hashing;
 mod pool;
 
-use std::{sync::Arc, thread, time::Duration};
+use std::{num::NonZeroUsize, sync::Arc, thread, time::Duration};
 
 use argon2::{Algorithm, Argon2, Params, Version, password_hash::phc};
+use clap::{Args, builder::RangedU64ValueParser, value_parser};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
@@ -33,19 +34,34 @@ const HASH_TIME: Duration = Duration::from_millis(50);
 #[cfg(target_os = "linux")]
 const NICE: i32 = 19;
 
-/// How passwords are hashed.
-#[derive(Clone, Debug)]
+/// The settings of passwords and their hashes.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Passwords")]
 pub struct PasswordSettings {
-    /// Threads that hash.
-    pub threads: usize,
-    /// Passwords that may wait for a thread.
-    pub queue: usize,
-    /// Memory in KiB (argon2's m).
-    pub memory_kib: u32,
-    /// Passes over it (argon2's t).
-    pub passes: u32,
-    /// What people call the service, and no password is made of.
+    /// Threads that hash passwords [default: one for each core].
+    #[arg(long, env = "HASH_THREADS")]
+    pub hash_threads: Option<NonZeroUsize>,
+    /// Passwords that may wait for a thread. Past it, clients receive BUSY.
+    #[arg(long, env = "HASH_QUEUE", default_value_t = 128, value_parser = RangedU64ValueParser::<usize>::new().range(..=1_000_000))]
+    pub hash_queue: usize,
+    /// Memory of one password hash (argon2id), in KiB. Hashes made with other parameters are renewed at the next login.
+    #[arg(long, env = "HASH_MEMORY_KIB", default_value_t = 19_456, value_parser = value_parser!(u32).range(8..=4_194_304))]
+    pub hash_memory_kib: u32,
+    /// Passes of one password hash (argon2id).
+    #[arg(long, env = "HASH_PASSES", default_value_t = 2, value_parser = value_parser!(u32).range(1..=100))]
+    pub hash_passes: u32,
+    /// The name by which people know this service. New passwords made of it are rejected.
+    #[arg(long, env = "SERVICE_NAME", default_value = "Countersign")]
     pub service_name: String,
+}
+
+impl PasswordSettings {
+    /// Returns how many threads hash.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        let cores = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        self.hash_threads.map_or_else(cores, NonZeroUsize::get)
+    }
 }
 
 /// Why a password was not hashed.
@@ -80,20 +96,22 @@ pub struct Passwords {
 impl Passwords {
     /// Starts the threads.
     pub fn new(settings: PasswordSettings) -> Result<Self, PasswordError> {
-        let params = Params::new(settings.memory_kib, settings.passes, 1, None).map_err(argon2_failed)?;
+        let params = Params::new(settings.hash_memory_kib, settings.hash_passes, 1, None);
+        let params = params.map_err(argon2_failed)?;
+        let threads = settings.threads();
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         // On a thread that ends: a thread that hashes keeps the memory.
         let hashed = thread::scope(|scope| scope.spawn(|| hash(&argon2, &random::bytes::<32>())).join());
         let nobody = hashed.map_err(|_| PasswordError::Threads)??;
-        let pool = Pool::start(settings.threads, settings.queue, yield_to_others)
-            .map_err(|_| PasswordError::Threads)?;
-        let rounds = u32::try_from(settings.queue / settings.threads.max(1)).unwrap_or(u32::MAX);
+        let pool =
+            Pool::start(threads, settings.hash_queue, yield_to_others).map_err(|_| PasswordError::Threads)?;
+        let rounds = u32::try_from(settings.hash_queue / threads).unwrap_or(u32::MAX);
         Ok(Self {
             pool: Arc::new(pool),
             argon2,
             retry_after: HASH_TIME.saturating_mul(rounds).max(Duration::from_secs(1)),
             nobody,
-            counts: Counts::of(settings.threads),
+            counts: Counts::of(threads),
             service_name: settings.service_name.into(),
         })
     }
@@ -220,8 +238,19 @@ fn argon2_failed(error: impl std::fmt::Display) -> PasswordError {
 mod tests {
     use super::*;
 
-    fn settings(threads: usize, queue: usize, memory_kib: u32, passes: u32) -> PasswordSettings {
-        PasswordSettings { threads, queue, memory_kib, passes, service_name: "Acme".to_owned() }
+    fn settings(
+        threads: usize,
+        hash_queue: usize,
+        hash_memory_kib: u32,
+        hash_passes: u32,
+    ) -> PasswordSettings {
+        PasswordSettings {
+            hash_threads: NonZeroUsize::new(threads),
+            hash_queue,
+            hash_memory_kib,
+            hash_passes,
+            service_name: "Acme".to_owned(),
+        }
     }
 
     fn passwords(threads: usize, queue: usize, passes: u32) -> Passwords {

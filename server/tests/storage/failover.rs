@@ -30,7 +30,7 @@ async fn after_a_failover_one_statement_fails_and_no_connection_is_kept() {
     let Some(database) = Database::postgres().await else { return };
     let Store::Postgres(pool) = &database.store else { panic!("not PostgreSQL") };
     let mut connections = Vec::new();
-    for _ in 0..settings().pool_size {
+    for _ in 0..settings().database_pool_size {
         connections.push(pool.get().await.unwrap());
     }
     for connection in &mut connections {

@@ -229,7 +229,7 @@ impl Database {
 }
 
 fn settings() -> StoreSettings {
-    StoreSettings { durability: Durability::Process, pool_size: 4, ..StoreSettings::default() }
+    StoreSettings { durability: Durability::Process, database_pool_size: 4, ..StoreSettings::default() }
 }
 
 fn signup(email: &str, phone: &str) -> PendingSignup {
@@ -323,7 +323,7 @@ async fn of_those_who_migrate_postgresql_at_once_each_waits_for_the_others() {
 async fn a_database_whose_connections_are_all_in_use_is_ready(database: &Database) {
     let mut held = Vec::new();
     if let Store::Postgres(pool) = &database.store {
-        for _ in 0..settings().pool_size {
+        for _ in 0..settings().database_pool_size {
             held.push(pool.get().await.unwrap());
         }
     }

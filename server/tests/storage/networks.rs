@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use clap::Parser;
 use countersign::{
     clock::Clock,
-    config::{Arguments, Task},
+    config::{self, Arguments, Task},
     limits::{LimitError, LimitSettings, Limits, LoginClaims, PhoneUse, Standing, network},
 };
 
@@ -22,7 +22,7 @@ const DAY: Duration = Duration::from_hours(24);
 fn limits_with(more: &str) -> LimitSettings {
     let line = "countersign serve --database-url sqlite:x --public-url https://x.example --authy-api-key key-0123456789";
     let arguments = Arguments::try_parse_from(line.split(' ').chain(more.split_whitespace())).unwrap();
-    match arguments.into_task().unwrap().0 {
+    match config::check(arguments).unwrap().task {
         Task::Serve(settings) => settings.limits,
         other => panic!("{other:?}"),
     }

@@ -7,23 +7,15 @@ mod limited;
 mod memory;
 mod sockets;
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use clap::Parser;
 use countersign::{
     app::{App, Ending},
     clock::Clock,
-    config::{Arguments, AuthySettings, DatabaseUrl, Settings, Task},
-    events::Transport,
-    housekeeping::Retention,
+    config::{self, Arguments, Settings, Task},
     http::HttpSettings,
-    limits::LimitSettings,
-    logins::LoginSettings,
-    model::AfterDenial,
-    outgoing::OutgoingProxy,
-    provider::authy::ApiKey,
     storage::{Durability, Store, StoreSettings},
-    users::PasswordSettings,
 };
 use tempfile::TempDir;
 use tokio::{
@@ -90,6 +82,7 @@ fn lift_admission(http: &mut HttpSettings) {
     http.graphql.admission.statements = 1_000;
 }
 
+/// The settings of `serve`, with cheap password hashes.
 fn settings(
     url: &str,
     store: StoreSettings,
@@ -97,49 +90,14 @@ fn settings(
     provider: &str,
     http: HttpSettings,
 ) -> Settings {
-    Settings {
-        listen,
-        metrics_listen: None,
-        database_url: url.parse::<DatabaseUrl>().unwrap(),
-        store,
-        authy: AuthySettings {
-            api_key: ApiKey::parse("key").unwrap(),
-            api_url: provider.parse().unwrap(),
-            callback_url: "http://127.0.0.1:9/authy/callback".to_owned(),
-            logos: Vec::new(),
-            proxy: OutgoingProxy::default(),
-        },
-        logins: LoginSettings {
-            ttl: Duration::from_mins(10),
-            session_ttl: Duration::from_hours(12),
-            provider_timeout: Duration::from_secs(3),
-            resend_pause: Duration::from_secs(30),
-            after_denial: AfterDenial::KnownDevice,
-            tries: 5,
-            device_ttl: Duration::from_hours(24),
-        },
-        limits: limits(),
-        passwords: PasswordSettings {
-            threads: 1,
-            queue: 16,
-            memory_kib: 8,
-            passes: 1,
-            service_name: "Acme".to_owned(),
-        },
-        events: Transport::Database,
-        retention: Retention { logins: Duration::from_hours(24), sessions: Duration::from_hours(24) },
-        shutdown_delay: Duration::ZERO,
-        shutdown_timeout: Duration::from_secs(1),
-        http,
-    }
-}
-
-/// Those of `serve` that nobody has set.
-fn limits() -> LimitSettings {
-    let line = "countersign serve --database-url sqlite:x --public-url https://x.example --authy-api-key key-0123456789";
+    let line = format!(
+        "countersign serve --database-url {url} --listen {listen} --public-url https://x.example --authy-api-key key \
+         --authy-api-url {provider} --authy-callback-url http://127.0.0.1:9/authy/callback --hash-threads 1 --hash-queue 16 \
+         --hash-memory-kib 8 --hash-passes 1 --shutdown-delay 0s --shutdown-timeout 1s"
+    );
     let arguments = Arguments::try_parse_from(line.split(' ')).unwrap();
-    match arguments.into_task().unwrap().0 {
-        Task::Serve(settings) => settings.limits,
+    match config::check(arguments).unwrap().task {
+        Task::Serve(settings) => Settings { store, http, ..*settings },
         other => panic!("{other:?}"),
     }
 }

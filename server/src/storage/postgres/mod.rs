@@ -88,7 +88,8 @@ impl Postgres {
         prepare(&mut config, settings);
         // Each host has its time: one that is silent does not take that of the next.
         let hosts = u32::try_from(config.get_hosts().len()).unwrap_or(1);
-        let timeout = config.get_connect_timeout().copied().unwrap_or(settings.connect_timeout) * hosts;
+        let timeout =
+            config.get_connect_timeout().copied().unwrap_or(settings.database_connect_timeout) * hosts;
         let connector = Arc::new(Connector { config, tls: tls.connector()?, timeout });
         let pool = |size| {
             let mut manager = ManagerConfig::default();
@@ -109,13 +110,13 @@ impl Postgres {
                 .max_size(size)
                 // What was just used is still in the processors' caches, here and at the server.
                 .queue_mode(QueueMode::Lifo)
-                .wait_timeout(Some(settings.pool_wait))
+                .wait_timeout(Some(settings.database_pool_wait))
                 .create_timeout(Some(timeout))
                 .recycle_timeout(Some(RECYCLE_TIMEOUT))
                 .runtime(deadpool::Runtime::Tokio1)
                 .build()
         };
-        Ok(Self { pool: pool(settings.pool_size)?, probe: pool(1)?, connector })
+        Ok(Self { pool: pool(settings.database_pool_size)?, probe: pool(1)?, connector })
     }
 
     /// A pooled connection. One that has died meanwhile is not handed out.
@@ -171,7 +172,7 @@ impl Connector {
 /// What every connection has, unless the URL says otherwise. The isolation level is not its business: guarded updates are written for
 /// this one, and a role or a database may have another by default.
 fn prepare(config: &mut Config, settings: &StoreSettings) {
-    let statement = settings.statement_timeout.as_millis();
+    let statement = settings.database_statement_timeout.as_millis();
     let idle = IDLE_IN_TRANSACTION_TIMEOUT.as_millis();
     // Of two values the last counts: the URL's own options come last.
     let own = config.get_options().unwrap_or_default();
@@ -184,11 +185,11 @@ fn prepare(config: &mut Config, settings: &StoreSettings) {
         config.application_name("countersign");
     }
     if config.get_connect_timeout().is_none() {
-        config.connect_timeout(settings.connect_timeout);
+        config.connect_timeout(settings.database_connect_timeout);
     }
     if config.get_tcp_user_timeout().is_none() {
         // A server that has vanished is noticed not long after the statement should have ended.
-        config.tcp_user_timeout(settings.statement_timeout + settings.connect_timeout);
+        config.tcp_user_timeout(settings.database_statement_timeout + settings.database_connect_timeout);
     }
     let (idle, interval, retries) = KEEPALIVE;
     if config.get_keepalives_interval().is_none() && config.get_keepalives_retries().is_none() {
