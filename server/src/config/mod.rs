@@ -38,10 +38,7 @@ pub use values::DatabaseUrl;
 pub(crate) use values::is_loopback;
 
 use self::{environment::allows_colours, problems::Problems, sources::Given};
-use crate::{
-    outgoing::OutgoingProxy,
-    telemetry::{LogFormat, TelemetrySettings},
-};
+use crate::telemetry::{LogFormat, TelemetrySettings};
 
 /// Why no command runs: the command line or settings are wrong, or help was requested.
 #[derive(Debug, thiserror::Error)]
@@ -143,7 +140,9 @@ fn check_given(given: Given) -> Result<Run, Vec<SettingError>> {
     // An export that cannot be is an error of the settings, which are checked below.
     let (export, default_format) = match &command {
         #[cfg(feature = "sandbox")]
-        Command::Dev(dev) => (dev.service.export.check(OutgoingProxy::default()), LogFormat::Text),
+        Command::Dev(dev) => {
+            (dev.service.export.check(crate::outgoing::OutgoingProxy::default()), LogFormat::Text)
+        }
         Command::Serve(serve) => (serve.service.export.check(serve.proxy.check()), LogFormat::Json),
         _ => (Ok(None), LogFormat::Text),
     };
