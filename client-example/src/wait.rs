@@ -22,6 +22,7 @@ pub(crate) async fn wait_for_person(client: &Client, begun: &Begun) -> anyhow::R
     loop {
         match status.outcome() {
             Some(Outcome::SignedIn(session)) => return Ok(session),
+            Some(Outcome::Confirmed) => bail!("this login opens no session"),
             Some(Outcome::Refused(status)) => bail!("{}", ending(&status)),
             Some(Outcome::NeedsCode(_)) | None => conversation.turn_to(&status),
         }

@@ -15,6 +15,7 @@ use tokio::{net::TcpListener, task::JoinSet, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    approvals::{ApprovalDependencies, Approvals, CallbackOutcome, IncomingCallback},
     clock::Clock,
     config::Settings,
     events::{Carrier, Events},
@@ -26,7 +27,7 @@ use crate::{
         Validating, router,
     },
     limits::Limits,
-    logins::{Foundations, Hearing, IncomingCallback, Logins},
+    logins::Logins,
     provider::{
         authy::{Authy, AuthyConfig},
         guarded::{GuardedProvider, SharedPauses},
@@ -88,7 +89,8 @@ impl App {
             tasks: tasks.clone(),
             email_key: email_key.clone(),
         });
-        let sessions = Sessions::new(store.clone(), clock.clone(), events.clone());
+        let idle_ttl = settings.logins.session_idle_ttl;
+        let sessions = Sessions::new(store.clone(), clock.clone(), events.clone(), tasks.clone(), idle_ttl);
         let housekeeping = Housekeeping::new(store.clone(), clock.clone(), settings.retention);
         let time_keeping = TimeKeeping::new(store.clone(), clock.clone());
         let can_serve =
@@ -100,8 +102,10 @@ impl App {
             clock.clone(),
             settings.logins.provider_timeout,
         );
-        let foundations = Foundations { store, provider, clock, events, limits, email_key };
-        let logins = Arc::new(Logins::new(foundations, settings.logins));
+        let parts =
+            ApprovalDependencies { store: store.clone(), provider, clock: clock.clone(), events, limits };
+        let approvals = Arc::new(Approvals::new(parts, settings.logins));
+        let logins = Logins::new(approvals, store, clock, tasks.clone(), email_key);
         let mut http = settings.http;
         http.listener.drain_timeout = settings.shutdown_timeout;
         http.graphql.root_fields = graphql::ROOT_FIELDS;
@@ -140,7 +144,7 @@ impl App {
         let listener = Listener::over(socket, &http)?;
         let second = second_socket.map(|socket| Listener::over(socket, &http)).transpose()?;
         let Ending { announced, begun } = ending;
-        api.logins.start(&tasks, &begun);
+        api.logins.approvals.start_tasks(&tasks, &begun);
         api.sessions.start(&tasks, &begun);
         housekeeping.start(&tasks, &begun);
         time_keeping.start(&tasks, &begun);
@@ -151,7 +155,7 @@ impl App {
         let router = router(HttpParts {
             schema: Arc::new(schema),
             authenticator: Arc::new(api.sessions),
-            callbacks: api.logins.clone(),
+            callbacks: api.logins.approvals.clone(),
             readiness,
             admission: Admission::new(http.graphql.admission),
             sockets: PerAddress::new(http.websocket.max_per_address),
@@ -215,18 +219,19 @@ impl Authenticator for Sessions {
         })?;
         Ok(found.map(|signed_in| {
             let (sessions, session) = (self.clone(), signed_in.session);
-            Authenticated::new(signed_in, async move { sessions.wait_for_end(session).await })
+            let on_use = self.use_recorder(session);
+            Authenticated::new(signed_in, on_use, async move { sessions.wait_for_end(session).await })
         }))
     }
 }
 
 #[async_trait]
-impl Callbacks for Logins {
+impl Callbacks for Approvals {
     async fn hear(&self, callback: Callback) -> CallbackAnswer {
         let Callback { method, headers, query, body } = &callback;
-        match Self::hear(self, &IncomingCallback { method, headers, query, body }).await {
-            Hearing::Accepted => CallbackAnswer::Accepted,
-            Hearing::Refused => CallbackAnswer::Refused,
+        match self.handle_callback(&IncomingCallback { method, headers, query, body }).await {
+            CallbackOutcome::Accepted => CallbackAnswer::Accepted,
+            CallbackOutcome::Refused => CallbackAnswer::Refused,
         }
     }
 }

@@ -28,6 +28,8 @@ const READ_EACH_TIME: i64 = 20_000;
 const ONE_IN: usize = 4;
 /// For how long it is kept how many codes came back; a day is asked for.
 const COUNTED_FOR: TimeDelta = TimeDelta::hours(48);
+/// How long counts of failed attempts are kept. Strangers decide how many there are.
+const ATTEMPTS_KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 /// The rest between two statements.
 const REST: Duration = Duration::from_millis(50);
 
@@ -41,6 +43,9 @@ pub struct Retention {
     /// How long sessions are kept past their `SESSION_TTL`, ended early or not.
     #[arg(long, env = "SESSION_RETENTION", default_value = "30d", value_parser = parse_duration)]
     pub session_retention: Duration,
+    /// How long the audit trail of accounts is kept.
+    #[arg(long, env = "EVENT_RETENTION", default_value = "180d", value_parser = parse_duration)]
+    pub event_retention: Duration,
 }
 
 /// The housekeeping of one instance.
@@ -58,6 +63,8 @@ enum Kind {
     Logins,
     Sessions,
     Devices,
+    Events,
+    FailedAttempts,
 }
 
 impl Housekeeping {
@@ -91,8 +98,10 @@ impl Housekeeping {
             self.clean_up(Kind::Sessions, now, self.retention.session_retention).await?;
             self.clean_up(Kind::Logins, now, self.retention.login_retention).await?;
             self.clean_up(Kind::Devices, now, Duration::ZERO).await?;
+            self.clean_up(Kind::Events, now, self.retention.event_retention).await?;
             self.remove_full_budgets(now).await?;
             self.store.remove_code_returns(now - COUNTED_FOR).await?;
+            self.clean_up(Kind::FailedAttempts, now, ATTEMPTS_KEPT_FOR).await?;
         }
         Ok(())
     }
@@ -104,9 +113,11 @@ impl Housekeeping {
         let mut removed = 0;
         loop {
             let batch = match kind {
-                Kind::Logins => self.store.remove_logins(before, BATCH).await?,
+                Kind::Logins => self.store.remove_approvals(before, BATCH).await?,
                 Kind::Sessions => self.store.remove_sessions(before, BATCH).await?,
                 Kind::Devices => self.store.remove_devices(before, BATCH).await?,
+                Kind::Events => self.store.remove_account_events(before, BATCH).await?,
+                Kind::FailedAttempts => self.store.remove_failed_attempts(before, BATCH).await?,
             };
             removed += batch;
             if i64::try_from(batch).unwrap_or(i64::MAX) < BATCH {

@@ -13,7 +13,8 @@
 use std::process::ExitCode;
 
 pub mod app;
-mod attempts;
+pub mod approvals;
+mod audit;
 pub mod clock;
 mod command;
 pub mod config;

@@ -18,13 +18,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("provider", &["model", "telemetry", "clock", "network", "outgoing"]),
     ("outgoing", &[]),
     ("events", &["model", "storage", "clock", "random"]),
-    // `users` and `logins` record each attempt alike.
-    ("attempts", &["model"]),
+    // `users` and `logins` record each attempt in the same way.
+    ("audit", &["model", "storage", "clock"]),
     ("limits", &["model", "storage", "clock", "network", "random"]),
-    ("users", &["attempts", "model", "storage", "limits", "clock", "random"]),
-    ("sessions", &["model", "storage", "events", "clock"]),
-    ("logins", &["attempts", "model", "storage", "provider", "events", "limits", "clock", "random"]),
-    ("graphql", &["model", "users", "sessions", "logins"]),
+    ("users", &["audit", "model", "storage", "limits", "clock", "random"]),
+    ("sessions", &["audit", "model", "storage", "events", "clock"]),
+    ("approvals", &["audit", "model", "storage", "provider", "events", "limits", "clock", "random"]),
+    ("logins", &["approvals", "audit", "clock", "limits", "model", "random", "storage"]),
+    ("graphql", &["model", "users", "sessions", "approvals", "logins"]),
     ("http", &["graphql", "network", "telemetry"]),
     ("housekeeping", &["storage", "clock", "model"]),
     ("timekeeping", &["storage", "clock"]),
@@ -38,7 +39,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "housekeeping",
             "http",
             "limits",
-            "logins",
+            "approvals",
             "model",
             "outgoing",
             "provider",
@@ -78,7 +79,7 @@ const HOMES: &[(&str, &[&str])] = &[
     // The emulator of the provider: only the commands that run it import it.
     ("countersign_sandbox", &[]),
     // The modules whose settings are their own; only `config` parses.
-    ("clap", &["config", "housekeeping", "limits", "logins", "storage", "users"]),
+    ("clap", &["approvals", "config", "housekeeping", "limits", "storage", "users"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -7,7 +7,8 @@ use std::{fs, io::Write, net::IpAddr, path::Path, time::Duration};
 
 use client_example::phone::{ApprovalRequest, Device, Phone};
 use countersign_client::{
-    Begun, Client, DeviceToken, LoginFailure, LoginState, LoginStatus, LoginToken, Session, Watch,
+    Begun, Client, DeviceToken, LoginFailure, LoginPurpose, LoginState, LoginStatus, LoginToken,
+    SensitiveOperation, Session, Watch,
 };
 use futures_util::StreamExt;
 use reqwest::header::HeaderName;
@@ -164,6 +165,40 @@ impl Scene {
         let begun = self.client.login(person.login_from(device)).await.unwrap().into_result().unwrap();
         self.planted.plant("login token", begun.login_token.reveal());
         begun
+    }
+
+    /// Logs a user in, the finger included.
+    pub async fn log_in(&self, person: &Person) -> Session {
+        let begun = self.begin_login(person).await;
+        self.approve(person, &begun.status).await;
+        self.session(&begun.login_token).await
+    }
+
+    /// Starts the confirmation of an operation in the session of this client.
+    pub async fn begin_confirmation(
+        &self,
+        client: &Client,
+        person: &Person,
+        operation: SensitiveOperation,
+    ) -> Begun {
+        let begun = client.confirm(operation, Some(&person.password)).await.unwrap().into_result().unwrap();
+        self.planted.plant("login token", begun.login_token.reveal());
+        begun
+    }
+
+    /// Confirms an operation in the session of this client, the finger included.
+    /// Returns the login token of the confirmation.
+    pub async fn confirm(
+        &self,
+        client: &Client,
+        person: &Person,
+        operation: SensitiveOperation,
+    ) -> LoginToken {
+        let begun = self.begin_confirmation(client, person, operation).await;
+        self.approve(person, &begun.status).await;
+        let status = self.wait_for_state(&begun.login_token, LoginState::Approved).await;
+        assert_eq!((status.purpose, status.session), (LoginPurpose::Confirm, None));
+        begun.login_token
     }
 
     /// Watches a login.

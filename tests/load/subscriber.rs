@@ -11,7 +11,7 @@ use tokio_tungstenite::{
 
 /// What the client library sends: the whole file, and the operation's name.
 const DOCUMENT: &str =
-    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../client-example/client/operations/logins.graphql"));
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../client-example/client/watch.graphql"));
 
 /// One who waits on one login.
 pub(crate) struct Subscriber {

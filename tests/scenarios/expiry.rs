@@ -80,7 +80,8 @@ async fn a_session_that_is_fetched_late_can_be_fetched_again_for_two_minutes(dat
 }
 
 async fn a_session_ends_by_itself(database: Database) {
-    let (world, person) = (World::new(database).await, Person::new());
+    let (world, person) =
+        (World::builder(database).set("SESSION_IDLE_TTL", "1d").start().await, Person::new());
     let session = world.sign_up(&person).await;
     let signed_in = world.client.with_bearer(session.token);
     world.advance(Duration::from_mins(12 * 60 - 1)).await;
@@ -162,6 +163,7 @@ async fn what_is_over_is_removed_when_it_is_old_and_takes_nothing_with_it(databa
     let world = World::builder(database)
         .set("LOGIN_RETENTION", "1h")
         .set("SESSION_RETENTION", "1h")
+        .set("SESSION_IDLE_TTL", "1d")
         .set("DEVICE_TTL", "5h")
         .start()
         .await;

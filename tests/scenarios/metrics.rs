@@ -200,12 +200,12 @@ async fn calls_to_the_provider_are_counted_by_what_came_of_them(database: Databa
     let (world, person) = (World::builder(database).with_metrics().start().await, Person::new());
     let mut ledger = Ledger::of(world.meter(), &["countersign_provider_"]).await;
     world.sign_up(&person).await;
-    ledger.shows([call("enrol", "ok"), call("request_approval", "ok")]).await;
+    ledger.shows([call("enrol", "ok"), call("request_push", "ok")]).await;
     for (kind, outcome) in [(ApiFaultKind::Status, "nonsense"), (ApiFaultKind::Silent, "timed_out")] {
         let fault = ApiFault::new(kind).in_paths(["approval_requests"]);
         world.phone.set_faults(&Faults::api(fault)).await.unwrap();
         assert_eq!(world.begin_login(&person).await.status.next_step, LoginStep::EnterCode);
-        ledger.shows([call("request_approval", outcome), call("send_code", "ok")]).await;
+        ledger.shows([call("request_push", outcome), call("send_code", "ok")]).await;
     }
 }
 

@@ -80,7 +80,7 @@ async fn an_approval_that_was_heard_in_time_counts_although_the_database_was_awa
     let mute = ApiFault::new(ApiFaultKind::Status).in_paths(["approval_requests"]);
     world.phone.set_faults(&Faults::api(mute)).await.unwrap();
     // Nothing that is heard can be stored before deadlines are met.
-    let held = world.hold("select 1 from logins where approval_request_id is not null for update").await;
+    let held = world.hold("select 1 from approvals where push_handle is not null for update").await;
     line.set(Line::Cut);
     for push in &pushes {
         world.phone.approve(&push.uuid).await.unwrap();

@@ -8,7 +8,7 @@ use std::{
 };
 
 use client_example::phone::{CallbackFaults, Faults};
-use countersign_client::{Begun, CodeChannel, LoginState, LoginStatus};
+use countersign_client::{Begun, CodeChannel, LoginState, LoginStatus, SensitiveOperation, Session};
 use futures_util::{StreamExt, future::join_all, stream};
 use harness::{Database, Fleet, Person, report, require};
 use throwaway::{Cluster, Nats};
@@ -33,6 +33,8 @@ enum Intent {
     Deny,
     DenyAndTypeACode,
     Cancel,
+    /// In a session that a login of the storm has opened, after that login.
+    Confirm,
 }
 
 impl Intent {
@@ -55,6 +57,11 @@ struct Outcome {
 }
 
 impl Outcome {
+    /// The session that it opened.
+    fn session(&self) -> Option<&Session> {
+        self.told.last().unwrap().session.as_ref()
+    }
+
     fn is_approved(&self) -> bool {
         self.told.last().unwrap().state == LoginState::Approved
     }
@@ -82,13 +89,29 @@ async fn begin(fleet: &Fleet, person: &Person) -> Begun {
     .await
 }
 
-/// The storm as one person sees it: one login, from the password to its end.
-async fn log_in(fleet: &Fleet, person: &Person, number: usize) -> Outcome {
-    let intent = Intent::of(number);
-    let begun = begin(fleet, person).await;
+/// The storm as one person sees it: one login, from the password to its end; then sometimes a confirmation in its session,
+/// for those who have denied nothing: three denials, and the phone gets no pushes.
+async fn log_in(fleet: &Fleet, person: &Person, number: usize) -> Vec<Outcome> {
+    let login = follow(fleet, person, Intent::of(number), begin(fleet, person).await).await;
+    let Some(session) = login.session().filter(|_| number.is_multiple_of(10)) else { return vec![login] };
+    let client = fleet.client.with_bearer(session.token.clone());
+    let begun = until_it_works(async || {
+        match client.confirm(SensitiveOperation::EndSessions, Some(&person.password)).await {
+            Ok(reply) => reply.into_result().map_err(|_| ()),
+            Err(_) => Err(()),
+        }
+    })
+    .await;
+    fleet.planted.plant("login token", begun.login_token.reveal());
+    let confirmation = follow(fleet, person, Intent::Confirm, begun).await;
+    vec![login, confirmation]
+}
+
+/// Does what a person means to do about a login, and follows it to its end.
+async fn follow(fleet: &Fleet, person: &Person, intent: Intent, begun: Begun) -> Outcome {
     let token = &begun.login_token;
     match intent {
-        Intent::Approve => fleet.approve(person, &begun.status).await,
+        Intent::Approve | Intent::Confirm => fleet.approve(person, &begun.status).await,
         Intent::Deny | Intent::DenyAndTypeACode => fleet.deny(person, &begun.status).await,
         Intent::Cancel => {
             until_it_works(async || fleet.client.cancel_login(token).await).await;
@@ -184,6 +207,7 @@ async fn everybody_logs_in(fleet: &Fleet, people: &[Person], begun: &watch::Send
             log_in(fleet, &people[number * PEOPLE / LOGINS], number).await
         })
         .buffer_unordered(AT_ONCE)
+        .flat_map(stream::iter)
         .collect()
         .await
 }
@@ -218,7 +242,8 @@ async fn in_a_storm_no_approval_is_lost_and_nobody_gets_in_without_one() {
     };
     // A watcher that hangs is a failure, and not a test that never ends.
     let (outcomes, broken) = tokio::time::timeout(LONGEST, storm).await.unwrap();
-    assert_eq!((outcomes.len(), broken), (LOGINS, 8));
+    let confirmed = outcomes.iter().filter(|outcome| outcome.intent == Intent::Confirm).count();
+    assert_eq!((outcomes.len() - confirmed, confirmed, broken), (LOGINS, LOGINS / 10, 8));
     let sessions = assert_ends(&fleet, &outcomes).await;
     report(&format!("a storm of {LOGINS} logins, {broken} things broken: {}", counts(&outcomes)));
     assert_eq!(sessions, LOGINS * 7 / 10);
@@ -232,14 +257,15 @@ async fn assert_ends(fleet: &Fleet, outcomes: &[Outcome]) -> usize {
         let states: Vec<_> = told.iter().map(|status| (status.sequence, &status.state)).collect();
         let end = told.last().unwrap();
         let expected = match intent {
-            Intent::Approve | Intent::DenyAndTypeACode => LoginState::Approved,
+            Intent::Approve | Intent::DenyAndTypeACode | Intent::Confirm => LoginState::Approved,
             Intent::Deny | Intent::Cancel => LoginState::Failed,
         };
         assert_eq!(end.state, expected, "{intent:?}: {states:?}");
         let ends: HashSet<_> =
             told.iter().filter(|status| status.is_over()).map(|end| end.sequence).collect();
         assert_eq!(ends.len(), 1, "{intent:?}: {states:?}");
-        assert_eq!(end.session.is_some(), expected == LoginState::Approved);
+        let opens_a_session = expected == LoginState::Approved && *intent != Intent::Confirm;
+        assert_eq!(end.session.is_some(), opens_a_session, "{intent:?}: {states:?}");
         let client = fleet.client_of(next_instance.fetch_add(1, Ordering::Relaxed) % 3);
         let read = client.login_status(&begun.login_token).await.unwrap();
         // Two minutes after its session was delivered, a login token is unknown.
@@ -253,13 +279,14 @@ async fn assert_ends(fleet: &Fleet, outcomes: &[Outcome]) -> usize {
     sessions.len()
 }
 
-/// How the logins ended, as their watchers were told.
+/// How the logins and confirmations ended, as their watchers were told.
 fn counts(outcomes: &[Outcome]) -> String {
     let count = |is_it: fn(&Outcome) -> bool| outcomes.iter().filter(|outcome| is_it(outcome)).count();
     format!(
-        "{} approved, {} of them by a code after a denial; {} denied and not approved; {} cancelled",
+        "{} approved, {} of them by a code after a denial, {} of them confirmations; {} denied and not approved; {} cancelled",
         count(Outcome::is_approved),
         count(|outcome| outcome.is_approved() && outcome.was_denied()),
+        count(|outcome| outcome.is_approved() && outcome.intent == Intent::Confirm),
         count(|outcome| !outcome.is_approved() && outcome.was_denied()),
         count(|outcome| !outcome.is_approved() && !outcome.was_denied()),
     )

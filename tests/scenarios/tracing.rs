@@ -108,8 +108,8 @@ async fn a_login_is_one_trace_through_hash_database_and_provider(database: Datab
     }
     for (name, kind, key, value) in [
         ("hash", SpanKind::Internal, "", ""),
-        ("begin_login", SpanKind::Client, "db.system.name", system),
-        ("request_approval", SpanKind::Client, "http.response.status_code", "200"),
+        ("start_approval", SpanKind::Client, "db.system.name", system),
+        ("request_push", SpanKind::Client, "http.response.status_code", "200"),
     ] {
         let span = called(name);
         assert_eq!(span.parent_span_id, request.span_id, "{name}");
@@ -121,7 +121,7 @@ async fn a_login_is_one_trace_through_hash_database_and_provider(database: Datab
     for part in ["hash.queue", "hash.work"] {
         assert_eq!(called(part).parent_span_id, called("hash").span_id);
     }
-    let of_provider = format!("00-{TRACE}-{}-01", hex(&called("request_approval").span_id));
+    let of_provider = format!("00-{TRACE}-{}-01", hex(&called("request_push").span_id));
     assert!(told(&provider, "traceparent").contains(&of_provider), "{}", provider.said());
     assert_eq!(told(&provider, "tracestate"), [STATE]);
 
@@ -162,7 +162,7 @@ async fn a_socket_that_waits_holds_no_span_open(database: Database) {
     world.planted.plant("session token", status.session.unwrap().token.reveal());
     let delivery = in_time(collector.wait_for(|span| span.name == "delivery")).await;
     let read = in_time(collector.wait_for(|span| span.parent_span_id == delivery.span_id)).await;
-    assert_eq!(read.name, "find_login");
+    assert_eq!(read.name, "find_approval");
     for span in [&operation, &delivery] {
         assert_eq!(span.trace_id, upgrade.trace_id, "{}", span.name);
         assert_eq!(span.parent_span_id, upgrade.span_id, "{}", span.name);

@@ -14,10 +14,16 @@ use crate::{
     error::{ClientError, Misfit},
     login::{CodeChannel, LoginStatus, Outcome, User},
     operations::{
-        CancelLogin, ForgetDevices, Login, Logout, Me, ReadLogin, ResendToken, Signup, VerifyToken,
-        cancel_login, forget_devices, login, logout, me, read_login, resend_token, signup, verify_token,
+        CancelLogin, ChangePassword, Confirm, EndOtherSessions, EndSession, ForgetDevices, ListSessions,
+        Login, Logout, Me, ReadLogin, ReadSession, ResendToken, Signup, VerifyToken, cancel_login,
+        change_password, confirm, end_other_sessions, end_session, forget_devices, list_sessions, login,
+        logout, me, read_login, read_session, resend_token, signup, verify_token,
     },
     reply::{LoginInput, LoginReply, ResendTokenReply, SignupInput, SignupReply, VerifyTokenReply},
+    session::{
+        ActiveSession, ChangePasswordReply, ConfirmReply, EndOtherSessionsReply, EndSessionReply,
+        SensitiveOperation,
+    },
     token::{LoginToken, SessionToken},
     watch::{Watch, WatchError},
 };
@@ -119,6 +125,65 @@ impl Client {
     /// Who is signed in. `None`: nobody, or a session that has ended.
     pub async fn me(&self) -> Result<Option<User>, ClientError> {
         Ok(self.ask::<Me>(me::Variables).await?.me.map(User::from))
+    }
+
+    /// Starts the confirmation of one operation in the session of this client. When its login is approved, the operation is allowed
+    /// once, within five minutes, with the login token of this reply. Without a password the service answers `PASSWORD_REQUIRED`.
+    pub async fn confirm(
+        &self,
+        operation: SensitiveOperation,
+        password: Option<&str>,
+    ) -> Result<ConfirmReply, ClientError> {
+        let input = confirm::ConfirmInput { operation, password: password.map(str::to_owned) };
+        Ok(ConfirmReply::try_from(self.ask::<Confirm>(confirm::Variables { input }).await?)?)
+    }
+
+    /// Changes the password, with the login token of its confirmation. Without one the service answers
+    /// `CONFIRMATION_REQUIRED`. All other sessions end.
+    pub async fn change_password(
+        &self,
+        confirmation: Option<&LoginToken>,
+        new_password: &str,
+    ) -> Result<ChangePasswordReply, ClientError> {
+        let login_token = confirmation.map(|token| token.reveal().to_owned());
+        let input =
+            change_password::ChangePasswordInput { login_token, new_password: new_password.to_owned() };
+        Ok(self.ask::<ChangePassword>(change_password::Variables { input }).await?.into())
+    }
+
+    /// Returns the session of this client. `None`: it has ended, or there is none.
+    pub async fn session(&self) -> Result<Option<ActiveSession>, ClientError> {
+        Ok(self.ask::<ReadSession>(read_session::Variables).await?.session.map(Into::into))
+    }
+
+    /// Lists the live sessions of the signed-in user, last used first. `None`: nobody is signed in.
+    pub async fn sessions(&self) -> Result<Option<Vec<ActiveSession>>, ClientError> {
+        let me = self.ask::<ListSessions>(list_sessions::Variables).await?.me;
+        Ok(me.map(|me| me.sessions.into_iter().map(Into::into).collect()))
+    }
+
+    /// Ends one session of the user, with the login token of its confirmation. Without one the service answers
+    /// `CONFIRMATION_REQUIRED`.
+    pub async fn end_session(
+        &self,
+        confirmation: Option<&LoginToken>,
+        id: &str,
+    ) -> Result<EndSessionReply, ClientError> {
+        let login_token = confirmation.map(|token| token.reveal().to_owned());
+        let input = end_session::EndSessionInput { login_token, session_id: id.to_owned() };
+        Ok(self.ask::<EndSession>(end_session::Variables { input }).await?.into())
+    }
+
+    /// Ends all other sessions of the user, with the login token of its confirmation. Without one the service answers
+    /// `CONFIRMATION_REQUIRED`.
+    pub async fn end_other_sessions(
+        &self,
+        confirmation: Option<&LoginToken>,
+    ) -> Result<EndOtherSessionsReply, ClientError> {
+        let login_token = confirmation.map(|token| token.reveal().to_owned());
+        let input = end_other_sessions::EndOtherSessionsInput { login_token };
+        let variables = end_other_sessions::Variables { input: Some(input) };
+        Ok(self.ask::<EndOtherSessions>(variables).await?.into())
     }
 
     /// Ends the session. `false`: there was none.

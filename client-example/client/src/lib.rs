@@ -10,6 +10,7 @@ mod open_enum;
 mod operations;
 pub mod random;
 mod reply;
+mod session;
 mod socket;
 mod token;
 mod watch;
@@ -24,6 +25,11 @@ pub use reply::{
     BeginReply, Begun, LoginError, LoginErrorCode, LoginInput, LoginReply, PayloadError, Refused,
     ResendTokenError, ResendTokenErrorCode, ResendTokenReply, SignupError, SignupErrorCode, SignupInput,
     SignupReply, StatusReply, VerifyTokenError, VerifyTokenErrorCode, VerifyTokenReply,
+};
+pub use session::{
+    ActiveSession, ChangePasswordErrorCode, ChangePasswordReply, ConfirmErrorCode, ConfirmReply,
+    EndOtherSessionsErrorCode, EndOtherSessionsReply, EndSessionErrorCode, EndSessionReply, EndedReply,
+    SensitiveOperation,
 };
 pub use token::{DeviceToken, LoginToken, SessionToken};
 pub use watch::{Interruption, Watch, WatchError};

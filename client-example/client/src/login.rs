@@ -31,7 +31,7 @@ pub struct LoginStatus {
     pub expires_at: DateTime<Utc>,
     /// When another code may be asked for, by the service's clock.
     pub resend_available_at: Option<DateTime<Utc>>,
-    /// The session; with [`LoginState::Approved`] only.
+    /// The session; with [`LoginState::Approved`] only, and never for [`LoginPurpose::Confirm`].
     pub session: Option<Session>,
 }
 
@@ -48,6 +48,9 @@ impl LoginStatus {
         if let Some(session) = &self.session {
             return Some(Outcome::SignedIn(session.clone()));
         }
+        if self.state == LoginState::Approved {
+            return Some(Outcome::Confirmed);
+        }
         match self.next_step {
             LoginStep::None => Some(Outcome::Refused(self.clone())),
             LoginStep::EnterCode => Some(Outcome::NeedsCode(self.clone())),
@@ -61,6 +64,8 @@ impl LoginStatus {
 pub enum Outcome {
     /// The person is signed in.
     SignedIn(Session),
+    /// A confirmation was approved: its operation is allowed, once.
+    Confirmed,
     /// The phone said no, or cannot be asked: a code decides.
     NeedsCode(LoginStatus),
     /// The login ended without a session.
@@ -109,7 +114,7 @@ open_enum! {
     LoginState {
         /// The second factor is awaited.
         Pending = "PENDING",
-        /// Confirmed; there is a session.
+        /// Approved; a signup or login has a session.
         Approved = "APPROVED",
         /// The phone said no; a code may still follow.
         Denied = "DENIED",
@@ -139,6 +144,8 @@ open_enum! {
         Signup = "SIGNUP",
         /// To get into an account.
         Login = "LOGIN",
+        /// To confirm a sensitive operation in a session.
+        Confirm = "CONFIRM",
     }
 }
 
@@ -153,6 +160,10 @@ open_enum! {
         EmailTaken = "EMAIL_TAKEN",
         /// The phone said no, where the service takes that for the last word.
         Denied = "DENIED",
+        /// The session that started it has ended.
+        SessionEnded = "SESSION_ENDED",
+        /// The account changed after it was started.
+        AccountChanged = "ACCOUNT_CHANGED",
     }
 }
 
@@ -226,5 +237,7 @@ pub(crate) mod tests {
         assert_eq!(denied.outcome(), Some(Outcome::NeedsCode(denied)));
         assert_eq!(expired.outcome(), Some(Outcome::Refused(expired)));
         assert_eq!(approved.outcome(), Some(Outcome::SignedIn(session())));
+        let confirmed = status(3, LoginState::Approved, LoginStep::None);
+        assert_eq!(confirmed.outcome(), Some(Outcome::Confirmed));
     }
 }

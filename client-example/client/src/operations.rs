@@ -12,6 +12,10 @@ use crate::{
         BeginReply, LoginErrorCode, PayloadError, ResendTokenErrorCode, SignupErrorCode, StatusReply,
         VerifyTokenErrorCode,
     },
+    session::{
+        ActiveSession, ChangePasswordErrorCode, ConfirmErrorCode, EndOtherSessionsErrorCode,
+        EndSessionErrorCode, EndedReply, SensitiveOperation,
+    },
     token::{DeviceToken, LoginToken, SessionToken},
 };
 
@@ -21,24 +25,31 @@ type DateTime = Instant<Utc>;
 // The generator makes cargo watch the operations, but not the schema that it checks them against.
 const _: &str = include_str!("../../../schema.graphql");
 
+// rustfmt indents the attribute further each time.
+#[rustfmt::skip]
 macro_rules! operation {
     ($name:ident, $query_path:tt) => {
         #[derive(GraphQLQuery)]
         #[graphql(
-                                                                            schema_path = "../../schema.graphql",
-                                                                            query_path = $query_path,
-                                                                            extern_enums(
-                                                                                "CodeChannel",
-                                                                                "LoginErrorCode",
-                                                                                "LoginFailure",
-                                                                                "LoginPurpose",
-                                                                                "LoginState",
-                                                                                "LoginStep",
-                                                                                "ResendTokenErrorCode",
-                                                                                "SignupErrorCode",
-                                                                                "VerifyTokenErrorCode"
-                                                                            )
-                                                                        )]
+            schema_path = "../../schema.graphql",
+            query_path = $query_path,
+            extern_enums(
+                "ChangePasswordErrorCode",
+                "CodeChannel",
+                "ConfirmErrorCode",
+                "EndOtherSessionsErrorCode",
+                "EndSessionErrorCode",
+                "LoginErrorCode",
+                "LoginFailure",
+                "LoginPurpose",
+                "LoginState",
+                "LoginStep",
+                "ResendTokenErrorCode",
+                "SensitiveOperation",
+                "SignupErrorCode",
+                "VerifyTokenErrorCode"
+            )
+        )]
         pub(crate) struct $name;
     };
 }
@@ -48,9 +59,15 @@ operation!(Login, "operations/logins.graphql");
 operation!(VerifyToken, "operations/logins.graphql");
 operation!(ResendToken, "operations/logins.graphql");
 operation!(CancelLogin, "operations/logins.graphql");
+operation!(Confirm, "operations/logins.graphql");
 operation!(ReadLogin, "operations/logins.graphql");
-operation!(WatchLogin, "operations/logins.graphql");
+operation!(WatchLogin, "watch.graphql");
 operation!(Me, "operations/users.graphql");
+operation!(ReadSession, "operations/sessions.graphql");
+operation!(ListSessions, "operations/sessions.graphql");
+operation!(ChangePassword, "operations/sessions.graphql");
+operation!(EndSession, "operations/sessions.graphql");
+operation!(EndOtherSessions, "operations/sessions.graphql");
 operation!(Logout, "operations/sessions.graphql");
 operation!(ForgetDevices, "operations/sessions.graphql");
 
@@ -110,8 +127,32 @@ macro_rules! user_fields_of {
     };
 }
 
-fragments_of!(signup, login, verify_token, resend_token, cancel_login, read_login, watch_login);
+fragments_of!(signup, login, verify_token, resend_token, cancel_login, confirm, read_login, watch_login);
 user_fields_of!(me);
+
+/// The way from the generated session of a list into the public type.
+macro_rules! active_session_of {
+    ($($module:ident),+) => {$(
+        impl From<$module::ActiveSessionFields> for ActiveSession {
+            fn from(fields: $module::ActiveSessionFields) -> Self {
+                Self {
+                    id: fields.id,
+                    created_at: fields.created_at,
+                    expires_at: fields.expires_at,
+                    confirmed_at: fields.confirmed_at,
+                    is_current: fields.is_current,
+                    last_used_at: fields.last_used_at,
+                    idle_expires_at: fields.idle_expires_at,
+                    amr: fields.amr,
+                    browser: fields.browser,
+                    network: fields.network,
+                }
+            }
+        }
+    )+};
+}
+
+active_session_of!(read_session, list_sessions);
 
 /// The way from one generated error type into the public one, with the tries left where the operation tells them.
 macro_rules! errors_of {
@@ -135,6 +176,49 @@ errors_of! {
     login::LoginLoginErrors => LoginErrorCode;
     verify_token::VerifyTokenVerifyTokenErrors => VerifyTokenErrorCode, tries_left;
     resend_token::ResendTokenResendTokenErrors => ResendTokenErrorCode;
+    confirm::ConfirmConfirmErrors => ConfirmErrorCode;
+    change_password::ChangePasswordChangePasswordErrors => ChangePasswordErrorCode;
+    end_session::EndSessionEndSessionErrors => EndSessionErrorCode;
+    end_other_sessions::EndOtherSessionsEndOtherSessionsErrors => EndOtherSessionsErrorCode;
+}
+
+impl TryFrom<confirm::ResponseData> for BeginReply<ConfirmErrorCode> {
+    type Error = TokenWithheld;
+
+    fn try_from(data: confirm::ResponseData) -> Result<Self, TokenWithheld> {
+        Ok(Self {
+            login_token: data.confirm.login_token.map(LoginToken::new),
+            status: data.confirm.status.map(LoginStatus::try_from).transpose()?,
+            errors: data.confirm.errors.into_iter().map(PayloadError::from).collect(),
+        })
+    }
+}
+
+impl From<change_password::ResponseData> for EndedReply<ChangePasswordErrorCode> {
+    fn from(data: change_password::ResponseData) -> Self {
+        Self {
+            ended_sessions: count(data.change_password.ended_sessions).unwrap_or_default(),
+            errors: data.change_password.errors.into_iter().map(PayloadError::from).collect(),
+        }
+    }
+}
+
+impl From<end_session::ResponseData> for EndedReply<EndSessionErrorCode> {
+    fn from(data: end_session::ResponseData) -> Self {
+        Self {
+            ended_sessions: data.end_session.is_ended.into(),
+            errors: data.end_session.errors.into_iter().map(PayloadError::from).collect(),
+        }
+    }
+}
+
+impl From<end_other_sessions::ResponseData> for EndedReply<EndOtherSessionsErrorCode> {
+    fn from(data: end_other_sessions::ResponseData) -> Self {
+        Self {
+            ended_sessions: count(data.end_other_sessions.ended_sessions).unwrap_or_default(),
+            errors: data.end_other_sessions.errors.into_iter().map(PayloadError::from).collect(),
+        }
+    }
 }
 
 impl TryFrom<signup::ResponseData> for BeginReply<SignupErrorCode> {
@@ -225,6 +309,8 @@ mod tests {
         }
         holds!(CodeChannel, LoginFailure, LoginPurpose, LoginState, LoginStep);
         holds!(LoginErrorCode, ResendTokenErrorCode, SignupErrorCode, VerifyTokenErrorCode);
+        holds!(SensitiveOperation, ConfirmErrorCode, ChangePasswordErrorCode);
+        holds!(EndSessionErrorCode, EndOtherSessionsErrorCode);
     }
 
     fn status_json(state: &str, session: &serde_json::Value) -> serde_json::Value {

@@ -13,9 +13,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{App, Clock, Context, Ending, bind, metrics, migrated, open, print, warn_of_another_process};
-use crate::{
-    config::{DatabaseUrl, DevSettings, SandboxSettings},
-};
+use crate::config::{DatabaseUrl, DevSettings, SandboxSettings};
 
 pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> {
     let DevSettings { mut settings, sandbox_listen } = dev;

@@ -1,7 +1,7 @@
 //! Every setting: a flag and an environment variable with one definition. Nothing else reads the environment.
 //!
 //! A definition is a field with its variable, default and help; it stands in the struct that its module uses (`LimitSettings`,
-//! `LoginSettings`), or here where a setting needs a check. All errors in the settings of a command are reported together, each
+//! `ApprovalSettings`), or here where a setting needs a check. All errors in the settings of a command are reported together, each
 //! in a line that names its variable. `docs/SETTINGS.md` and `.env.sample` are generated ([`reference()`]).
 
 mod arguments;

@@ -14,16 +14,18 @@ use super::{
     wire::WireArguments,
 };
 use crate::{
+    approvals::ApprovalSettings,
     events::{NatsUrl, Transport},
     housekeeping::Retention,
     http::HttpSettings,
     limits::LimitSettings,
-    logins::LoginSettings,
     model::{parse_duration_or_none, parse_short_duration},
     storage::StoreSettings,
     users::PasswordSettings,
 };
 
+/// The shortest time after which unused sessions may end.
+const SHORTEST_IDLE: Duration = Duration::from_mins(5);
 /// How long a login is needed past its deadline: to be read, and by a phone that objects.
 const READ_AFTER_THE_END: Duration = Duration::from_mins(3);
 
@@ -72,7 +74,7 @@ pub(crate) struct ServiceArguments {
     #[command(flatten)]
     pub(crate) retention: Retention,
     #[command(flatten)]
-    pub(crate) logins: LoginSettings,
+    pub(crate) logins: ApprovalSettings,
     #[command(flatten)]
     pub(crate) passwords: PasswordSettings,
     #[command(flatten)]
@@ -131,7 +133,7 @@ pub struct Settings {
     /// The provider.
     pub authy: AuthySettings,
     /// Logins and sessions.
-    pub logins: LoginSettings,
+    pub logins: ApprovalSettings,
     /// Passwords and their hashes.
     pub passwords: PasswordSettings,
     /// Rate limits.
@@ -173,6 +175,10 @@ impl ServiceArguments {
         if self.retention.login_retention < self.logins.login_ttl + READ_AFTER_THE_END {
             let problem = "must be at least LOGIN_TTL and three minutes: the login is needed until then";
             problems.add(SettingError::new("LOGIN_RETENTION", problem));
+        }
+        if self.logins.session_idle_ttl < SHORTEST_IDLE {
+            let problem = "must be at least five minutes: use is recorded once a minute";
+            problems.add(SettingError::new("SESSION_IDLE_TTL", problem));
         }
         let settings = (|| {
             Some(Settings {

@@ -73,11 +73,11 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{model::LoginId, random};
+    use crate::{model::ApprovalId, random};
 
     #[test]
     fn a_change_that_several_looks_find_is_news_once() {
-        let topic = || Topic::Login(LoginId::new(random::id(DateTime::UNIX_EPOCH)));
+        let topic = || Topic::Approval(ApprovalId::new(random::id(DateTime::UNIX_EPOCH)));
         let (one, other) = (topic(), topic());
         let mut found = Found::default();
         assert_eq!(found.news(vec![(one, 1)]), [one]);

@@ -309,10 +309,10 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::{model::LoginId, random};
+    use crate::{model::ApprovalId, random};
 
     fn login() -> Topic {
-        Topic::Login(LoginId::new(random::id(chrono::DateTime::UNIX_EPOCH)))
+        Topic::Approval(ApprovalId::new(random::id(chrono::DateTime::UNIX_EPOCH)))
     }
 
     #[test]

@@ -271,7 +271,7 @@ mod tests {
     use super::*;
     use crate::{
         events::{Events, Transport},
-        model::LoginId,
+        model::ApprovalId,
         random,
         storage::{Store, StoreSettings},
     };
@@ -293,7 +293,7 @@ mod tests {
     #[tokio::test]
     async fn a_watch_that_ended_before_it_was_carried_out_leaves_nothing_to_do() {
         let watches = Watches::default();
-        let topic = || Topic::Login(LoginId::new(random::id(chrono::DateTime::UNIX_EPOCH)));
+        let topic = || Topic::Approval(ApprovalId::new(random::id(chrono::DateTime::UNIX_EPOCH)));
         let (short, long) = (topic(), topic());
         watches.note(short, Change::Subscribe);
         watches.note(long, Change::Subscribe);
@@ -317,7 +317,7 @@ mod tests {
     #[tokio::test]
     async fn a_hint_reaches_another_instance_through_a_server_that_asks_for_a_password() {
         let Some(server) = throwaway::require("nats", throwaway::Nats::start().await) else { return };
-        let topic = Topic::Login(LoginId::new(random::id(chrono::DateTime::UNIX_EPOCH)));
+        let topic = Topic::Approval(ApprovalId::new(random::id(chrono::DateTime::UNIX_EPOCH)));
         let store = Store::open("sqlite:unused.db", &StoreSettings::default()).unwrap();
         let instance = || Events::over(Transport::Nats(server.url().parse().unwrap()), &store);
         let ((here, telling), (there, hearing)) = (instance(), instance());

@@ -110,11 +110,11 @@ fn read(message: &str, instance: &str) -> impl Iterator<Item = Topic> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::LoginId;
+    use crate::model::ApprovalId;
 
     fn topics(count: usize) -> HashSet<Topic> {
-        let id = || LoginId::new(random::id(chrono::DateTime::UNIX_EPOCH));
-        std::iter::repeat_with(|| Topic::Login(id())).take(count).collect()
+        let id = || ApprovalId::new(random::id(chrono::DateTime::UNIX_EPOCH));
+        std::iter::repeat_with(|| Topic::Approval(id())).take(count).collect()
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
     fn a_full_message_fits() {
         let session = |topic: Topic| match topic {
             // The longer of the two kinds.
-            Topic::Login(id) => Topic::Session(crate::model::SessionId::parse(&id.to_string()).unwrap()),
+            Topic::Approval(id) => Topic::Session(crate::model::SessionId::parse(&id.to_string()).unwrap()),
             session @ Topic::Session(_) => session,
         };
         let message = write("0123456789abcdef", topics(IN_ONE_MESSAGE).into_iter().map(session));

@@ -5,16 +5,15 @@ use std::time::Duration;
 use async_graphql::{Context, InputObject, Object, Result, SimpleObject};
 
 use super::{
-    api,
+    api, client_info,
     error::{
         ResendTokenError, ResendTokenErrorCode, VerifyTokenError, VerifyTokenErrorCode, internal, seconds,
     },
     login::{CodeChannel, LoginStatus},
-    origin,
-    session::Handover,
+    session::SessionDelivery,
 };
 use crate::{
-    logins::{self, CodeTrouble, ResendError, VerifyError},
+    approvals::{ApprovalStatus, CodeTrouble, ResendError, VerifyError},
     model::LoginToken,
 };
 
@@ -71,17 +70,17 @@ impl CodeMutation {
         context: &Context<'_>,
         #[graphql(desc = "The code, and the login that it is for.")] input: VerifyTokenInput,
     ) -> Result<VerifyTokenPayload> {
-        let handover = Handover::of(context)?;
         let Ok(token) = LoginToken::parse(&input.login_token) else {
-            return Ok(VerifyTokenPayload::refused(VerifyError::LoginNotFound, &handover).await);
+            return Ok(VerifyTokenPayload::of_error(VerifyError::LoginNotFound, None).await);
         };
-        match api(context)?.logins.try_code(&token, &input.code, origin(context)).await {
+        let delivery = SessionDelivery::of(context, &token)?;
+        match api(context)?.logins.try_code(&token, &input.code, client_info(context).address).await {
             Ok(status) => {
-                let status = Some(LoginStatus::tell(status, &handover).await);
+                let status = Some(LoginStatus::of(status, &delivery).await);
                 Ok(VerifyTokenPayload { status, errors: Vec::new() })
             }
             Err(VerifyError::Store(error)) => Err(internal(context, &error)),
-            Err(error) => Ok(VerifyTokenPayload::refused(error, &handover).await),
+            Err(error) => Ok(VerifyTokenPayload::of_error(error, Some(&delivery)).await),
         }
     }
 
@@ -92,23 +91,23 @@ impl CodeMutation {
         context: &Context<'_>,
         #[graphql(desc = "The login, and how the code should reach the person.")] input: ResendTokenInput,
     ) -> Result<ResendTokenPayload> {
-        let handover = Handover::of(context)?;
         let Ok(token) = LoginToken::parse(&input.login_token) else {
-            return Ok(ResendTokenPayload::refused(ResendError::LoginNotFound, &handover).await);
+            return Ok(ResendTokenPayload::of_error(ResendError::LoginNotFound, None).await);
         };
-        match api(context)?.logins.resend_code(&token, input.channel.map(Into::into)).await {
+        let delivery = SessionDelivery::of(context, &token)?;
+        match api(context)?.logins.approvals.resend_code(&token, input.channel.map(Into::into)).await {
             Ok(status) => {
-                let status = Some(LoginStatus::tell(status, &handover).await);
+                let status = Some(LoginStatus::of(status, &delivery).await);
                 Ok(ResendTokenPayload { status, errors: Vec::new() })
             }
             Err(ResendError::Store(error)) => Err(internal(context, &error)),
-            Err(error) => Ok(ResendTokenPayload::refused(error, &handover).await),
+            Err(error) => Ok(ResendTokenPayload::of_error(error, Some(&delivery)).await),
         }
     }
 }
 
 impl VerifyTokenPayload {
-    async fn refused(error: VerifyError, handover: &Handover) -> Self {
+    async fn of_error(error: VerifyError, delivery: Option<&SessionDelivery>) -> Self {
         use VerifyTokenErrorCode as Code;
         let (code, message) = match &error {
             VerifyError::LoginNotFound => {
@@ -137,20 +136,24 @@ impl VerifyTokenPayload {
             matches!(code, Code::InvalidCode | Code::CodeAlreadyUsed).then(|| "input.code".to_owned());
         let (status, retry_after) = error.into_status();
         let tries_left = status.as_ref().map(|status| status.tries_left);
+        let retry_after_seconds = retry_after.map(seconds);
         let error = VerifyTokenError {
-            code,
-            message: message.to_owned(),
             field,
-            retry_after_seconds: retry_after.map(seconds),
+            retry_after_seconds,
             tries_left,
+            ..VerifyTokenError::new(code, message)
         };
-        Self { status: LoginStatus::tell_if_any(status, handover).await, errors: vec![error] }
+        let status = match (status, delivery) {
+            (Some(status), Some(delivery)) => Some(LoginStatus::of(status, delivery).await),
+            _ => None,
+        };
+        Self { status, errors: vec![error] }
     }
 }
 
 impl VerifyError {
     /// How the login stands, and how long to wait.
-    fn into_status(self) -> (Option<logins::LoginStatus>, Option<Duration>) {
+    fn into_status(self) -> (Option<ApprovalStatus>, Option<Duration>) {
         match self {
             Self::LoginNotFound | Self::Store(_) => (None, None),
             Self::LoginOver(status)
@@ -167,7 +170,7 @@ impl VerifyError {
 }
 
 impl ResendTokenPayload {
-    async fn refused(error: ResendError, handover: &Handover) -> Self {
+    async fn of_error(error: ResendError, delivery: Option<&SessionDelivery>) -> Self {
         use ResendTokenErrorCode as Code;
         let (status, code, message, retry_after) = match error {
             ResendError::LoginNotFound | ResendError::Store(_) => {
@@ -199,8 +202,12 @@ impl ResendTokenPayload {
         };
         let field = (code == Code::ChannelUnavailable).then(|| "input.channel".to_owned());
         let retry_after_seconds = retry_after.map(seconds);
-        let error = ResendTokenError { code, message: message.to_owned(), field, retry_after_seconds };
+        let error = ResendTokenError { field, retry_after_seconds, ..ResendTokenError::new(code, message) };
         let status = status.map(|status| *status);
-        Self { status: LoginStatus::tell_if_any(status, handover).await, errors: vec![error] }
+        let status = match (status, delivery) {
+            (Some(status), Some(delivery)) => Some(LoginStatus::of(status, delivery).await),
+            _ => None,
+        };
+        Self { status, errors: vec![error] }
     }
 }

@@ -66,6 +66,13 @@ macro_rules! payload_errors {
             pub retry_after_seconds: Option<i32>,
             $($(#[$extra_doc])* pub $extra: $kind,)*
         }
+
+        impl $error {
+            /// An error of no field, which waiting does not mend.
+            pub(super) fn new(code: $code, message: &str) -> Self {
+                Self { code, message: message.to_owned(), field: None, retry_after_seconds: None $(, $extra: <$kind>::default())* }
+            }
+        }
     )*};
 }
 
@@ -81,7 +88,20 @@ payload_errors! {
     }
     /// Why no other code was sent.
     ResendTokenError(ResendTokenErrorCode) {}
+    /// Why `confirm` was not carried out, or only in part.
+    ConfirmError(ConfirmErrorCode) {}
+    /// Why `changePassword` was not carried out.
+    ChangePasswordError(ChangePasswordErrorCode) {}
+    /// Why `endSession` was not carried out.
+    EndSessionError(EndSessionErrorCode) {}
+    /// Why `endOtherSessions` was not carried out.
+    EndOtherSessionsError(EndOtherSessionsErrorCode) {}
 }
+
+/// For people who are not signed in.
+pub(super) const NOT_SIGNED_IN: &str = "You are not logged in. Please log in first.";
+/// For people who have to confirm first.
+pub(super) const CONFIRMATION_REQUIRED: &str = "Please confirm this first.";
 
 /// What can go wrong with `signup`.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
@@ -164,6 +184,63 @@ pub enum ResendTokenErrorCode {
     /// Too often, for this login or for others of the same phone. Wait for `retryAfterSeconds`; where the login is over by
     /// then, begin another after them. A code that an app shows is taken all the while.
     RateLimited,
+}
+
+/// The errors of `confirm`.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+pub enum ConfirmErrorCode {
+    /// The request comes without a live session. Log in first.
+    NotSignedIn,
+    /// The input has no password. Ask for it.
+    PasswordRequired,
+    /// The password is wrong. The fifth wrong one ends the session.
+    WrongPassword,
+    /// The provider did not answer. With a `loginToken`: request a code by `resendToken` in a moment. Without: try again in a moment.
+    ProviderUnavailable,
+    /// The provider does not serve this phone. Waiting does not help; offer another method.
+    ProviderRefused,
+    /// Too many attempts. Wait for `retryAfterSeconds`; with a `loginToken`, `resendToken` sends a code after them.
+    RateLimited,
+    /// Too many passwords are waiting to be hashed. Send the same again after `retryAfterSeconds`.
+    Busy,
+}
+
+/// The errors of `changePassword`.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+pub enum ChangePasswordErrorCode {
+    /// The request comes without a live session. Log in first.
+    NotSignedIn,
+    /// The session has no unused confirmation of this operation. Call `confirm` for it, follow its login to `APPROVED`, then send the
+    /// same mutation again.
+    ConfirmationRequired,
+    /// The new password has fewer than 8 or more than 128 characters, or contains a NUL character. `message` says which.
+    InvalidPassword,
+    /// The new password is easy to guess. Ask for another.
+    CommonPassword,
+    /// Too many passwords are waiting to be hashed. Send the same again after `retryAfterSeconds`.
+    Busy,
+}
+
+/// The errors of `endSession`.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+pub enum EndSessionErrorCode {
+    /// The request comes without a live session. Log in first.
+    NotSignedIn,
+    /// The session has no unused confirmation of this operation. Call `confirm` for it, follow its login to `APPROVED`, then send the
+    /// same mutation again.
+    ConfirmationRequired,
+    /// The user has no session with this id.
+    SessionNotFound,
+}
+
+/// The errors of `endOtherSessions`.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+pub enum EndOtherSessionsErrorCode {
+    /// The request comes without a live session. Log in first.
+    NotSignedIn,
+    /// The session has no unused confirmation of this operation. Call `confirm` for it, follow its login to `APPROVED`, then send the
+    /// same mutation again.
+    ConfirmationRequired,
 }
 
 #[cfg(test)]

@@ -4,24 +4,24 @@ use async_graphql::{Context, Enum, InputObject, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::{
-    NotInUrl, api,
+    NotInUrl, api, client_info,
     error::{LoginError, LoginErrorCode, internal, seconds},
-    origin,
-    session::{Handover, Session},
+    session::{Session, SessionDelivery},
 };
 use crate::{
-    logins::{self, BeginError, Begun, CodeTrouble, Whom},
+    approvals::{ApprovalStatus, CodeTrouble, StartError},
+    logins::StartedLogin,
     model::{self, LoginToken},
     users::{CheckError, Credential, PasswordError, Recognised},
 };
 
 /// Where a login stands. More may come: where you do not know one, go by `nextStep`.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
-#[graphql(remote = "model::LoginState")]
+#[graphql(remote = "model::ApprovalState")]
 pub enum LoginState {
     /// It waits for the phone or a code: `nextStep` says for which.
     Pending,
-    /// Signed in, with a `session`. The end.
+    /// Approved. The end. A signup or login has a `session`; a confirmation allows its operation.
     Approved,
     /// The phone denied the login, and a code may still approve it: call `resendToken`. Codes that were sent before the denial
     /// are rejected.
@@ -34,7 +34,7 @@ pub enum LoginState {
 
 /// What the person does next: what to show them.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
-#[graphql(remote = "model::LoginStep")]
+#[graphql(remote = "model::ApprovalStep")]
 pub enum LoginStep {
     /// Approve the push on their phone, after comparing the number. Show `matchNumber`, and wait. A code that they type is
     /// taken as well.
@@ -47,17 +47,19 @@ pub enum LoginStep {
 
 /// What a login is for.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
-#[graphql(remote = "model::LoginPurpose")]
+#[graphql(remote = "model::Purpose")]
 pub enum LoginPurpose {
     /// To prove the phone of a new account, which then exists and is signed in.
     Signup,
     /// To sign in with an account.
     Login,
+    /// Confirms that the signed-in user is present, before a sensitive change. Opens no session.
+    Confirm,
 }
 
 /// Why a login is `FAILED`.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
-#[graphql(remote = "model::LoginFailure")]
+#[graphql(remote = "model::ApprovalFailure")]
 pub enum LoginFailure {
     /// Too many codes were wrong: five, unless the service is set otherwise.
     TooManyWrongCodes,
@@ -65,9 +67,13 @@ pub enum LoginFailure {
     Cancelled,
     /// A signup whose email has a user already; told only now that its phone is proven. They may log in instead.
     EmailTaken,
-    /// The phone denied the login, and no code may approve it: a signup, or a login without the device token of a known
-    /// browser. The setting `AFTER_DENIAL` changes this for logins.
+    /// The phone denied the login, and no code may approve it: a signup, a confirmation, or a login without the device token of a
+    /// known browser. The setting `AFTER_DENIAL` changes this for logins.
     Denied,
+    /// The session that started this login has ended.
+    SessionEnded,
+    /// The password, email, phone or factors of the account changed after this login was started. Start again.
+    AccountChanged,
 }
 
 /// How a code reaches a person.
@@ -106,41 +112,36 @@ pub struct LoginStatus {
     expires_at: DateTime<Utc>,
     /// Not before then `resendToken` sends a code: offer it from then on. Null when the login is over.
     resend_available_at: Option<DateTime<Utc>>,
-    /// The session that it opened. With `APPROVED` only, and null otherwise: the same one, however often it is read.
+    /// The session that it opened: the same one, however often it is read. Null unless `APPROVED`, and for `CONFIRM`.
     session: Option<Session>,
 }
 
 impl LoginStatus {
-    pub(super) async fn tell(status: logins::LoginStatus, handover: &Handover) -> Self {
-        let is_over = status.is_over();
-        let session = match status.session {
-            Some(session) => Some(handover.hand_over(session).await),
+    pub(super) async fn of(status: ApprovalStatus, delivery: &SessionDelivery) -> Self {
+        let is_settled = status.is_settled();
+        let session = match delivery.derive(&status) {
+            Some(session) => Some(delivery.deliver(session).await),
             None => None,
         };
-        let login = status.login;
+        let approval = status.approval;
         Self {
-            sequence: login.sequence,
-            state: login.state.into(),
-            next_step: login.next_step.into(),
-            purpose: login.purpose.into(),
-            failure: login.failure.map(Into::into),
-            match_number: login.match_number,
-            code_channel: login.code_channel.map(Into::into),
-            told_at: handover.now(),
-            expires_at: login.expires_at,
-            resend_available_at: (!is_over).then_some(login.resend_available_at),
+            sequence: approval.sequence,
+            state: approval.state.into(),
+            next_step: approval.next_step.into(),
+            purpose: approval.purpose.into(),
+            failure: approval.failure.map(Into::into),
+            match_number: approval.match_number,
+            code_channel: approval.code_channel.map(Into::into),
+            told_at: delivery.now(),
+            expires_at: approval.expires_at,
+            resend_available_at: (!is_settled).then_some(approval.resend_available_at),
             session,
         }
     }
-}
 
-impl LoginStatus {
-    pub(super) async fn tell_if_any(
-        status: Option<logins::LoginStatus>,
-        handover: &Handover,
-    ) -> Option<Self> {
+    pub(super) async fn of_any(status: Option<ApprovalStatus>, delivery: &SessionDelivery) -> Option<Self> {
         match status {
-            Some(status) => Some(Self::tell(status, handover).await),
+            Some(status) => Some(Self::of(status, delivery).await),
             None => None,
         }
     }
@@ -205,10 +206,9 @@ impl LoginQuery {
         let Ok(token) = LoginToken::parse(&login_token) else {
             return Ok(None);
         };
-        let handover = Handover::of(context)?;
-        let status =
-            api(context)?.logins.find_status(&token).await.map_err(|error| internal(context, &error))?;
-        Ok(LoginStatus::tell_if_any(status, &handover).await)
+        let found = api(context)?.logins.approvals.find_status(&token).await;
+        let status = found.map_err(|error| internal(context, &error))?;
+        Ok(LoginStatus::of_any(status, &SessionDelivery::of(context, &token)?).await)
     }
 }
 
@@ -226,12 +226,12 @@ impl LoginMutation {
         #[graphql(desc = "Who logs in.")] input: LoginInput,
     ) -> Result<LoginPayload> {
         let api = api(context)?;
-        let origin = origin(context);
+        let client = client_info(context);
         let credential = Credential {
             email: &input.email,
             password: &input.password,
             device_token: input.device_token.as_deref(),
-            from: origin.address,
+            from: client.address,
         };
         let Recognised { user, device, password_try } = match api.users.check_password(&credential).await {
             Ok(Some(recognised)) => recognised,
@@ -244,9 +244,9 @@ impl LoginMutation {
             }
             Err(error) => return Err(internal(context, &error)),
         };
-        match api.logins.begin(Whom::User(&user, device), origin, Some(password_try)).await {
-            Ok(begun) => Ok(LoginPayload::begun(begun, &Handover::of(context)?).await),
-            Err(BeginError::Store(error)) => Err(internal(context, &error)),
+        match api.logins.start_login(&user, device, &client, password_try).await {
+            Ok(started) => LoginPayload::started(context, started).await,
+            Err(StartError::Store(error)) => Err(internal(context, &error)),
             Err(error) => Ok(LoginPayload::rejected(error.into())),
         }
     }
@@ -260,9 +260,10 @@ impl LoginMutation {
         let Ok(token) = LoginToken::parse(&input.login_token) else {
             return Ok(CancelLoginPayload { status: None });
         };
-        let status = api(context)?.logins.cancel(&token).await.map_err(|error| internal(context, &error))?;
-        let handover = Handover::of(context)?;
-        Ok(CancelLoginPayload { status: LoginStatus::tell_if_any(status, &handover).await })
+        let cancelled = api(context)?.logins.approvals.cancel(&token).await;
+        let status = cancelled.map_err(|error| internal(context, &error))?;
+        let delivery = SessionDelivery::of(context, &token)?;
+        Ok(CancelLoginPayload { status: LoginStatus::of_any(status, &delivery).await })
     }
 }
 
@@ -271,45 +272,43 @@ impl LoginPayload {
         Self { login_token: None, status: None, errors: vec![error] }
     }
 
-    async fn begun(begun: Begun, handover: &Handover) -> Self {
-        Self {
-            login_token: Some(begun.token.reveal()),
-            status: Some(LoginStatus::tell(begun.status, handover).await),
-            errors: begun.trouble.map(Into::into).into_iter().collect(),
-        }
+    async fn started(context: &Context<'_>, started: StartedLogin) -> Result<Self> {
+        let delivery = SessionDelivery::of(context, &started.token)?;
+        Ok(Self {
+            login_token: Some(started.token.reveal()),
+            status: Some(LoginStatus::of(started.status, &delivery).await),
+            errors: started.trouble.map(Into::into).into_iter().collect(),
+        })
     }
 }
 
 impl LoginError {
-    fn new(code: LoginErrorCode, message: &str, retry_after_seconds: Option<i32>) -> Self {
-        Self { code, message: message.to_owned(), field: None, retry_after_seconds }
-    }
-
     fn wrong_credentials() -> Self {
-        Self::new(LoginErrorCode::WrongCredentials, "The email or the password is wrong.", None)
+        Self::new(LoginErrorCode::WrongCredentials, "The email or the password is wrong.")
     }
 
     fn busy(retry_after: i32) -> Self {
         let message = "Too many people are logging in just now. Please try again in a moment.";
-        Self::new(LoginErrorCode::Busy, message, Some(retry_after))
+        Self { retry_after_seconds: Some(retry_after), ..Self::new(LoginErrorCode::Busy, message) }
     }
 
-    fn unavailable(retry_after: Option<i32>) -> Self {
+    fn unavailable(retry_after_seconds: Option<i32>) -> Self {
         let message = "Your phone cannot be reached just now. Please try again in a moment.";
-        Self::new(LoginErrorCode::ProviderUnavailable, message, retry_after)
+        Self { retry_after_seconds, ..Self::new(LoginErrorCode::ProviderUnavailable, message) }
     }
 
-    fn rate_limited(retry_after: Option<i32>) -> Self {
-        Self::new(LoginErrorCode::RateLimited, "Too many attempts. Please wait a moment.", retry_after)
+    fn rate_limited(retry_after_seconds: Option<i32>) -> Self {
+        let message = "Too many attempts. Please wait a moment.";
+        Self { retry_after_seconds, ..Self::new(LoginErrorCode::RateLimited, message) }
     }
 }
 
-impl From<BeginError> for LoginError {
-    fn from(error: BeginError) -> Self {
+impl From<StartError> for LoginError {
+    fn from(error: StartError) -> Self {
         match error {
-            BeginError::RateLimited { retry_after } => Self::rate_limited(retry_after.map(seconds)),
-            BeginError::Unavailable { retry_after } => Self::unavailable(retry_after.map(seconds)),
-            BeginError::Refused | BeginError::Store(_) => Self::unavailable(None),
+            StartError::RateLimited { retry_after } => Self::rate_limited(retry_after.map(seconds)),
+            StartError::Unavailable { retry_after } => Self::unavailable(retry_after.map(seconds)),
+            StartError::Refused | StartError::Store(_) => Self::unavailable(None),
         }
     }
 }

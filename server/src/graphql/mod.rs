@@ -4,7 +4,10 @@
 //! GraphQL are for requests that are wrong, and for faults of ours ([`error`]). Whatever carries a secret is refused by
 //! GET: a URL ends in logs.
 
+pub mod active_session;
+pub mod change_password;
 pub mod code;
+pub mod confirm;
 mod continuation;
 pub mod error;
 pub mod login;
@@ -14,8 +17,6 @@ pub mod session;
 pub mod user;
 pub mod watch;
 
-use std::sync::Arc;
-
 pub use async_graphql::ValidationMode;
 use async_graphql::{Context, Guard, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 use chrono::{DateTime, Utc};
@@ -23,12 +24,12 @@ use chrono::{DateTime, Utc};
 pub use continuation::{Asleep, Awake, Continuation};
 pub use error::coded;
 pub use request::{
-    ClientAddress, CookieChange, CookieSlot, RequestId, SessionToken, TokenDelivery, Transport,
+    ClientAddress, ClientBrowser, CookieChange, CookieSlot, RequestId, SessionToken, TokenDelivery, Transport,
 };
 pub use root_fields::{Caller, Cost, ROOT_FIELDS, RateLimit, RootField, TokenKind};
 
 use crate::{
-    logins::{Logins, Origin},
+    logins::{ClientInfo, Logins},
     model::DeliveryMethod,
     sessions::{Sessions, SignedIn},
     users::Users,
@@ -53,18 +54,26 @@ pub struct Api {
     /// Sessions.
     pub sessions: Sessions,
     /// Logins.
-    pub logins: Arc<Logins>,
+    pub logins: Logins,
 }
 
 /// What can be asked.
 #[derive(Default, MergedObject)]
-pub struct Query(user::UserQuery, login::LoginQuery);
+pub struct Query(user::UserQuery, active_session::SessionQuery, login::LoginQuery);
 
 /// What can be done. What people and programs can act on is in a payload's `errors`; GraphQL's own errors are for requests
-/// that are wrong and for faults of the service. One operation asks for one of `signup`, `login`, `verifyToken` and
-/// `resendToken`, once, and for each other field once.
+/// that are wrong and for faults of the service. One operation asks for one of `signup`, `login`, `verifyToken`,
+/// `resendToken`, `confirm` and `changePassword`, once, and for each other field once.
 #[derive(Default, MergedObject)]
-pub struct Mutation(user::SignupMutation, login::LoginMutation, code::CodeMutation, session::SessionMutation);
+pub struct Mutation(
+    user::SignupMutation,
+    login::LoginMutation,
+    code::CodeMutation,
+    confirm::ConfirmMutation,
+    change_password::ChangePasswordMutation,
+    active_session::EndSessionMutation,
+    session::SessionMutation,
+);
 
 /// Joins the schema, which validates so. Where `introspection` is off it does not help to guess its names either.
 #[must_use]
@@ -140,10 +149,12 @@ fn signed_in<'a>(context: &Context<'a>) -> Option<&'a SignedIn> {
     context.data_opt()
 }
 
-fn origin(context: &Context<'_>) -> Origin {
-    let address = context.data_opt::<ClientAddress>().map(|client| client.0);
-    let delivery = context.data_opt::<TokenDelivery>().map_or(DeliveryMethod::Bearer, TokenDelivery::method);
-    Origin { address, delivery }
+fn client_info(context: &Context<'_>) -> ClientInfo {
+    ClientInfo {
+        address: context.data_opt::<ClientAddress>().map(|client| client.0),
+        browser: context.data_opt::<ClientBrowser>().map(|browser| browser.0.to_string()),
+        delivery: context.data_opt::<TokenDelivery>().map_or(DeliveryMethod::Bearer, TokenDelivery::method),
+    }
 }
 
 #[cfg(test)]

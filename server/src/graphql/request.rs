@@ -78,6 +78,10 @@ impl CookieSlot {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
+/// The browser and system that a client names in its `User-Agent`, such as `Firefox on Linux`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientBrowser(pub Box<str>);
+
 /// The id of a request, or of the upgrade that a socket began with: in its span, in its answer's `x-request-id`, and in
 /// what a client is told of a fault of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -67,15 +67,20 @@ pub enum TokenKind {
 
 /// All of them.
 pub const ROOT_FIELDS: &[RootField] = &[
-    row("me", Caller::Session, Cost::Free, RateLimit::None, TokenKind::None),
+    row("me", Caller::Session, Cost::Statements, RateLimit::None, TokenKind::None),
     row("loginStatus", Caller::LoginToken, Cost::Statements, RateLimit::Address, TokenKind::Login),
     row("signup", Caller::Anyone, Cost::Hash, RateLimit::Address, TokenKind::None),
     row("login", Caller::Anyone, Cost::Hash, RateLimit::Address, TokenKind::Device),
     row("cancelLogin", Caller::LoginToken, Cost::Statements, RateLimit::Address, TokenKind::Login),
     row("verifyToken", Caller::LoginToken, Cost::Judgement, RateLimit::Address, TokenKind::Login),
     row("resendToken", Caller::LoginToken, Cost::Message, RateLimit::Address, TokenKind::Login),
+    row("session", Caller::Session, Cost::Statements, RateLimit::None, TokenKind::None),
+    row("confirm", Caller::Session, Cost::Hash, RateLimit::Address, TokenKind::None),
+    row("changePassword", Caller::Session, Cost::Hash, RateLimit::Address, TokenKind::Login),
+    row("endSession", Caller::Session, Cost::Statements, RateLimit::Address, TokenKind::Login),
+    row("endOtherSessions", Caller::Session, Cost::Statements, RateLimit::Address, TokenKind::Login),
     row("logout", Caller::Session, Cost::Statements, RateLimit::None, TokenKind::None),
-    row("forgetDevices", Caller::Session, Cost::Statements, RateLimit::None, TokenKind::None),
+    row("forgetDevices", Caller::Session, Cost::Statements, RateLimit::Address, TokenKind::None),
 ];
 
 const fn row(

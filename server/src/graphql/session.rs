@@ -13,8 +13,9 @@ use super::{
     user::User,
 };
 use crate::{
+    approvals::ApprovalStatus,
     logins::OpenSession,
-    model::{DeliveryMethod, UndeliveredSession},
+    model::{self, DeliveryMethod, LoginToken, UndeliveredSession},
     sessions::Sessions,
 };
 
@@ -50,7 +51,7 @@ impl Session {
         &self.device_token
     }
 
-    /// When the session ends by itself. Using it does not put that off.
+    /// When the session ends at the latest. It also ends if it is not used for an hour, unless the service is set otherwise.
     async fn expires_at(&self) -> DateTime<Utc> {
         self.expires_at
     }
@@ -68,17 +69,19 @@ async fn record_delivered(sessions: &Sessions, undelivered: UndeliveredSession) 
     }
 }
 
-/// How what an answer opens reaches whoever asked.
+/// How the session of a login is delivered: in the response body, in a cookie, or withheld.
 #[derive(Clone)]
-pub(super) struct Handover {
+pub(super) struct SessionDelivery {
     delivery: TokenDelivery,
     sessions: Sessions,
+    token: LoginToken,
 }
 
-impl Handover {
-    pub(super) fn of(context: &Context<'_>) -> Result<Self> {
+impl SessionDelivery {
+    /// `token`: the token of the login.
+    pub(super) fn of(context: &Context<'_>, token: &LoginToken) -> Result<Self> {
         let delivery = context.data_opt::<TokenDelivery>().cloned().unwrap_or_default();
-        Ok(Self { delivery, sessions: api(context)?.sessions.clone() })
+        Ok(Self { delivery, sessions: api(context)?.sessions.clone(), token: token.clone() })
     }
 
     /// The present instant, by the clock that logins and sessions end by.
@@ -86,9 +89,14 @@ impl Handover {
         self.sessions.now()
     }
 
-    /// Hands the session over. This is the one way to show one, so that no answer tells what belongs into a cookie. The login
-    /// says how, and not the request: whoever holds a login token may choose their headers.
-    pub(super) async fn hand_over(&self, session: OpenSession) -> Session {
+    /// Derives the session that the login opened, if any.
+    pub(super) fn derive(&self, status: &ApprovalStatus) -> Option<OpenSession> {
+        OpenSession::derive(status, &self.token)
+    }
+
+    /// Delivers the session. This is the one way to show one, so that no response has a token that belongs into a cookie. The login
+    /// says how, and not the request: a client that has a login token may choose its headers.
+    pub(super) async fn deliver(&self, session: OpenSession) -> Session {
         let OpenSession { token, device_token, expires_at, user, delivery, undelivered } = session;
         let (token, undelivered) = match (delivery, &self.delivery) {
             // Recorded when it is read: not every answer has it.
@@ -111,6 +119,19 @@ impl Handover {
             user: User::from(&user),
         }
     }
+}
+
+/// Ends a session, its sockets, and what was started in it. Returns whether it was live.
+pub(super) async fn end_session(
+    context: &Context<'_>,
+    session: &model::Session,
+    reason: &'static str,
+) -> Result<bool> {
+    let api = api(context)?;
+    let revoked = api.sessions.revoke(session, reason).await;
+    let was_live = revoked.map_err(|error| internal(context, &error))?;
+    api.logins.approvals.after_sessions_ended(&[session.id]).await;
+    Ok(was_live)
 }
 
 /// What became of `logout`.
@@ -136,11 +157,10 @@ impl SessionMutation {
     /// Ends the session that the request comes with, as a bearer or in a cookie, and closes the sockets that were opened with
     /// it. A cookie is removed.
     async fn logout(&self, context: &Context<'_>) -> Result<LogoutPayload> {
-        let revoked = match signed_in(context) {
-            Some(signed_in) => api(context)?.sessions.revoke(signed_in.session.id).await,
-            None => Ok(false),
+        let logged_out = match signed_in(context) {
+            Some(signed_in) => end_session(context, &signed_in.session, "LOGGED_OUT").await?,
+            None => false,
         };
-        let logged_out = revoked.map_err(|error| internal(context, &error))?;
         // Also where it opened nothing any more, but not where the session may go on.
         if let Some(TokenDelivery::InCookie(slot)) = context.data_opt() {
             slot.put(CookieChange::Remove);

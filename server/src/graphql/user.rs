@@ -4,22 +4,25 @@ use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
 
 use super::{
-    api,
+    api, client_info,
     error::{SignupError, SignupErrorCode, internal, seconds},
     login::LoginStatus,
-    origin,
-    session::Handover,
+    session::SessionDelivery,
     signed_in,
 };
 use crate::{
-    logins::{BeginError, Begun, CodeTrouble, Whom},
+    approvals::{CodeTrouble, StartError},
+    logins::StartedLogin,
     model::{self, InvalidPassword},
     users::{FieldFault, PasswordError, SignupForm, SignupRejection},
 };
 
 /// A person's account.
 #[derive(Clone, Debug, SimpleObject)]
+#[graphql(complex)]
 pub struct User {
+    #[graphql(skip)]
+    pub(super) user: model::User,
     /// What other services may know the person by: it never changes, is nobody else's, and is no secret.
     id: ID,
     /// What the person calls themselves.
@@ -37,6 +40,7 @@ pub struct User {
 impl From<&model::User> for User {
     fn from(user: &model::User) -> Self {
         Self {
+            user: user.clone(),
             id: user.id.to_string().into(),
             full_name: user.full_name.as_str().to_owned(),
             email: user.email.to_unicode(),
@@ -104,14 +108,14 @@ impl SignupMutation {
         #[graphql(desc = "Who signs up.")] input: SignupInput,
     ) -> Result<SignupPayload> {
         let api = api(context)?;
-        let origin = origin(context);
+        let client = client_info(context);
         let form = SignupForm {
             full_name: &input.full_name,
             email: &input.email,
             country_code: &input.country_code,
             phone: &input.phone,
             password: &input.password,
-            from: origin.address,
+            from: client.address,
         };
         let prepared = match api.users.prepare_signup(&form).await {
             Ok(prepared) => prepared,
@@ -128,11 +132,11 @@ impl SignupMutation {
             }
             Err(error) => return Err(internal(context, &error)),
         };
-        match api.logins.begin(Whom::Newcomer(&prepared.signup), origin, None).await {
-            Ok(begun) => Ok(SignupPayload::begun(begun, &Handover::of(context)?).await),
-            Err(BeginError::Store(error)) => Err(internal(context, &error)),
+        match api.logins.start_signup(&prepared.signup, &client).await {
+            Ok(started) => SignupPayload::started(context, started).await,
+            Err(StartError::Store(error)) => Err(internal(context, &error)),
             Err(error) => {
-                if !matches!(error, BeginError::Refused) {
+                if !matches!(error, StartError::Refused) {
                     api.users.withdraw_signup(prepared).await;
                 }
                 Ok(SignupPayload::rejected(vec![error.into()]))
@@ -146,20 +150,17 @@ impl SignupPayload {
         Self { login_token: None, status: None, errors }
     }
 
-    async fn begun(begun: Begun, handover: &Handover) -> Self {
-        Self {
-            login_token: Some(begun.token.reveal()),
-            status: Some(LoginStatus::tell(begun.status, handover).await),
-            errors: begun.trouble.map(Into::into).into_iter().collect(),
-        }
+    async fn started(context: &Context<'_>, started: StartedLogin) -> Result<Self> {
+        let delivery = SessionDelivery::of(context, &started.token)?;
+        Ok(Self {
+            login_token: Some(started.token.reveal()),
+            status: Some(LoginStatus::of(started.status, &delivery).await),
+            errors: started.trouble.map(Into::into).into_iter().collect(),
+        })
     }
 }
 
 impl SignupError {
-    fn new(code: SignupErrorCode, message: &str) -> Self {
-        Self { code, message: message.to_owned(), field: None, retry_after_seconds: None }
-    }
-
     fn of_field(code: SignupErrorCode, field: &str, message: &str) -> Self {
         Self { field: Some(format!("input.{field}")), ..Self::new(code, message) }
     }
@@ -185,6 +186,18 @@ impl SignupError {
     }
 }
 
+/// Why a new password is not accepted, for people.
+pub(super) fn password_message(fault: InvalidPassword) -> &'static str {
+    match fault {
+        InvalidPassword::TooShort => "A password needs at least 8 characters.",
+        InvalidPassword::TooLong => "A password may have at most 128 characters.",
+        InvalidPassword::ContainsNul => "A password must not contain a NUL character.",
+        InvalidPassword::Common => {
+            "This password is easy to guess. Please use a longer one, such as four words."
+        }
+    }
+}
+
 impl From<FieldFault> for SignupError {
     fn from(fault: FieldFault) -> Self {
         use SignupErrorCode as Code;
@@ -200,32 +213,23 @@ impl From<FieldFault> for SignupError {
                 (Code::ProviderRefused, "countryCode", "Phones of this country cannot be used here.")
             }
             FieldFault::Phone => (Code::InvalidPhone, "phone", "This is not a phone number of that country."),
-            FieldFault::Password(InvalidPassword::TooShort) => {
-                (Code::InvalidPassword, "password", "A password needs at least 8 characters.")
+            FieldFault::Password(fault) => {
+                let is_common = fault == InvalidPassword::Common;
+                let code = if is_common { Code::CommonPassword } else { Code::InvalidPassword };
+                (code, "password", password_message(fault))
             }
-            FieldFault::Password(InvalidPassword::TooLong) => {
-                (Code::InvalidPassword, "password", "A password may have at most 128 characters.")
-            }
-            FieldFault::Password(InvalidPassword::ContainsNul) => {
-                (Code::InvalidPassword, "password", "A password must not contain a NUL character.")
-            }
-            FieldFault::Password(InvalidPassword::Common) => (
-                Code::CommonPassword,
-                "password",
-                "This password is easy to guess. Please use a longer one, such as four words.",
-            ),
         };
         Self::of_field(code, field, message)
     }
 }
 
-impl From<BeginError> for SignupError {
-    fn from(error: BeginError) -> Self {
+impl From<StartError> for SignupError {
+    fn from(error: StartError) -> Self {
         match error {
-            BeginError::Refused => Self::refused(),
-            BeginError::RateLimited { retry_after } => Self::rate_limited(retry_after.map(seconds)),
-            BeginError::Unavailable { retry_after } => Self::unavailable(retry_after.map(seconds)),
-            BeginError::Store(_) => Self::unavailable(None),
+            StartError::Refused => Self::refused(),
+            StartError::RateLimited { retry_after } => Self::rate_limited(retry_after.map(seconds)),
+            StartError::Unavailable { retry_after } => Self::unavailable(retry_after.map(seconds)),
+            StartError::Store(_) => Self::unavailable(None),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The subscription: a login's status now, and after every change until it is over.
 
-use async_graphql::{Context, Result};
+use async_graphql::{Context, Error, Result};
 use futures_util::{Stream, StreamExt, future::Either, stream};
 
 use super::{
@@ -8,15 +8,15 @@ use super::{
     continuation::Continuation,
     error::{internal, internal_in},
     login::LoginStatus,
-    session::Handover,
+    session::SessionDelivery,
 };
 use crate::{
-    logins::{Told, Watch, WatchError},
+    approvals::{Watch, WatchError, Watched},
     model::LoginToken,
 };
 
 /// What a watch has come to, and the watch.
-type Woken = (Option<Told>, Watch);
+type Woken = (Option<Watched>, Watch);
 
 /// What can be followed, over a WebSocket that speaks `graphql-transport-ws`.
 pub struct Subscription;
@@ -44,12 +44,13 @@ impl Subscription {
             None => Either::Right(all(woken)),
         };
         let request_id = context.data_opt().cloned();
-        let handover = Handover::of(context)?;
+        let token = LoginToken::parse(&login_token).map_err(|_| not_found())?;
+        let delivery = SessionDelivery::of(context, &token)?;
         Ok(statuses.then(move |status| {
-            let (handover, request_id) = (handover.clone(), request_id.clone());
+            let (delivery, request_id) = (delivery.clone(), request_id.clone());
             async move {
                 match status {
-                    Ok(status) => Ok(LoginStatus::tell(status, &handover).await),
+                    Ok(status) => Ok(LoginStatus::of(status, &delivery).await),
                     Err(WatchError::Store(error)) => Err(internal_in(request_id.as_ref(), &error)),
                     Err(WatchError::Superseded) => {
                         Err(coded("TOO_MANY_WATCHERS", "This login is open in too many windows."))
@@ -60,10 +61,14 @@ impl Subscription {
     }
 }
 
+fn not_found() -> Error {
+    coded("LOGIN_NOT_FOUND", "Nobody knows this login token (any more).")
+}
+
 async fn begin(context: &Context<'_>, login_token: &str) -> Result<Watch> {
-    let not_found = || coded("LOGIN_NOT_FOUND", "Nobody knows this login token (any more).");
     let token = LoginToken::parse(login_token).map_err(|_| not_found())?;
-    let watched = api(context)?.logins.watch(token).await.map_err(|error| internal(context, &error))?;
+    let watched =
+        api(context)?.logins.approvals.watch(token).await.map_err(|error| internal(context, &error))?;
     watched.ok_or_else(not_found)
 }
 
@@ -75,15 +80,15 @@ async fn next(mut watch: Watch) -> Woken {
 fn one_at_a_time(
     (told, watch): Woken,
     continuation: Continuation,
-) -> impl Stream<Item = Told> + Send + 'static {
-    if !watch.is_over() {
+) -> impl Stream<Item = Watched> + Send + 'static {
+    if !watch.is_settled() {
         continuation.sleep(next(watch));
     }
     stream::iter(told)
 }
 
 /// What it was woken with, and whatever follows.
-fn all((told, watch): Woken) -> impl Stream<Item = Told> + Send + 'static {
+fn all((told, watch): Woken) -> impl Stream<Item = Watched> + Send + 'static {
     let following = stream::unfold(watch, async |watch| {
         let (told, watch) = next(watch).await;
         told.map(|told| (told, watch))

@@ -5,7 +5,7 @@
 
 use std::panic::AssertUnwindSafe;
 
-use async_graphql::parser::types::OperationType;
+use async_graphql::{Data, parser::types::OperationType};
 use axum::{
     body::Body,
     extract::{Extension, Query, Request, State},
@@ -30,6 +30,7 @@ use super::{
     request_id::{RequestId, log_panic},
     session_cookie,
     state::HttpState,
+    user_agent::browser,
     websocket,
 };
 use crate::graphql::TokenDelivery;
@@ -99,6 +100,16 @@ struct Asked {
     media: AnswerMedia,
 }
 
+/// Puts what is known of the client where resolvers find it.
+fn insert_client(data: &mut Data, parts: &Parts, address: Option<ClientAddress>) {
+    if let Some(address) = address {
+        data.insert(address);
+    }
+    if let Some(browser) = browser(&parts.headers) {
+        data.insert(browser);
+    }
+}
+
 async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked) -> Response {
     let Asked { parameters, transport, media } = asked;
     let prepared = Operation::prepare(parameters, &state.settings.graphql, &state.documents);
@@ -132,14 +143,14 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
         counted.fail();
         return unavailable(media);
     };
-    drop(found.map(|authenticated| authenticated.insert_into(&mut request.data)));
+    if let Some(authenticated) = found {
+        authenticated.insert_into(&mut request.data).record_use();
+    }
     let delivery = state.settings.delivery_to(&parts.headers);
     request.data.insert(delivery.clone());
     request.data.insert(transport);
     request.data.insert(id.clone());
-    if let Some(client) = client {
-        request.data.insert(client);
-    }
+    insert_client(&mut request.data, parts, client);
     // A mutation whose peer hangs up keeps its permit until it ends.
     let executing = state.schema.execute(request, validation.validity()).inspect(move |_| drop(permit));
     let executing = counted.execute(executing).in_current_span();

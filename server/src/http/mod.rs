@@ -35,6 +35,7 @@ mod router;
 mod session_cookie;
 mod settings;
 mod state;
+mod user_agent;
 mod websocket;
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::any::Any;
 use async_graphql::Data;
 use async_trait::async_trait;
 use axum::http::{HeaderMap, header};
-use futures_util::future::{BoxFuture, FutureExt as _};
+use futures_util::future::{self, BoxFuture, FutureExt as _};
 
 /// Looks up whom a bearer token stands for.
 #[async_trait]
@@ -25,23 +25,48 @@ pub struct Unavailable;
 /// What a bearer stands for while it lasts.
 pub struct Authenticated {
     insert: Box<dyn FnOnce(&mut Data) + Send>,
+    session: LiveSession,
+}
+
+/// The session of a request or a socket.
+pub(super) struct LiveSession {
+    on_use: Box<dyn Fn() + Send + Sync>,
+    /// Completes when the session ends.
     pub(super) ended: BoxFuture<'static, ()>,
 }
 
 impl Authenticated {
-    /// `requester` is what resolvers find in their context by its type. `ended` completes when the session
-    /// ends, revoked anywhere or expired; it is awaited by sockets only and dropped unpolled over HTTP.
-    pub fn new<Requester>(requester: Requester, ended: impl Future<Output = ()> + Send + 'static) -> Self
+    /// `requester` is what resolvers find in their context by its type. `on_use` is called for each request and each operation of a
+    /// socket. `ended` completes when the session ends, revoked anywhere or expired; it is awaited by sockets only and dropped
+    /// unpolled over HTTP.
+    pub fn new<Requester>(
+        requester: Requester,
+        on_use: impl Fn() + Send + Sync + 'static,
+        ended: impl Future<Output = ()> + Send + 'static,
+    ) -> Self
     where
         Requester: Any + Send + Sync,
     {
-        Self { insert: Box::new(move |data| data.insert(requester)), ended: ended.boxed() }
+        let session = LiveSession { on_use: Box::new(on_use), ended: ended.boxed() };
+        Self { insert: Box::new(move |data| data.insert(requester)), session }
     }
 
-    /// Puts the requester where resolvers find it, and gives back the end of the session.
-    pub(super) fn insert_into(self, data: &mut Data) -> BoxFuture<'static, ()> {
+    /// Puts the requester where resolvers find it, and returns its session.
+    pub(super) fn insert_into(self, data: &mut Data) -> LiveSession {
         (self.insert)(data);
-        self.ended
+        self.session
+    }
+}
+
+impl LiveSession {
+    /// The session of a socket without one: it never ends.
+    pub(super) fn none() -> Self {
+        Self { on_use: Box::new(|| ()), ended: future::pending().boxed() }
+    }
+
+    /// Reports that it was used.
+    pub(super) fn record_use(&self) {
+        (self.on_use)();
     }
 }
 

@@ -80,6 +80,11 @@ impl Grant {
     pub(crate) fn taken(&self) -> &[Taken] {
         &self.0
     }
+
+    /// Whether it was the last that could be taken.
+    pub(crate) fn is_last(&self, now: DateTime<Utc>) -> bool {
+        self.0.iter().any(|taken| taken.used_up(now).is_some())
+    }
 }
 
 /// One budget to take from, with its name: that of its setting in lower case, for logs and metrics.

@@ -12,7 +12,7 @@ use super::{
     settings::{AFTER_WRONG_PASSWORDS, AFTER_WRONG_PASSWORDS_FOR_EMAIL, FIRST_TRIES},
 };
 use crate::{
-    model::{Budget, DeviceId, Rate},
+    model::{Budget, DeviceId, Rate, SessionId},
     network::Network,
 };
 
@@ -85,6 +85,14 @@ impl Limits {
             ),
             strict("wrong_passwords_per_email_from_new_networks", &[email], of_all),
         ]
+    }
+}
+
+impl Limits {
+    /// Takes one password that confirms an operation in this session. The last one that is not released ends the session.
+    pub async fn take_confirmation_password(&self, session: SessionId) -> Result<Grant, LimitError> {
+        let limit = Budget::strict(self.settings.wrong_passwords_per_session);
+        self.take(&[Claim::new("wrong_passwords_per_session", &[&session.to_string()], limit)]).await
     }
 }
 

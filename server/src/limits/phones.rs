@@ -6,7 +6,7 @@ use super::{
     Claim, Grant, LimitError, Limits, network::outermost, returns::Conversion, settings::AFTER_WRONG_CODES,
 };
 use crate::{
-    model::{Budget, DeviceId, LoginId, LoginPurpose, Phone, Rate},
+    model::{ApprovalId, Budget, DeviceId, Phone, Purpose, Rate},
     network::Network,
 };
 
@@ -33,11 +33,11 @@ pub enum Standing {
 impl Standing {
     /// Whose budgets a login takes from.
     #[must_use]
-    pub fn of(purpose: LoginPurpose, device: Option<DeviceId>) -> Self {
+    pub fn of(purpose: Purpose, device: Option<DeviceId>) -> Self {
         match (purpose, device) {
-            (LoginPurpose::Signup, _) => Self::Unproven,
-            (LoginPurpose::Login, None) => Self::Proven,
-            (LoginPurpose::Login, Some(device)) => Self::KnownDevice(device),
+            (Purpose::Signup, _) => Self::Unproven,
+            (Purpose::Login | Purpose::Confirm, None) => Self::Proven,
+            (Purpose::Login | Purpose::Confirm, Some(device)) => Self::KnownDevice(device),
         }
     }
 }
@@ -141,7 +141,7 @@ impl Limits {
 
     /// Takes one message with a code. Unverified phones may have no more than their share of what all phones have, and none
     /// of their networks more than its share of that.
-    pub async fn take_code(&self, login: LoginId, to: PhoneUse<'_>) -> Result<Grant, LimitError> {
+    pub async fn take_code(&self, login: ApprovalId, to: PhoneUse<'_>) -> Result<Grant, LimitError> {
         let mut claims = self.claims_of_code(login, to);
         if !to.is_proven() {
             let conversion = self.conversion(to).await?;
@@ -150,7 +150,7 @@ impl Limits {
         self.take(&claims).await
     }
 
-    fn claims_of_code(&self, login: LoginId, to: PhoneUse<'_>) -> Vec<Claim> {
+    fn claims_of_code(&self, login: ApprovalId, to: PhoneUse<'_>) -> Vec<Claim> {
         let settings = &self.settings;
         let mut claims = to.claims(
             Named("codes_per_phone", settings.codes_per_phone),

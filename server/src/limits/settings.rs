@@ -51,6 +51,9 @@ pub struct LimitSettings {
     /// Wrong passwords from one known device, instead of the four limits above. Past it, pauses grow up to 60 s.
     #[arg(long, env = "WRONG_PASSWORDS_PER_DEVICE", default_value = "10/30m")]
     pub wrong_passwords_per_device: Rate,
+    /// Wrong passwords that one session may send to confirm operations. The last one ends the session.
+    #[arg(long, env = "WRONG_PASSWORDS_PER_SESSION", default_value = "5/1d")]
+    pub wrong_passwords_per_session: Rate,
     /// Wrong codes for one phone, over all logins of its users; as many from each known device. Past it, pauses grow up to 15
     /// minutes.
     #[arg(long, env = "WRONG_CODES_PER_PHONE", default_value = "10/5h")]

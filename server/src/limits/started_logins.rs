@@ -3,12 +3,14 @@
 //! A right password consumes no attempt, so without these limits one account could start logins without end, each with a
 //! row and a call to the provider. They are checked after the password: clients that do not know it see no difference.
 
+use std::ops::Range;
+
 use chrono::{DateTime, Utc};
 use clap::Args;
 
 use super::{Claim, Grant, LimitError, Limits, PhoneUse, PushPlace, phones::Named, pushes::PushClaims};
 use crate::{
-    model::{Budget, BudgetKey, DeviceId, LoginId, Rate, UserId},
+    model::{ApprovalId, Budget, BudgetKey, DeviceId, Rate, UserId},
     storage::{StoreError, Taken, Taking, UsedUp},
 };
 
@@ -71,11 +73,12 @@ impl Limits {
         &self,
         user: Option<(UserId, Option<DeviceId>)>,
         to: PhoneUse<'_>,
-        now: DateTime<Utc>,
-        until: DateTime<Utc>,
+        may_push: bool,
+        lasting: Range<DateTime<Utc>>,
     ) -> LoginClaims {
         let started = user.map(|(user, device)| self.claims_of_start(user, to.network, device));
-        LoginClaims { started: started.unwrap_or_default(), push: self.push_claims(to, now, until) }
+        let push = if may_push { self.push_claims(to, lasting.start, lasting.end) } else { None };
+        LoginClaims { started: started.unwrap_or_default(), push }
     }
 
     /// Finds one of these that this instance has seen exhausted, and that still is.
@@ -106,7 +109,7 @@ impl Limits {
 
     /// The push of a login that was stored with these reservations, where it has one.
     #[must_use]
-    pub fn push_place(
+    pub fn push_slot(
         &self,
         claims: &LoginClaims,
         reserved: Vec<Taken>,
@@ -151,7 +154,7 @@ impl Limits {
     /// Reserves one app hint. The caller releases it if the provider sent something else or nothing.
     ///
     /// A hint costs no message, but it notifies a person: without a limit it is a way to pester them.
-    pub async fn take_app_hint(&self, login: LoginId, to: PhoneUse<'_>) -> Result<Grant, LimitError> {
+    pub async fn take_app_hint(&self, login: ApprovalId, to: PhoneUse<'_>) -> Result<Grant, LimitError> {
         let settings = &self.settings.logins;
         let mut claims = to.claims(
             Named("app_hints_per_phone", settings.app_hints_per_phone),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Claim, LimitError, Limits, network::outermost, settings::AFTER_UNJUDGED_CODES};
 use crate::{
-    model::{Budget, LoginId},
+    model::{ApprovalId, Budget},
     storage::StoreError,
 };
 
@@ -15,7 +15,7 @@ impl Limits {
     /// Checks that no pause is due for codes of this login from this network. Writes nothing.
     pub async fn check_unjudged_codes(
         &self,
-        login: LoginId,
+        login: ApprovalId,
         network: Option<&str>,
     ) -> Result<(), LimitError> {
         self.check(&[self.unjudged_code(login, network)]).await
@@ -24,7 +24,7 @@ impl Limits {
     /// Records a code that the provider did not judge. Returns the pause that follows; `None` if none does.
     pub async fn record_unjudged_code(
         &self,
-        login: LoginId,
+        login: ApprovalId,
         network: Option<&str>,
     ) -> Result<Option<Duration>, StoreError> {
         let now = self.clock.now();
@@ -36,7 +36,7 @@ impl Limits {
         Ok(until.and_then(|until| (until - now).to_std().ok()))
     }
 
-    fn unjudged_code(&self, login: LoginId, network: Option<&str>) -> Claim {
+    fn unjudged_code(&self, login: ApprovalId, network: Option<&str>) -> Claim {
         let rate = self.settings.logins.unjudged_codes_per_login_and_network;
         Claim::new(
             "unjudged_codes_per_login_and_network",

@@ -33,12 +33,14 @@ macro_rules! ids {
 }
 
 ids! {
-    /// The id of a login. It travels hidden in the push, and stands in logs.
-    LoginId;
+    /// The id of an approval. The push carries it hidden, and logs show it.
+    ApprovalId;
     /// The id of a user.
     UserId;
     /// The id of a session.
     SessionId;
     /// The id of a device: a browser in which somebody has signed in before.
     DeviceId;
+    /// The id of an event of an account.
+    EventId;
 }

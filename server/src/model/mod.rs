@@ -4,6 +4,8 @@
 //! Each type has private fields and one way in from the outside, so that whoever holds a value need not check it again.
 //! No `Debug` here shows what a person typed.
 
+mod account_event;
+mod approval;
 mod budget;
 mod code;
 mod country_code;
@@ -13,16 +15,22 @@ mod email_key;
 mod full_name;
 mod guessing;
 mod id;
-mod login;
 mod numbering;
 mod password;
 mod phone;
+mod purpose;
 mod session;
 mod text;
 mod token;
 mod unavailable;
 mod user;
+mod words;
 
+pub use account_event::{AccountEvent, EventKind, events_of};
+pub use approval::{
+    AfterDenial, Approval, ApprovalFailure, ApprovalState, ApprovalStep, CodeChannel, Decision,
+    DeliveryMethod, Effect, Settler, Verdict, readable_until,
+};
 pub use budget::{Budget, BudgetKey, Growth, Rate, Terms};
 pub use code::{Code, InvalidCode};
 pub use country_code::{CountryCode, InvalidCountryCode};
@@ -31,14 +39,11 @@ pub use email::{Email, InvalidEmail};
 pub use email_key::{EmailKey, EmailPseudonym};
 pub use full_name::{FullName, InvalidFullName};
 pub use guessing::FamiliarWords;
-pub use id::{DeviceId, LoginId, SessionId, UserId};
-pub use login::{
-    AfterDenial, CodeChannel, Decision, DeliveryMethod, Effect, Login, LoginFailure, LoginPurpose,
-    LoginState, LoginStep, Settler, UndeliveredSession, Verdict, readable_until,
-};
+pub use id::{ApprovalId, DeviceId, EventId, SessionId, UserId};
 pub use password::{InvalidPassword, Password};
 pub use phone::{InvalidPhone, Phone};
-pub use session::Session;
+pub use purpose::{Method, OnApproved, Purpose, SensitiveOperation};
+pub use session::{ActiveSession, Session, SessionGrant, UndeliveredSession};
 pub use token::{DeviceToken, LoginToken, NotAToken, SessionSalt, SessionToken, TokenHash};
 pub use unavailable::Unavailable;
-pub use user::{ApprovalRequestId, Credentials, PasswordHash, PendingSignup, ProviderUserId, User};
+pub use user::{Credentials, PasswordHash, PendingSignup, ProviderUserId, PushHandle, User};

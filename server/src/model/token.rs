@@ -1,4 +1,4 @@
-//! Login tokens, session tokens, device tokens, and what of them may be stored.
+//! Approval tokens, session tokens, device tokens, and what of them may be stored.
 //!
 //! All are 256 bits. Only their SHA-256 is stored: they are random, so a slow hash would add nothing. Session and device
 //! token are *derived* from the login token with a stored salt, so that whoever holds the login token can be given the

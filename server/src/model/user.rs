@@ -17,7 +17,9 @@ pub struct User {
     pub email: Email,
     /// Where codes and pushes go.
     pub phone: Phone,
-    /// When the phone was proven.
+    /// Increases with each change of password, email, phone or factor.
+    pub security_version: i32,
+    /// When the phone was verified.
     pub created_at: DateTime<Utc>,
 }
 
@@ -92,9 +94,9 @@ impl ProviderUserId {
 
 /// The provider's handle of one approval request. Authy: the OneTouch `uuid`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ApprovalRequestId(String);
+pub struct PushHandle(String);
 
-impl ApprovalRequestId {
+impl PushHandle {
     /// Takes a handle as the provider gave it.
     pub fn new(id: impl Into<String>) -> Self {
         Self(id.into())

@@ -14,13 +14,13 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    ApprovalRequest, ApprovalStanding, Callback, CallbackError, CallbackReport, CodeJudgement, ProviderError,
+    Callback, CallbackError, CallbackReport, CodeJudgement, ProviderError, PushRequest, PushStatus,
     RateLimitScope, SecondFactor, Sending,
     breaker::{Breaker, Caller, Outcome, Permit, Transition},
 };
 use crate::{
     clock::Clock,
-    model::{ApprovalRequestId, Code, CodeChannel, Email, Phone, ProviderUserId},
+    model::{Code, CodeChannel, Email, Phone, ProviderUserId, PushHandle},
     network::Network,
 };
 
@@ -70,8 +70,8 @@ impl Operation {
     const fn name(self) -> &'static str {
         match self {
             Self::Enrol => "enrol",
-            Self::RequestApproval => "request_approval",
-            Self::FindApproval => "find_approval",
+            Self::RequestApproval => "request_push",
+            Self::FindApproval => "find_push",
             Self::SendCode => "send_code",
             Self::CheckCode => "check_code",
         }
@@ -127,22 +127,18 @@ impl GuardedProvider {
         self.0.call(Operation::Enrol, of, self.0.provider.enrol(email, phone)).await
     }
 
-    /// [`SecondFactor::request_approval`].
-    pub async fn request_approval(
+    /// [`SecondFactor::request_push`].
+    pub async fn request_push(
         &self,
         of: CallSubject<'_>,
-        request: &ApprovalRequest<'_>,
-    ) -> Result<ApprovalRequestId, ProviderError> {
-        self.0.call(Operation::RequestApproval, of, self.0.provider.request_approval(request)).await
+        request: &PushRequest<'_>,
+    ) -> Result<PushHandle, ProviderError> {
+        self.0.call(Operation::RequestApproval, of, self.0.provider.request_push(request)).await
     }
 
-    /// [`SecondFactor::find_approval`].
-    pub async fn find_approval(
-        &self,
-        of: CallSubject<'_>,
-        id: &ApprovalRequestId,
-    ) -> Result<ApprovalStanding, ProviderError> {
-        self.0.call(Operation::FindApproval, of, self.0.provider.find_approval(id)).await
+    /// [`SecondFactor::find_push`].
+    pub async fn find_push(&self, of: CallSubject<'_>, id: &PushHandle) -> Result<PushStatus, ProviderError> {
+        self.0.call(Operation::FindApproval, of, self.0.provider.find_push(id)).await
     }
 
     /// [`SecondFactor::send_code`].
@@ -225,11 +221,11 @@ impl Guarded {
     }
 
     fn breaker(&self, operation: Operation) -> MutexGuard<'_, Breaker> {
-        let [enrol, request_approval, find_approval, send_code, check_code] = &self.breakers;
+        let [enrol, request_push, find_push, send_code, check_code] = &self.breakers;
         let breaker = match operation {
             Operation::Enrol => enrol,
-            Operation::RequestApproval => request_approval,
-            Operation::FindApproval => find_approval,
+            Operation::RequestApproval => request_push,
+            Operation::FindApproval => find_push,
             Operation::SendCode => send_code,
             Operation::CheckCode => check_code,
         };

@@ -5,10 +5,10 @@ use metrics::histogram;
 use tokio::time::Instant;
 
 use super::{
-    ApprovalRequest, ApprovalStanding, Callback, CallbackError, CallbackReport, CodeJudgement, ProviderError,
+    Callback, CallbackError, CallbackReport, CodeJudgement, ProviderError, PushRequest, PushStatus,
     SecondFactor, Sending,
 };
-use crate::model::{ApprovalRequestId, Code, CodeChannel, Email, Phone, ProviderUserId};
+use crate::model::{Code, CodeChannel, Email, Phone, ProviderUserId, PushHandle};
 
 /// The provider that is really asked.
 #[derive(Debug)]
@@ -24,15 +24,12 @@ impl<Provider: SecondFactor> SecondFactor for Measured<Provider> {
         measure("enrol", self.0.enrol(email, phone)).await
     }
 
-    async fn request_approval(
-        &self,
-        request: &ApprovalRequest<'_>,
-    ) -> Result<ApprovalRequestId, ProviderError> {
-        measure("request_approval", self.0.request_approval(request)).await
+    async fn request_push(&self, request: &PushRequest<'_>) -> Result<PushHandle, ProviderError> {
+        measure("request_push", self.0.request_push(request)).await
     }
 
-    async fn find_approval(&self, id: &ApprovalRequestId) -> Result<ApprovalStanding, ProviderError> {
-        measure("find_approval", self.0.find_approval(id)).await
+    async fn find_push(&self, id: &PushHandle) -> Result<PushStatus, ProviderError> {
+        measure("find_push", self.0.find_push(id)).await
     }
 
     async fn send_code(&self, user: &ProviderUserId, sending: Sending) -> Result<CodeChannel, ProviderError> {

@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use http::{HeaderMap, Method};
 
 pub use self::breaker::PauseScope;
-use crate::model::{ApprovalRequestId, Code, CodeChannel, Email, LoginId, Phone, ProviderUserId, Verdict};
+use crate::model::{ApprovalId, Code, CodeChannel, Email, Phone, ProviderUserId, PushHandle, Verdict};
 
 /// One provider of second factors.
 ///
@@ -31,13 +31,10 @@ pub trait SecondFactor: fmt::Debug + Send + Sync {
     async fn enrol(&self, email: &Email, phone: &Phone) -> Result<ProviderUserId, ProviderError>;
 
     /// Sends the push that asks for the second factor.
-    async fn request_approval(
-        &self,
-        request: &ApprovalRequest<'_>,
-    ) -> Result<ApprovalRequestId, ProviderError>;
+    async fn request_push(&self, request: &PushRequest<'_>) -> Result<PushHandle, ProviderError>;
 
     /// Asks how an approval request stands.
-    async fn find_approval(&self, id: &ApprovalRequestId) -> Result<ApprovalStanding, ProviderError>;
+    async fn find_push(&self, id: &PushHandle) -> Result<PushStatus, ProviderError>;
 
     /// Sends a code, or tells the person to open the app, and says which of the two happened.
     async fn send_code(&self, user: &ProviderUserId, sending: Sending) -> Result<CodeChannel, ProviderError>;
@@ -51,11 +48,11 @@ pub trait SecondFactor: fmt::Debug + Send + Sync {
 
 /// What the push is to say.
 #[derive(Debug)]
-pub struct ApprovalRequest<'a> {
+pub struct PushRequest<'a> {
     /// Whom to ask.
     pub user: &'a ProviderUserId,
     /// The login that the answer belongs to; travels hidden and comes back in the callback.
-    pub login_id: LoginId,
+    pub approval_id: ApprovalId,
     /// The one line that the person reads first.
     pub message: &'a str,
     /// What is shown below it, in this order: label and value.
@@ -66,7 +63,7 @@ pub struct ApprovalRequest<'a> {
 
 /// How an approval request stands at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ApprovalStanding {
+pub enum PushStatus {
     /// Nobody has answered yet.
     Pending,
     /// The phone answered.
@@ -231,11 +228,11 @@ pub enum CallbackReport {
     /// The phone answered an approval request.
     Answered {
         /// Which.
-        id: ApprovalRequestId,
+        id: PushHandle,
         /// Whose phone.
         user: ProviderUserId,
         /// The login that was sent along hidden, where it came back.
-        login_id: Option<LoginId>,
+        approval_id: Option<ApprovalId>,
         /// What the phone said.
         verdict: Verdict,
     },

@@ -1,52 +1,75 @@
-//! Being signed in: whose session a bearer opens, and ending it.
+//! Sessions: finding, listing and ending them.
 //!
-//! Sessions are opened where logins are settled, in the same transaction. Nothing is cached here: a revoked session is
-//! out at once.
+//! Sessions are opened where logins are settled, in the same transaction. Nothing is cached here: a revoked session ends at once.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    audit,
     clock::Clock,
     events::{Change, Changed, Events, Topic, Waking},
-    model::{Session, SessionId, SessionToken, UndeliveredSession, User},
-    storage::{Store, StoreError},
+    model::{
+        ActiveSession, LoginToken, SensitiveOperation, Session, SessionId, SessionToken, UndeliveredSession,
+        User,
+    },
+    storage::{Confirmed, LiveAt, Store, StoreError},
 };
 
-/// How long to wait for a database that is away.
+/// How long to wait for a database that does not respond.
 const AWAY: Duration = Duration::from_secs(1);
 
-/// Who is signed in, and by which session.
+/// A session and its user.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
     /// The session.
     pub session: Session,
-    /// Whose it is.
+    /// Its user.
     pub user: User,
 }
 
-/// What can be done with sessions.
+/// The result of ending sessions that needed a confirmation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndedSessions {
+    /// These were live, and have ended.
+    Ended(Vec<SessionId>),
+    /// The session has no unused confirmation of it. Nothing changed.
+    NotConfirmed,
+    /// The user never had this session.
+    NotFound,
+}
+
+/// Sessions. Clones share everything.
 #[derive(Clone)]
 pub struct Sessions {
     store: Store,
     clock: Clock,
     events: Events,
+    tasks: TaskTracker,
+    idle_ttl: TimeDelta,
 }
 
 impl Sessions {
-    /// Joins its parts.
+    /// Joins the parts. `idle_ttl`: how long a session lasts that is not used.
     #[must_use]
-    pub fn new(store: Store, clock: Clock, events: Events) -> Self {
-        Self { store, clock, events }
+    pub fn new(store: Store, clock: Clock, events: Events, tasks: TaskTracker, idle_ttl: Duration) -> Self {
+        let idle_ttl = TimeDelta::from_std(idle_ttl).unwrap_or(TimeDelta::MAX);
+        Self { store, clock, events, tasks, idle_ttl }
     }
 
-    /// Starts what goes on by itself: ending sockets whose session's end was told elsewhere, and not heard here.
+    /// Starts the background work: ending sockets whose session's end was missed.
     pub fn start(&self, tasks: &TaskTracker, shutdown: &CancellationToken) {
         let this = self.clone();
-        let looking = async move { this.events.keep_looking(&this.clock, &this).await };
-        tasks.spawn(shutdown.clone().run_until_cancelled_owned(looking));
+        let catching_up = async move { this.events.keep_looking(&this.clock, &this).await };
+        tasks.spawn(shutdown.clone().run_until_cancelled_owned(catching_up));
     }
 
     /// The present instant, by the clock that sessions end by.
@@ -55,20 +78,108 @@ impl Sessions {
         self.clock.now()
     }
 
-    /// Whose session this token opens; `None` where it opens none (any more).
+    /// When a session ends if it is not used before.
+    #[must_use]
+    pub fn idle_end(&self, session: &Session) -> DateTime<Utc> {
+        session.ends_at(self.idle_ttl)
+    }
+
+    /// When sessions are live, as of now.
+    #[must_use]
+    pub fn live(&self) -> LiveAt {
+        let now = self.clock.now();
+        LiveAt { now, idle_since: now - self.idle_ttl }
+    }
+
+    /// Finds the session of a token; `None` if it is unknown or has ended.
     pub async fn authenticate(&self, token: &str) -> Result<Option<SignedIn>, StoreError> {
         let Ok(token) = SessionToken::parse(token) else {
             return Ok(None);
         };
-        let found = self.store.find_session(&token.hash(), self.clock.now()).await?;
+        let found = self.store.find_session(&token.hash(), self.live()).await?;
         Ok(found.map(|(session, user)| SignedIn { session, user }))
     }
 
-    /// Ends a session, and tells the sockets that live by it. Returns whether it was live.
-    pub async fn revoke(&self, id: SessionId) -> Result<bool, StoreError> {
-        let revoked = self.store.revoke_session(id, self.clock.now()).await?;
-        self.events.publish(Topic::Session(id));
-        Ok(revoked)
+    /// Returns what a client calls each time it uses the session: at most once a minute that is stored, by a task of its own.
+    pub fn use_recorder(&self, session: Session) -> impl Fn() + Send + Sync + 'static {
+        let (this, last) = (self.clone(), Arc::new(AtomicI64::new(session.last_used_at.timestamp_micros())));
+        move || {
+            let (now, before) = (this.clock.now(), last.load(Ordering::Relaxed));
+            let last_used_at = DateTime::from_timestamp_micros(before).unwrap_or(session.last_used_at);
+            let is_due = Session { last_used_at, ..session }.records_use_at(now);
+            // Of concurrent operations one stores it.
+            if is_due
+                && last
+                    .compare_exchange(before, now.timestamp_micros(), Ordering::Relaxed, Ordering::Relaxed)
+                    .is_ok()
+            {
+                let (store, live) = (this.store.clone(), this.live());
+                this.tasks.spawn(async move {
+                    if let Err(error) =
+                        store.record_session_used(session.id, Session::recorded_before(live.now), live).await
+                    {
+                        tracing::debug!(session.id = %session.id, %error, "session use not recorded");
+                    }
+                });
+            }
+        }
+    }
+
+    /// Reads a session; `None` if it has ended.
+    pub async fn find(&self, id: SessionId) -> Result<Option<ActiveSession>, StoreError> {
+        self.store.find_live_session(id, self.live()).await
+    }
+
+    /// Lists the live sessions of a user, last used first, at most 100.
+    pub async fn list(&self, user: &User) -> Result<Vec<ActiveSession>, StoreError> {
+        self.store.live_sessions(user.id, self.live()).await
+    }
+
+    /// Ends a session for this reason, a word for the audit trail. Returns whether it was live. The caller ends what was started in it.
+    pub async fn revoke(&self, session: &Session, reason: &'static str) -> Result<bool, StoreError> {
+        let events = self.store.revoke_session(session, reason, self.clock.now()).await?;
+        audit::log(&events);
+        Ok(!events.is_empty())
+    }
+
+    /// Ends another session of the user of `by`, which needs a confirmation in `by`, whose login token is `token`. The caller ends what was started in it.
+    pub async fn end(
+        &self,
+        by: &Session,
+        token: &LoginToken,
+        id: SessionId,
+    ) -> Result<EndedSessions, StoreError> {
+        if !self.store.has_session(by.user_id, id).await? {
+            return Ok(EndedSessions::NotFound);
+        }
+        let is_live = self.store.find_live_session(id, self.live()).await?.is_some();
+        if !is_live {
+            return Ok(EndedSessions::Ended(Vec::new()));
+        }
+        self.end_confirmed(by, token, Some(id)).await
+    }
+
+    /// Ends all other sessions of the user of `by`, which needs a confirmation in `by`, whose login token is `token`. The caller ends what was started in them.
+    pub async fn end_others(&self, by: &Session, token: &LoginToken) -> Result<EndedSessions, StoreError> {
+        self.end_confirmed(by, token, None).await
+    }
+
+    async fn end_confirmed(
+        &self,
+        session: &Session,
+        token: &LoginToken,
+        which: Option<SessionId>,
+    ) -> Result<EndedSessions, StoreError> {
+        let (confirmed, live) = (Confirmed { session, token: token.hash() }, self.live());
+        // Without one, nothing is locked.
+        if !self.store.is_confirmed(&confirmed, SensitiveOperation::EndSessions, live.now).await? {
+            return Ok(EndedSessions::NotConfirmed);
+        }
+        let Some(events) = self.store.end_sessions(&confirmed, which, live).await? else {
+            return Ok(EndedSessions::NotConfirmed);
+        };
+        audit::log(&events);
+        Ok(EndedSessions::Ended(audit::ended_sessions(&events)))
     }
 
     /// Records that a session was delivered: from the first delivery, the login token that can derive it again is known for two
@@ -78,24 +189,24 @@ impl Sessions {
         self.store.record_session_delivered(session, until).await.map(|_| ())
     }
 
-    /// Returns when a session has ended: revoked, expired, or ended already.
+    /// Returns when a session has ended: revoked, expired, unused for too long, or ended already.
     pub async fn wait_for_end(&self, session: Session) {
         // Watching begins before the session is read: its end cannot fall between the two.
         let mut watcher = self.events.watch(Topic::Session(session.id));
         let mut waking = None;
         loop {
-            match self.store.is_session_live(session.id, self.clock.now()).await {
-                Ok(false) => return waking.into_iter().for_each(Waking::count_learnt),
-                Ok(true) => {}
+            let ends_at = match self.find(session.id).await {
+                Ok(None) => return waking.into_iter().for_each(Waking::count_learnt),
+                Ok(Some(live)) => self.idle_end(&live.session),
                 Err(error) => {
                     tracing::warn!(session.id = %session.id, %error, "a session cannot be read");
                     tokio::time::sleep(AWAY).await;
                     continue;
                 }
-            }
+            };
             tokio::select! {
                 woken = watcher.changed() => waking = Some(woken),
-                () = self.clock.sleep_until(session.expires_at) => waking = None,
+                () = self.clock.sleep_until(ends_at) => waking = None,
             }
         }
     }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use diesel::{prelude::*, result::Error as DieselError};
 use diesel_async::RunQueryDsl;
 
-use super::{Store, StoreError, change, on, schema::budgets, transact_lightly};
+use super::{Store, StoreError, change, on, schema::rate_limits, transact_lightly};
 use crate::model::{Budget, BudgetKey};
 
 /// `free_at` where there is no pause. Not the time of the last taking: clocks differ, and whoever's is behind would wait.
@@ -168,22 +168,25 @@ macro_rules! take {
             longest_pause,
         } = $change;
         let number = |number: i64| diesel::IntoSql::into_sql::<diesel::sql_types::BigInt>(number);
-        let full_at = diesel::dsl::case_when(budgets::full_at.le(now), number(fresh.0))
-            .when(budgets::full_at.ge(ceiling.0 - cost), number(ceiling.0))
-            .otherwise(budgets::full_at + cost);
-        let free_at = diesel::dsl::case_when(budgets::full_at.le(now), number(fresh.1))
-            .when(budgets::full_at.le(first_pause), number(crate::storage::budgets::AT_ONCE))
-            .when(budgets::full_at.ge(longest_pause), number(ceiling.1))
-            .otherwise((budgets::full_at - first_pause) / divisor + now);
-        let row =
-            (budgets::key.eq($key.as_str()), budgets::full_at.eq(fresh.0), budgets::free_at.eq(fresh.1));
-        let upsert = diesel::insert_into(budgets::table)
+        let full_at = diesel::dsl::case_when(rate_limits::full_at.le(now), number(fresh.0))
+            .when(rate_limits::full_at.ge(ceiling.0 - cost), number(ceiling.0))
+            .otherwise(rate_limits::full_at + cost);
+        let free_at = diesel::dsl::case_when(rate_limits::full_at.le(now), number(fresh.1))
+            .when(rate_limits::full_at.le(first_pause), number(crate::storage::budgets::AT_ONCE))
+            .when(rate_limits::full_at.ge(longest_pause), number(ceiling.1))
+            .otherwise((rate_limits::full_at - first_pause) / divisor + now);
+        let row = (
+            rate_limits::key.eq($key.as_str()),
+            rate_limits::full_at.eq(fresh.0),
+            rate_limits::free_at.eq(fresh.1),
+        );
+        let upsert = diesel::insert_into(rate_limits::table)
             .values(row)
-            .on_conflict(budgets::key)
+            .on_conflict(rate_limits::key)
             .do_update()
-            .set((budgets::full_at.eq(full_at), budgets::free_at.eq(free_at)));
-        let guarded = diesel::query_dsl::methods::FilterDsl::filter(upsert, budgets::free_at.le($bar));
-        guarded.returning(budgets::free_at).get_result::<i64>($conn).await.optional()?
+            .set((rate_limits::full_at.eq(full_at), rate_limits::free_at.eq(free_at)));
+        let guarded = diesel::query_dsl::methods::FilterDsl::filter(upsert, rate_limits::free_at.le($bar));
+        guarded.returning(rate_limits::free_at).get_result::<i64>($conn).await.optional()?
     }};
 }
 
@@ -194,11 +197,14 @@ macro_rules! release {
         let terms = taking.budget.terms();
         let number = |number: i64| diesel::IntoSql::into_sql::<diesel::sql_types::BigInt>(number);
         // Nothing was taken since: then there was some before, and there is again.
-        let last = budgets::free_at.eq(*free_at);
+        let last = rate_limits::free_at.eq(*free_at);
         let free_at = diesel::dsl::case_when(last, number(crate::storage::budgets::AT_ONCE))
-            .otherwise(budgets::free_at - terms.cost / terms.divisor);
-        diesel::update(budgets::table.find(taking.key.as_str()))
-            .set((budgets::full_at.eq(budgets::full_at - terms.cost), budgets::free_at.eq(free_at)))
+            .otherwise(rate_limits::free_at - terms.cost / terms.divisor);
+        diesel::update(rate_limits::table.find(taking.key.as_str()))
+            .set((
+                rate_limits::full_at.eq(rate_limits::full_at - terms.cost),
+                rate_limits::free_at.eq(free_at),
+            ))
             .execute($conn)
             .await?
     }};
@@ -224,10 +230,10 @@ macro_rules! change_limits {
         }
         if !changes.required.is_empty() {
             let keys = changes.required.iter().map(|taking| taking.key.as_str());
-            let exhausted = budgets::table
-                .filter(budgets::key.eq_any(keys))
-                .filter(budgets::free_at.gt(at))
-                .select(budgets::key);
+            let exhausted = rate_limits::table
+                .filter(rate_limits::key.eq_any(keys))
+                .filter(rate_limits::free_at.gt(at))
+                .select(rate_limits::key);
             let exhausted: Vec<String> = exhausted.load($conn).await?;
             let is_exhausted =
                 |taking: &&crate::storage::Taking| exhausted.iter().any(|key| key == taking.key.as_str());
@@ -252,10 +258,10 @@ macro_rules! charge {
 /// Ends a hold before its time, where it is still the one that was to last until then: one statement of a transaction.
 macro_rules! end_hold {
     ($conn:expr, $key:expr, $until:expr, $now:expr) => {{
-        let held = budgets::table.find($key).filter(budgets::free_at.eq($until.timestamp_micros()));
+        let held = rate_limits::table.find($key).filter(rate_limits::free_at.eq($until.timestamp_micros()));
         let ended = (
-            budgets::full_at.eq($now.timestamp_micros()),
-            budgets::free_at.eq(crate::storage::budgets::AT_ONCE),
+            rate_limits::full_at.eq($now.timestamp_micros()),
+            rate_limits::free_at.eq(crate::storage::budgets::AT_ONCE),
         );
         diesel::update(held).set(ended).execute($conn).await?
     }};
@@ -275,10 +281,10 @@ impl Store {
     ) -> Result<Option<UsedUp>, StoreError> {
         let keys: Vec<_> = takings.iter().map(|taking| taking.key.as_str()).collect();
         let at = now.timestamp_micros();
-        let query = budgets::table
-            .filter(budgets::key.eq_any(keys))
-            .filter(budgets::free_at.gt(at))
-            .select((budgets::key, budgets::free_at));
+        let query = rate_limits::table
+            .filter(rate_limits::key.eq_any(keys))
+            .filter(rate_limits::free_at.gt(at))
+            .select((rate_limits::key, rate_limits::free_at));
         let found: Vec<(String, i64)> = on!(self, |conn| query.load(conn).await?);
         let mut longest: Option<(i64, &Taking)> = None;
         for taking in takings {
@@ -300,8 +306,8 @@ impl Store {
             return Ok(free_at);
         }
         // Not where somebody else has cut it since. What is used up stays used up.
-        let row = budgets::table.find(taking.key.as_str()).filter(budgets::free_at.eq(free_at));
-        let cut = diesel::update(row).set(budgets::free_at.eq(longest));
+        let row = rate_limits::table.find(taking.key.as_str()).filter(rate_limits::free_at.eq(free_at));
+        let cut = diesel::update(row).set(rate_limits::free_at.eq(longest));
         change!(self, |conn| cut.execute(conn).await?);
         Ok(longest)
     }
@@ -354,11 +360,11 @@ impl Store {
         limit: i64,
     ) -> Result<RemovedBudgets, StoreError> {
         let before = before.timestamp_micros();
-        let page = budgets::table
-            .filter(budgets::key.gt(after.map_or("", BudgetKey::as_str)))
-            .order(budgets::key)
+        let page = rate_limits::table
+            .filter(rate_limits::key.gt(after.map_or("", BudgetKey::as_str)))
+            .order(rate_limits::key)
             .limit(limit)
-            .select((budgets::key, budgets::full_at));
+            .select((rate_limits::key, rate_limits::full_at));
         let rows: Vec<(String, i64)> = on!(self, |conn| page.load(conn).await?);
         let is_whole = i64::try_from(rows.len()).is_ok_and(|read| read == limit);
         let last = rows.last().filter(|_| is_whole).map(|(key, _)| BudgetKey::from_stored(key.clone()));
@@ -369,7 +375,7 @@ impl Store {
                 // One by one, in the order in which they are taken: of two who want the same rows, one waits.
                 for key in keys {
                     // Somebody may have taken some since.
-                    let row = budgets::table.find(key).filter(budgets::full_at.lt(before));
+                    let row = rate_limits::table.find(key).filter(rate_limits::full_at.lt(before));
                     diesel::delete(row).execute(conn).await?;
                 }
                 Ok::<_, DieselError>(())

@@ -1,10 +1,10 @@
-//! Transactions that PostgreSQL could not put in order with others (SQLSTATE 40001), and took back.
+//! Transactions that PostgreSQL rolled back because of concurrent ones: a deadlock (SQLSTATE 40P01) or a conflict (40001).
 //!
-//! At the isolation level that each session sets there are none. A pooler or a proxy may set another one.
+//! At the isolation level that each session sets there are no conflicts. A pooler or a proxy may set another one.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-use super::{StoreError, budgets, logins::InsertFailure};
+use super::{StoreError, approvals::InsertFailure, budgets, sessions::ConfirmedFailure};
 
 /// How often one transaction is run at most.
 pub(in crate::storage) const ATTEMPTS: u32 = 5;
@@ -39,6 +39,16 @@ impl Failure for InsertFailure {
     }
 }
 
+impl Failure for ConfirmedFailure {
+    fn of_database(&self) -> Option<&DieselError> {
+        match self {
+            Self::Database(error) => Some(error),
+            Self::Store(error) => error.of_database(),
+            Self::NotConfirmed => None,
+        }
+    }
+}
+
 impl Failure for StoreError {
     fn of_database(&self) -> Option<&DieselError> {
         match self {
@@ -54,6 +64,10 @@ pub(in crate::storage) fn is_conflict<Done>(done: &Result<Done, impl Failure>) -
     fn is_conflict(error: &DieselError) -> bool {
         match error {
             DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, _) => true,
+            // Code 40P01, which diesel does not keep.
+            DieselError::DatabaseError(DatabaseErrorKind::Unknown, told) => {
+                told.message() == "deadlock detected"
+            }
             DieselError::RollbackErrorOnCommit { commit_error, .. } => is_conflict(commit_error),
             _ => false,
         }

@@ -7,10 +7,15 @@ use diesel_async::RunQueryDsl;
 use super::{
     Store, StoreError, change,
     columns::{At, read_optional},
+    events::record_events,
     find, on,
-    schema::{devices, users},
+    schema::{account_events, devices, users},
+    transact,
 };
-use crate::model::{DeviceId, Email, TokenHash, UserId};
+use crate::{
+    model::{AccountEvent, DeviceId, Email, EventId, EventKind, TokenHash, UserId},
+    random,
+};
 
 /// How many devices of one user are known. Nobody has as many browsers; a program that signs in without its token might
 /// seem to.
@@ -57,11 +62,11 @@ macro_rules! know_device {
     }};
 }
 
-/// Forgets the devices that a login has made known or was begun from: whoever is in them is not their user.
+/// Forgets the devices that this login has made known or that this approval was started from: their client is not their user.
 macro_rules! forget_devices_of {
-    ($conn:expr, $login:expr) => {{
-        let login_id = $login.id.to_string();
-        let begun_from = $login.device_id.map(|id| id.to_string()).unwrap_or_default();
+    ($conn:expr, $approval:expr, $login_id:expr) => {{
+        let login_id = $login_id;
+        let begun_from = $approval.device_id.map(|id| id.to_string()).unwrap_or_default();
         let of_login = devices::first_login_id
             .eq(&login_id)
             .or(devices::login_id.eq(&login_id))
@@ -100,10 +105,29 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets all devices of a user. Returns how many.
-    pub async fn remove_devices_of(&self, user_id: UserId) -> Result<usize, StoreError> {
-        let delete = diesel::delete(devices::table.filter(devices::user_id.eq(user_id.to_string())));
-        Ok(change!(self, |conn| delete.execute(conn).await?))
+    /// Forgets all devices of a user. Returns how many, and what that added to the audit trail: nothing if there were none.
+    pub async fn remove_devices_of(
+        &self,
+        user: UserId,
+        now: DateTime<Utc>,
+    ) -> Result<(usize, Option<AccountEvent>), StoreError> {
+        let event = AccountEvent {
+            id: EventId::new(random::id(now)),
+            user,
+            kind: EventKind::DevicesForgotten,
+            at: now,
+            approval: None,
+            session: None,
+            network: None,
+            detail: None,
+        };
+        transact!(self, async |conn| {
+            let of_user = devices::table.filter(devices::user_id.eq(user.to_string()));
+            let removed = diesel::delete(of_user).execute(conn).await?;
+            let events = if removed > 0 { std::slice::from_ref(&event) } else { &[] };
+            record_events!(conn, events);
+            Ok::<_, StoreError>((removed, events.first().cloned()))
+        })
     }
 
     /// Forgets devices whose time ended before then. Returns how many.

@@ -65,10 +65,15 @@ fn known() -> Result<Vec<String>, StoreError> {
     Ok(migrations.iter().map(|migration| migration.name().version().to_string()).collect())
 }
 
-/// Those of the versions that this binary does not know.
+/// Returns the versions that this binary does not know. An error if one is older than all that it knows: the schema before the first
+/// release was made by migrations that no longer exist.
 fn unknown(applied: impl Iterator<Item = String>) -> Result<Vec<String>, StoreError> {
     let known = known()?;
-    Ok(applied.filter(|version| !known.contains(version)).collect())
+    let unknown: Vec<_> = applied.filter(|version| !known.contains(version)).collect();
+    if unknown.iter().any(|version| known.first().is_some_and(|first| version < first)) {
+        return Err(StoreError::BeforeFirstRelease);
+    }
+    Ok(unknown)
 }
 
 impl Store {

@@ -4,17 +4,19 @@
 //! one it is. Whatever must hold although two processes act at once is one guarded statement, or one transaction whose
 //! first statement writes. Storage never panics and decides nothing that [`crate::model`] can decide.
 
+mod approvals;
 mod budgets;
-mod code_returns;
 mod columns;
 mod conflicts;
 mod counts;
 mod devices;
 mod enrollments;
+mod events;
 mod examination;
 mod hash_parameters;
 mod keys;
-mod logins;
+mod leases;
+mod locked;
 mod migrations;
 mod notifications;
 mod postgres;
@@ -23,9 +25,9 @@ mod schema;
 mod server_time;
 mod sessions;
 mod settings;
+mod sms_conversions;
 mod span;
 mod sqlite;
-mod turns;
 mod users;
 
 use std::{borrow::Cow, time::Duration};
@@ -33,17 +35,19 @@ use std::{borrow::Cow, time::Duration};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel_async::pooled_connection::{self, deadpool::PoolError};
 
+pub use approvals::{
+    ClaimedPolls, Consequence, DuePush, FoundApproval, Insertion, NewApproval, NewSessionGrant,
+    OpenedSession, OverdueClaim, PollClaim, Settled, Settlement,
+};
 pub use budgets::{LimitChanges, RemovedBudgets, Taken, Taking, UsedUp};
-pub use code_returns::CodeReturns;
+pub use events::StoredEvent;
 pub use examination::{Examination, Kind as ExaminedKind, RefusedRights, Server as ExaminedServer};
 pub use hash_parameters::UsedHashParameters;
-pub use logins::{
-    AskingClaim, ClaimedAskings, CostOfDenial, DueLogin, Insertion, NewLogin, OpenedLogin, OverdueClaim,
-    Settled, Settlement,
-};
 pub use notifications::Notifications;
 pub use server_time::ServerTime;
+pub use sessions::{Confirmed, LiveAt};
 pub use settings::StoreSettings;
+pub use sms_conversions::CodeReturns;
 pub use sqlite::{Durability, process_using};
 
 use self::{counts::count_error, postgres::Address};
@@ -236,6 +240,11 @@ pub enum StoreError {
     /// Nobody sends messages through this database.
     #[error("SQLite carries no messages between processes")]
     NoNotifications,
+    /// The database was made by a build before the first release.
+    #[error(
+        "DATABASE_URL names a database from before the first release, which cannot be migrated; use a new database"
+    )]
+    BeforeFirstRelease,
     /// The database has migrations that this binary does not know: their versions.
     #[error(
         "the database is newer than this binary, which does not know these migrations: {}",

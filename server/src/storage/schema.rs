@@ -8,6 +8,7 @@ diesel::table! {
         country_code -> Text,
         phone -> Text,
         password_hash -> Text,
+        security_version -> Integer,
         created_at -> Timestamp,
     }
 }
@@ -18,82 +19,6 @@ diesel::table! {
         provider -> Text,
         provider_user_id -> Text,
         created_at -> Timestamp,
-    }
-}
-
-diesel::table! {
-    logins (id) {
-        id -> Text,
-        purpose -> Text,
-        state -> Text,
-        next_step -> Text,
-        failure -> Nullable<Text>,
-        sequence -> Integer,
-        user_id -> Nullable<Text>,
-        phone -> Text,
-        login_token_hash -> Text,
-        session_token_hash -> Text,
-        session_salt -> Nullable<Text>,
-        readable_until -> Timestamp,
-        match_number -> Nullable<Text>,
-        provider -> Text,
-        provider_user_id -> Text,
-        approval_request_id -> Nullable<Text>,
-        verdict -> Nullable<Text>,
-        code_channel -> Nullable<Text>,
-        tries_taken -> Integer,
-        wrong_codes -> Integer,
-        resend_available_at -> Timestamp,
-        asks -> Integer,
-        ask_at -> Nullable<Timestamp>,
-        created_at -> Timestamp,
-        expires_at -> Timestamp,
-        settled_at -> Nullable<Timestamp>,
-        changed_at -> Timestamp,
-        device_id -> Nullable<Text>,
-        device_token_hash -> Nullable<Text>,
-        network -> Nullable<Text>,
-        push_place -> Nullable<Text>,
-        session_delivery -> Text,
-    }
-}
-
-diesel::table! {
-    pending_signups (login_id) {
-        login_id -> Text,
-        full_name -> Text,
-        email -> Text,
-        country_code -> Text,
-        phone -> Text,
-        password_hash -> Text,
-    }
-}
-
-diesel::table! {
-    sessions (id) {
-        id -> Text,
-        token_hash -> Text,
-        user_id -> Text,
-        login_id -> Nullable<Text>,
-        created_at -> Timestamp,
-        expires_at -> Timestamp,
-        revoked_at -> Nullable<Timestamp>,
-    }
-}
-
-diesel::table! {
-    turns (name) {
-        name -> Text,
-        next_at -> Timestamp,
-        interval_milliseconds -> Integer,
-    }
-}
-
-diesel::table! {
-    budgets (key) {
-        key -> Text,
-        full_at -> BigInt,
-        free_at -> BigInt,
     }
 }
 
@@ -111,7 +36,128 @@ diesel::table! {
 }
 
 diesel::table! {
-    code_returns (calling_code, hour) {
+    hash_parameters (parameters) {
+        parameters -> Text,
+        users -> BigInt,
+        first_used_at -> Timestamp,
+    }
+}
+
+diesel::table! {
+    approvals (id) {
+        id -> Text,
+        purpose -> Text,
+        state -> Text,
+        next_step -> Text,
+        failure -> Nullable<Text>,
+        sequence -> Integer,
+        user_id -> Nullable<Text>,
+        security_version -> Nullable<Integer>,
+        phone -> Text,
+        token_hash -> Text,
+        readable_until -> Nullable<Timestamp>,
+        match_number -> Nullable<Text>,
+        push_slot -> Nullable<Text>,
+        provider -> Text,
+        provider_user_id -> Text,
+        push_handle -> Nullable<Text>,
+        verdict -> Nullable<Text>,
+        code_channel -> Nullable<Text>,
+        tries_taken -> Integer,
+        wrong_codes -> Integer,
+        resend_available_at -> Timestamp,
+        poll_count -> Integer,
+        next_poll_at -> Nullable<Timestamp>,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        settled_at -> Nullable<Timestamp>,
+        changed_at -> Nullable<Timestamp>,
+        device_id -> Nullable<Text>,
+        network -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    session_grants (approval_id) {
+        approval_id -> Text,
+        session_token_hash -> Text,
+        device_token_hash -> Text,
+        salt -> Text,
+        delivery -> Text,
+        browser -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    pending_signups (approval_id) {
+        approval_id -> Text,
+        full_name -> Text,
+        email -> Text,
+        country_code -> Text,
+        phone -> Text,
+        password_hash -> Text,
+    }
+}
+
+diesel::table! {
+    sessions (id) {
+        id -> Text,
+        token_hash -> Text,
+        user_id -> Text,
+        login_id -> Nullable<Text>,
+        created_at -> Timestamp,
+        expires_at -> Timestamp,
+        confirmed_at -> Timestamp,
+        amr -> Text,
+        last_used_at -> Timestamp,
+        browser -> Nullable<Text>,
+        network -> Nullable<Text>,
+        revoked_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    confirmations (approval_id) {
+        approval_id -> Text,
+        session_id -> Text,
+        operation -> Text,
+        usable_until -> Nullable<Timestamp>,
+        used_at -> Nullable<Timestamp>,
+    }
+}
+
+diesel::table! {
+    account_events (id) {
+        id -> Text,
+        user_id -> Text,
+        kind -> Text,
+        at -> Timestamp,
+        approval_id -> Nullable<Text>,
+        session_id -> Nullable<Text>,
+        network -> Nullable<Text>,
+        detail -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    failed_attempts (email_hash, network, hour) {
+        email_hash -> Text,
+        network -> Text,
+        hour -> Timestamp,
+        count -> Integer,
+    }
+}
+
+diesel::table! {
+    rate_limits (key) {
+        key -> Text,
+        full_at -> BigInt,
+        free_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    sms_conversions (calling_code, hour) {
         calling_code -> Text,
         hour -> Timestamp,
         sent -> Integer,
@@ -120,7 +166,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    network_code_returns (calling_code, network, hour) {
+    network_sms_conversions (calling_code, network, hour) {
         calling_code -> Text,
         network -> Text,
         hour -> Timestamp,
@@ -130,9 +176,10 @@ diesel::table! {
 }
 
 diesel::table! {
-    write_probes (slot) {
-        slot -> Integer,
-        count -> BigInt,
+    leases (name) {
+        name -> Text,
+        next_at -> Timestamp,
+        interval_milliseconds -> Integer,
     }
 }
 
@@ -144,28 +191,33 @@ diesel::table! {
 }
 
 diesel::table! {
-    hash_parameters (parameters) {
-        parameters -> Text,
-        users -> BigInt,
-        first_used_at -> Timestamp,
+    write_probes (slot) {
+        slot -> Integer,
+        count -> BigInt,
     }
 }
 
 diesel::joinable!(devices -> users (user_id));
 diesel::joinable!(sessions -> users (user_id));
-diesel::joinable!(sessions -> logins (login_id));
+diesel::joinable!(sessions -> approvals (login_id));
+diesel::joinable!(session_grants -> approvals (approval_id));
+diesel::joinable!(confirmations -> sessions (session_id));
 diesel::allow_tables_to_appear_in_same_query!(
     users,
     enrollments,
-    logins,
+    devices,
+    hash_parameters,
+    approvals,
+    session_grants,
     pending_signups,
     sessions,
-    turns,
-    budgets,
-    devices,
-    code_returns,
-    network_code_returns,
-    write_probes,
+    confirmations,
+    account_events,
+    failed_attempts,
+    rate_limits,
+    sms_conversions,
+    network_sms_conversions,
+    leases,
     keys,
-    hash_parameters
+    write_probes
 );

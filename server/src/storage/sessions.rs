@@ -1,26 +1,67 @@
-//! Queries on sessions.
+//! Queries on sessions, and on what is confirmed in them.
 
 use chrono::{DateTime, Utc};
-use diesel::prelude::*;
+use diesel::{prelude::*, result::Error as DieselError};
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Store, StoreError, change,
-    columns::{At, read},
-    find, on,
-    schema::{logins, sessions, users},
+    Store, StoreError, change, change_lightly,
+    columns::{At, read, read_optional},
+    events::{record_events, sessions_ended},
+    find,
+    locked::Locked,
+    on,
+    schema::{account_events, approvals, confirmations, devices, sessions, users},
     transact,
     users::UserRow,
 };
-use crate::model::{Session, SessionId, TokenHash, User, UserId};
+use crate::model::{
+    AccountEvent, ActiveSession, DeviceId, SensitiveOperation, Session, SessionId, TokenHash, User, UserId,
+};
 
-/// A row of `sessions`, without its token's hash.
+/// How many live sessions of one user are listed.
+const LISTED: i64 = 100;
+
+/// When sessions are live.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveAt {
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// Sessions that were not used since then have ended.
+    pub idle_since: DateTime<Utc>,
+}
+
+/// A session, and the login token of the confirmation that it presents. The token is known to the client that typed the password: another
+/// one in the same session, with a stolen cookie, cannot use the confirmation.
+#[derive(Clone, Debug)]
+pub struct Confirmed<'a> {
+    /// The session.
+    pub session: &'a Session,
+    /// The hash of the login token.
+    pub token: TokenHash,
+}
+
+/// A row of `sessions` as each request reads it.
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = sessions)]
 pub(super) struct SessionRow {
     id: String,
     user_id: String,
     expires_at: At,
+    last_used_at: At,
+}
+
+/// A row of `sessions` as its user sees it.
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+struct ActiveSessionRow {
+    #[diesel(embed)]
+    session: SessionRow,
+    created_at: At,
+    confirmed_at: At,
+    amr: String,
+    browser: Option<String>,
+    network: Option<String>,
 }
 
 impl TryFrom<SessionRow> for Session {
@@ -31,63 +72,263 @@ impl TryFrom<SessionRow> for Session {
             id: read(SessionId::parse(&row.id), "sessions", "id")?,
             user_id: read(UserId::parse(&row.user_id), "sessions", "user_id")?,
             expires_at: row.expires_at.0,
+            last_used_at: row.last_used_at.0,
         })
     }
 }
 
+impl TryFrom<ActiveSessionRow> for ActiveSession {
+    type Error = StoreError;
+
+    fn try_from(row: ActiveSessionRow) -> Result<Self, StoreError> {
+        Ok(Self {
+            session: row.session.try_into()?,
+            created_at: row.created_at.0,
+            confirmed_at: row.confirmed_at.0,
+            amr: row.amr,
+            browser: row.browser,
+            network: row.network,
+        })
+    }
+}
+
+/// Why a confirmed operation changed nothing.
+pub(super) enum ConfirmedFailure {
+    /// The session has no unused confirmation of it, or has ended.
+    NotConfirmed,
+    Store(StoreError),
+    Database(DieselError),
+}
+
+impl From<StoreError> for ConfirmedFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<DieselError> for ConfirmedFailure {
+    fn from(error: DieselError) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// A confirmed operation that was carried out, or `None` if it was not confirmed.
+pub(super) fn if_confirmed<T>(done: Result<T, ConfirmedFailure>) -> Result<Option<T>, StoreError> {
+    match done {
+        Ok(done) => Ok(Some(done)),
+        Err(ConfirmedFailure::NotConfirmed) => Ok(None),
+        Err(ConfirmedFailure::Store(error)) => Err(error),
+        Err(ConfirmedFailure::Database(error)) => Err(error.into()),
+    }
+}
+
+/// The sessions of a query that are live.
+macro_rules! live {
+    ($sessions:expr, $live:expr) => {
+        $sessions
+            .filter(sessions::revoked_at.is_null())
+            .filter(sessions::expires_at.gt(At($live.now)))
+            .filter(sessions::last_used_at.gt(At($live.idle_since)))
+    };
+}
+
+/// The confirmation with this login token, if it allows the operation in the session and is unused.
+macro_rules! usable {
+    ($confirmed:expr, $operation:expr, $now:expr) => {
+        confirmations::table
+            .filter(
+                confirmations::approval_id.eq_any(
+                    approvals::table
+                        .filter(approvals::token_hash.eq($confirmed.token.as_str()))
+                        .select(approvals::id),
+                ),
+            )
+            .filter(confirmations::session_id.eq($confirmed.session.id.to_string()))
+            .filter(confirmations::operation.eq($operation.as_str()))
+            .filter(confirmations::usable_until.gt(Some(At($now))))
+            .filter(confirmations::used_at.is_null())
+    };
+}
+
+/// Uses a confirmation in a transaction, which fails if there is none or the session has ended. The session stays live until the commit.
+macro_rules! use_confirmation {
+    ($conn:expr, $confirmed:expr, $operation:expr, $live:expr) => {{
+        use crate::storage::sessions::ConfirmedFailure::NotConfirmed;
+        let session =
+            live!(sessions::table.find($confirmed.session.id.to_string()), $live).select(sessions::id);
+        let session: Option<String> = Locked(session).get_result($conn).await.optional()?;
+        let usable = usable!($confirmed, $operation, $live.now).select(confirmations::approval_id);
+        let usable: Option<String> = usable.get_result($conn).await.optional()?;
+        let (Some(_), Some(usable)) = (session, usable) else {
+            return Err(NotConfirmed);
+        };
+        // Guarded: another transaction may use it at the same moment.
+        let unused = confirmations::table.find(usable).filter(confirmations::used_at.is_null());
+        let used = diesel::update(unused).set(confirmations::used_at.eq(Some(At($live.now))));
+        if used.execute($conn).await? == 0 {
+            return Err(NotConfirmed);
+        }
+    }};
+}
+
+/// Revokes these sessions, and gives their ids. Their login tokens are unknown from then on: see [`Store::find_approval`].
+macro_rules! revoke_sessions {
+    ($conn:expr, $which:expr, $now:expr) => {{
+        let revoke =
+            diesel::update($which).set(sessions::revoked_at.eq(Some(At($now)))).returning(sessions::id);
+        let revoked: Vec<String> = revoke.load($conn).await?;
+        revoked
+    }};
+}
+
+pub(super) use {live, revoke_sessions, usable, use_confirmation};
+
+pub(super) fn session_ids(ids: &[String]) -> Result<Vec<SessionId>, StoreError> {
+    ids.iter().map(|id| read(SessionId::parse(id), "sessions", "id")).collect()
+}
+
 impl Store {
-    /// Finds the live session that a token opens, and whose it is.
+    /// Finds the live session of a token, and its user.
     pub async fn find_session(
         &self,
         token: &TokenHash,
-        now: DateTime<Utc>,
+        live: LiveAt,
     ) -> Result<Option<(Session, User)>, StoreError> {
-        let query = sessions::table
-            .inner_join(users::table)
-            .filter(sessions::token_hash.eq(token.as_str()))
-            .filter(sessions::revoked_at.is_null())
-            .filter(sessions::expires_at.gt(At(now)));
+        let of_token =
+            sessions::table.inner_join(users::table).filter(sessions::token_hash.eq(token.as_str()));
+        let query = live!(of_token, live);
         let found: Option<(SessionRow, UserRow)> =
             find!(self, query.select((SessionRow::as_select(), UserRow::as_select())));
         found.map(|(session, user)| Ok((session.try_into()?, user.try_into()?))).transpose()
     }
 
-    /// Whether a session is still live: neither revoked nor past its end.
-    pub async fn is_session_live(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    /// Reads a session if it is live.
+    pub async fn find_live_session(
+        &self,
+        id: SessionId,
+        live: LiveAt,
+    ) -> Result<Option<ActiveSession>, StoreError> {
+        let query = live!(sessions::table.find(id.to_string()), live);
+        let found: Option<ActiveSessionRow> = find!(self, query.select(ActiveSessionRow::as_select()));
+        found.map(ActiveSession::try_from).transpose()
+    }
+
+    /// Lists the live sessions of a user, last used first, at most 100.
+    pub async fn live_sessions(&self, user: UserId, live: LiveAt) -> Result<Vec<ActiveSession>, StoreError> {
+        let query = live!(sessions::table.filter(sessions::user_id.eq(user.to_string())), live)
+            .order((sessions::last_used_at.desc(), sessions::id.desc()))
+            .limit(LISTED);
+        let found: Vec<ActiveSessionRow> =
+            on!(self, |conn| query.select(ActiveSessionRow::as_select()).load(conn).await?);
+        found.into_iter().map(ActiveSession::try_from).collect()
+    }
+
+    /// Whether this user has or had a session with this id.
+    pub async fn has_session(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
         let query = sessions::table
             .find(id.to_string())
-            .filter(sessions::revoked_at.is_null())
-            .filter(sessions::expires_at.gt(At(now)))
+            .filter(sessions::user_id.eq(user.to_string()))
             .select(sessions::id);
         let found: Option<String> = find!(self, query);
         Ok(found.is_some())
     }
 
-    /// Which sessions were ended since then. Sockets whose event was lost learn from it.
+    /// Records that a live session was used, unless that was recorded after `since`. A power cut may lose it on SQLite.
+    pub async fn record_session_used(
+        &self,
+        id: SessionId,
+        since: DateTime<Utc>,
+        live: LiveAt,
+    ) -> Result<(), StoreError> {
+        // Of concurrent requests and instances, the first one writes. One that is late revives nothing.
+        let earlier =
+            live!(sessions::table.find(id.to_string()), live).filter(sessions::last_used_at.le(At(since)));
+        let now = live.now;
+        let update = diesel::update(earlier).set(sessions::last_used_at.eq(At(now)));
+        change_lightly!(self, update);
+        Ok(())
+    }
+
+    /// Returns the sessions that were revoked since then. Sockets that missed a notification catch up with it.
     pub async fn sessions_revoked_since(&self, since: DateTime<Utc>) -> Result<Vec<SessionId>, StoreError> {
         let query = sessions::table.filter(sessions::revoked_at.gt(At(since))).select(sessions::id);
         let found: Vec<String> = on!(self, |conn| query.load(conn).await?);
-        found.iter().map(|id| read(SessionId::parse(id), "sessions", "id")).collect()
+        session_ids(&found)
     }
 
-    /// Ends a session and forgets the login token that could derive its token again. Returns whether it was live.
-    pub async fn revoke_session(&self, id: SessionId, now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let this = id.to_string();
+    /// Ends a session for this reason. Returns what that added to the audit trail: nothing if the session was not live.
+    pub async fn revoke_session(
+        &self,
+        session: &Session,
+        reason: &'static str,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<AccountEvent>, StoreError> {
+        let this = session.id.to_string();
         transact!(self, async |conn| {
-            // The login first, as settling does: of two that take both rows, one waits and none is stuck.
-            let opened_it = sessions::table.find(&this).select(sessions::login_id.assume_not_null());
-            diesel::update(logins::table.filter(logins::id.eq_any(opened_it)))
-                .set(logins::session_salt.eq(None::<String>))
-                .execute(conn)
-                .await?;
-            let live = sessions::table.find(&this).filter(sessions::revoked_at.is_null());
-            let revoked =
-                diesel::update(live).set(sessions::revoked_at.eq(Some(At(now)))).execute(conn).await?;
-            Ok::<_, StoreError>(revoked == 1)
+            let live = sessions::table.filter(sessions::id.eq(&this)).filter(sessions::revoked_at.is_null());
+            let revoked = revoke_sessions!(conn, live, now);
+            let events = sessions_ended(session.user_id, &session_ids(&revoked)?, reason, now);
+            record_events!(conn, &events);
+            Ok::<_, StoreError>(events)
         })
     }
 
-    /// Removes sessions that ended by themselves before then. Returns how many.
+    /// Whether a confirmation allows an operation, and is unused.
+    pub async fn is_confirmed(
+        &self,
+        confirmed: &Confirmed<'_>,
+        operation: SensitiveOperation,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let query = usable!(confirmed, operation, now).select(confirmations::approval_id);
+        let found: Option<String> = find!(self, query);
+        Ok(found.is_some())
+    }
+
+    /// Ends a session of the user, or all but `by` if `which` is `None`, with a confirmation that `by` has for it. Returns what that added to the
+    /// audit trail; `None` if it was not confirmed, and nothing changes.
+    pub async fn end_sessions(
+        &self,
+        confirmed: &Confirmed<'_>,
+        which: Option<SessionId>,
+        live: LiveAt,
+    ) -> Result<Option<Vec<AccountEvent>>, StoreError> {
+        let by = confirmed.session;
+        let (this, user) = (by.id.to_string(), by.user_id.to_string());
+        // No session has an empty id.
+        let (only, except) = (which.map(|id| id.to_string()), if which.is_some() { "" } else { &this });
+        let ended: Result<_, ConfirmedFailure> = transact!(self, async |conn| {
+            use_confirmation!(conn, confirmed, SensitiveOperation::EndSessions, live);
+            let of_user = sessions::table
+                .filter(sessions::user_id.eq(&user))
+                .filter(sessions::revoked_at.is_null())
+                .filter(sessions::expires_at.gt(At(live.now)))
+                .filter(sessions::id.ne(except));
+            let ended = if let Some(only) = &only {
+                revoke_sessions!(conn, of_user.filter(sessions::id.eq(only)), live.now)
+            } else {
+                revoke_sessions!(conn, of_user, live.now)
+            };
+            let events = sessions_ended(by.user_id, &session_ids(&ended)?, "ENDED_BY_USER", live.now);
+            record_events!(conn, &events);
+            Ok(events)
+        });
+        if_confirmed(ended)
+    }
+
+    /// Finds the known device of the browser that a session was opened in.
+    pub async fn find_device_of_session(&self, id: SessionId) -> Result<Option<DeviceId>, StoreError> {
+        let login = sessions::table.find(id.to_string()).select(sessions::login_id);
+        let login: Option<Option<String>> = find!(self, login);
+        let Some(login) = login.flatten() else { return Ok(None) };
+        let query = devices::table
+            .filter(devices::login_id.eq(&login).or(devices::first_login_id.eq(&login)))
+            .select(devices::id);
+        let found: Option<String> = find!(self, query);
+        read_optional(found.as_deref(), DeviceId::parse, "devices", "id")
+    }
+
+    /// Removes sessions that expired before then. Returns how many.
     pub async fn remove_sessions(&self, before: DateTime<Utc>, limit: i64) -> Result<usize, StoreError> {
         let old = sessions::table
             .filter(sessions::expires_at.lt(At(before)))

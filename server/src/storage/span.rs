@@ -70,7 +70,7 @@ pub(in crate::storage) fn function_of<Inner>(inner: &Inner) -> &'static str {
 mod tests {
     use super::function_of;
 
-    async fn begin_login() -> &'static str {
+    async fn start_approval() -> &'static str {
         fn here() {}
         let found = async { function_of(&here) };
         found.await
@@ -78,6 +78,6 @@ mod tests {
 
     #[tokio::test]
     async fn a_function_is_known_by_what_is_in_it() {
-        assert_eq!(begin_login().await, "begin_login");
+        assert_eq!(start_approval().await, "start_approval");
     }
 }

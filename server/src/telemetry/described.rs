@@ -50,11 +50,21 @@ const fn histogram(name: &'static str, labels: &'static [Label], meaning: &'stat
     Metric { name, kind: Kind::Histogram, labels, meaning }
 }
 
-const PURPOSE: Label = label("purpose", &["login", "signup"]);
+const PURPOSE: Label = label("purpose", &["login", "signup", "confirm"]);
 const NEXT_STEP: Label = label("next_step", &["approve_on_phone", "enter_code"]);
 const OUTCOME_OF_LOGIN: Label = label(
     "outcome",
-    &["approved", "expired", "too_many_wrong_codes", "cancelled", "email_taken", "denied", "failed"],
+    &[
+        "approved",
+        "expired",
+        "too_many_wrong_codes",
+        "cancelled",
+        "email_taken",
+        "denied",
+        "session_ended",
+        "account_changed",
+        "failed",
+    ],
 );
 const OUTCOME_OF_PASSWORD: Label = label("outcome", &["right", "wrong", "rate_limited", "busy", "failed"]);
 const OUTCOME_OF_CODE: Label = label(
@@ -71,12 +81,12 @@ const OUTCOME_OF_CODE: Label = label(
         "failed",
     ],
 );
-const SETTLED_BY: Label = label("by", &["callback", "asked", "code", "clock", "person"]);
+const SETTLED_BY: Label = label("by", &["callback", "asked", "code", "clock", "person", "account"]);
 const EFFECT: Label = label("effect", &["code_may_follow", "login_ended", "session_ended", "too_late"]);
 const DENIED_BY: Label = label("by", &["callback", "asked"]);
 const ANSWER: Label =
     label("answer", &["accepted", "repeated", "unknown", "nothing_to_do", "kept", "refused"]);
-const CALL: Label = label("call", &["enrol", "request_approval", "find_approval", "send_code", "check_code"]);
+const CALL: Label = label("call", &["enrol", "request_push", "find_push", "send_code", "check_code"]);
 const OUTCOME_OF_CALL: Label = label(
     "outcome",
     &[
@@ -106,6 +116,7 @@ const BUDGET: Label = label(
         "wrong_passwords_per_address",
         "wrong_passwords_per_email",
         "wrong_passwords_per_device",
+        "wrong_passwords_per_session",
         "wrong_codes_per_phone",
         "wrong_codes_per_unproven_phone",
         "codes_per_login",
@@ -148,6 +159,11 @@ const OPERATION: Label = label(
         "cancelLogin",
         "verifyToken",
         "resendToken",
+        "session",
+        "confirm",
+        "changePassword",
+        "endSession",
+        "endOtherSessions",
         "logout",
         "forgetDevices",
         "introspection",
@@ -186,7 +202,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "countersign_logins_ended_total",
         &[PURPOSE, OUTCOME_OF_LOGIN, SETTLED_BY],
-        "Logins ended, by purpose, outcome, and what settled them: callback, asked, code, clock or person.",
+        "Logins ended, by purpose, outcome, and what settled them: callback, asked, code, clock, person, or the end of its session or a change of its account (account).",
     ),
     counter(
         "countersign_denials_total",

@@ -52,7 +52,7 @@ impl Metrics {
 }
 
 /// A counter of more series than these begins with what is counted first: most of them will never be.
-const MOST_AT_NOUGHT: usize = 100;
+const MOST_AT_NOUGHT: usize = 200;
 
 /// Says what a metric means. What has few series begins at nought, because a reader sees no growth from nothing to one.
 fn describe(metric: &Metric) {
@@ -113,7 +113,7 @@ mod tests {
             ("countersign_hints_sent_total", 1),
             ("countersign_callbacks_total", 6),
             ("countersign_denials_total", 4 * 2),
-            ("countersign_logins_ended_total", 2 * 7 * 5),
+            ("countersign_logins_ended_total", 3 * 9 * 6),
         ] {
             assert_eq!(series_of(name), series, "{name}");
         }
@@ -129,6 +129,6 @@ mod tests {
         for name in later.into_iter().chain(["process_"]) {
             assert!(!found.iter().any(|series| series.contains(name)), "{name}");
         }
-        assert!(found.len() < 250, "{}", found.len());
+        assert!(found.len() < 350, "{}", found.len());
     }
 }

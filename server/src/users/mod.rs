@@ -1,5 +1,6 @@
 //! What can be done with users: preparing a signup, checking a password.
 
+mod change_password;
 mod decoy;
 mod passwords;
 mod sign_up;
@@ -9,12 +10,13 @@ use std::{net::IpAddr, time::Duration};
 use tokio_util::task::TaskTracker;
 use tracing::Instrument as _;
 
+pub use change_password::{ChangePasswordError, Confirmation, SessionUser};
 use passwords::Client;
 pub use passwords::{PasswordError, PasswordSettings, Passwords};
 pub use sign_up::{FieldFault, PreparedSignup, SignupForm, SignupRejection};
 
 use crate::{
-    attempts::{Attempt, Outcome, PasswordOutcome},
+    audit::{self, Attempt, Attempts, Outcome, PasswordOutcome},
     clock::Clock,
     limits::{self, Grant, LimitError, Limits},
     model::{Credentials, DeviceId, DeviceToken, Email, EmailKey, Password, PasswordHash, User, UserId},
@@ -29,6 +31,7 @@ pub struct Users {
     limits: Limits,
     clock: Clock,
     tasks: TaskTracker,
+    attempts: Attempts,
     email_key: EmailKey,
 }
 
@@ -103,7 +106,8 @@ impl Users {
     #[must_use]
     pub fn new(parts: UserDependencies) -> Self {
         let UserDependencies { store, passwords, limits, clock, tasks, email_key } = parts;
-        Self { store, passwords, limits, clock, tasks, email_key }
+        let attempts = Attempts::new(store.clone(), clock.clone(), tasks.clone());
+        Self { store, passwords, limits, clock, tasks, attempts, email_key }
     }
 
     /// Whose email and password these are; `None` where they are nobody's. Records the attempt.
@@ -130,7 +134,7 @@ impl Users {
             is_known_device,
             login: None,
         };
-        attempt.record();
+        self.attempts.record(attempt);
         checked
     }
 
@@ -198,7 +202,9 @@ impl Users {
 
     /// Forgets all devices in which a user has signed in. Returns how many.
     pub async fn forget_devices(&self, user_id: UserId) -> Result<usize, StoreError> {
-        self.store.remove_devices_of(user_id).await
+        let (forgotten, event) = self.store.remove_devices_of(user_id, self.clock.now()).await?;
+        audit::log(event.as_slice());
+        Ok(forgotten)
     }
 
     /// Hashes a password that was just right once more, with the parameters of today. Nobody waits for it.
@@ -225,13 +231,19 @@ impl Users {
     }
 }
 
-/// What checking a password came to.
+/// The outcome of a password check.
 fn outcome(checked: &Result<Option<Recognised>, CheckError>) -> PasswordOutcome {
     match checked {
         Ok(Some(_)) => PasswordOutcome::Right,
         Ok(None) => PasswordOutcome::Wrong,
-        Err(CheckError::TooOften { .. }) => PasswordOutcome::RateLimited,
-        Err(CheckError::Password(PasswordError::Busy { .. })) => PasswordOutcome::Busy,
-        Err(CheckError::Password(_) | CheckError::Store(_)) => PasswordOutcome::Failed,
+        Err(error) => outcome_of_error(error),
+    }
+}
+
+fn outcome_of_error(error: &CheckError) -> PasswordOutcome {
+    match error {
+        CheckError::TooOften { .. } => PasswordOutcome::RateLimited,
+        CheckError::Password(PasswordError::Busy { .. }) => PasswordOutcome::Busy,
+        CheckError::Password(_) | CheckError::Store(_) => PasswordOutcome::Failed,
     }
 }

@@ -150,7 +150,7 @@ async fn a_login_is_stored_with_all_that_it_changes_of_limits_or_with_nothing(da
     let insert = async |email, reserved: &[Taking], required: &[Taking]| {
         let changes = LimitChanges { released: &released, reserved, required };
         let (begun, inserted) = database.insert(&signup(email, "2015550123"), "42", &changes).await;
-        let found = database.store.find_login(&begun.token.hash(), database.now).await.unwrap();
+        let found = database.store.find_approval(&begun.token.hash(), database.now).await.unwrap();
         assert_eq!(found.is_some(), matches!(inserted, Insertion::Stored(_)));
         inserted
     };
@@ -330,7 +330,7 @@ async fn removing_and_taking_the_same_rows_wait_for_each_other_and_neither_is_st
     }
     let Home::Cluster(cluster) = &database.home else { panic!("this is SQLite") };
     let middle = takings[1].key.as_str();
-    let held = cluster.hold(&format!("update budgets set key = key where key = '{middle}'")).await;
+    let held = cluster.hold(&format!("update rate_limits set key = key where key = '{middle}'")).await;
     let later = database.now + TimeDelta::hours(1);
     let (removing, taking) = (database.store.clone(), database.store.clone());
     let removing = async move { removing.remove_full_budgets(None, later, 10).await };

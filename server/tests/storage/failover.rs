@@ -77,7 +77,7 @@ async fn conflicts(database: &Database, count: u32) {
              end if;
              return new;
          end $$;
-         create trigger conflict before insert on budgets for each row execute function conflict()"
+         create trigger conflict before insert on rate_limits for each row execute function conflict()"
     );
     database.home.execute(&trigger).await.unwrap();
 }

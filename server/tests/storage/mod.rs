@@ -2,11 +2,12 @@
 //!
 //! Each test is told a database and runs on both: see `on_both_databases!`.
 
+mod approvals;
 mod budgets;
 mod clocks;
+mod confirmations;
 mod failover;
 mod file;
-mod logins;
 mod networks;
 mod people;
 mod plans;
@@ -19,15 +20,15 @@ use std::{collections::HashSet, path::Path, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign::{
     model::{
-        AfterDenial, ApprovalRequestId, CodeChannel, CountryCode, Credentials, Decision, DeliveryMethod,
-        DeviceId, Effect, Email, FullName, LoginFailure, LoginId, LoginState, LoginStep, LoginToken,
-        PasswordHash, PendingSignup, Phone, ProviderUserId, SessionId, SessionSalt, TokenHash,
+        AfterDenial, ApprovalFailure, ApprovalId, ApprovalState, ApprovalStep, CodeChannel, CountryCode,
+        Credentials, Decision, DeliveryMethod, DeviceId, Effect, Email, FullName, LoginToken, PasswordHash,
+        PendingSignup, Phone, ProviderUserId, PushHandle, SessionId, SessionSalt, TokenHash,
         UndeliveredSession, UserId, Verdict,
     },
     random,
     storage::{
-        AskingClaim, Durability, Insertion, LimitChanges, NewLogin, OverdueClaim, Settlement, Store,
-        StoreSettings,
+        Consequence, Durability, Insertion, LimitChanges, LiveAt, NewApproval, NewSessionGrant, OverdueClaim,
+        PollClaim, Settlement, Store, StoreSettings,
     },
 };
 use diesel_async::AsyncMigrationHarness;
@@ -36,7 +37,7 @@ use tempfile::TempDir;
 use throwaway::{Cluster, require};
 
 use self::people::{
-    migrating_makes_one_key_for_all_instances, users_of_an_older_release_are_counted_by_migrating,
+    migrating_makes_one_key_for_all_instances, users_who_are_deleted_are_counted_until_the_next_migration,
 };
 
 const PROVIDER: &str = "authy";
@@ -81,7 +82,7 @@ impl Home {
 
 /// A login that has begun, and its token.
 struct Begun {
-    id: LoginId,
+    id: ApprovalId,
     token: LoginToken,
 }
 
@@ -166,20 +167,16 @@ impl Database {
         match_number: &str,
         changes: &LimitChanges<'_>,
     ) -> (Begun, Insertion) {
-        let (id, token) = (LoginId::new(random::id(self.now)), LoginToken::from_bytes(random::bytes()));
+        let (id, token) = (ApprovalId::new(random::id(self.now)), LoginToken::from_bytes(random::bytes()));
         let salt = SessionSalt::from_bytes(random::bytes());
-        let new = NewLogin {
+        let consequence = Consequence::CreateUser(signup, grant(&token, &salt, DeliveryMethod::Bearer));
+        let new = NewApproval {
             id,
-            user_id: None,
-            signup: Some(signup),
+            consequence: &consequence,
             phone: &signup.phone,
-            login_token: token.hash(),
-            session_token: token.derive_session_token(&salt).hash(),
-            device_token: token.derive_device_token(&salt).hash(),
-            session_salt: &salt,
-            session_delivery: DeliveryMethod::Bearer,
+            token: token.hash(),
             match_number: Some(match_number),
-            push_place: Some(&budgets::key(budgets::PLACE)),
+            push_slot: Some(&budgets::key(budgets::PLACE)),
             device_id: None,
             network: None,
             provider: PROVIDER,
@@ -187,7 +184,7 @@ impl Database {
             created_at: self.now,
             expires_at: self.now + TimeDelta::minutes(10),
         };
-        (Begun { id, token }, self.store.begin_login(&new, changes).await.unwrap())
+        (Begun { id, token }, self.store.start_approval(&new, changes).await.unwrap())
     }
 
     /// Begins a login whose push is asked about first after five seconds.
@@ -196,8 +193,8 @@ impl Database {
         let (email, phone) =
             (format!("{number}@example.com"), format!("201{:07}", 2_000_000 + number % 7_000_000));
         let begun = self.begin(&signup(&email, &phone), "42").await.unwrap();
-        let ask_at = self.now + TimeDelta::seconds(5);
-        self.store.record_push(begun.id, &ApprovalRequestId::new(push), ask_at).await.unwrap();
+        let next_poll_at = self.now + TimeDelta::seconds(5);
+        self.store.record_push(begun.id, &PushHandle::new(push), next_poll_at).await.unwrap();
         begun
     }
 
@@ -211,20 +208,38 @@ impl Database {
             device_id: DeviceId::new(random::id(self.now)),
             device_expires_at: self.now + TimeDelta::days(180),
             after_denial: AfterDenial::Code,
-            cost_of_denial: Box::new(|_| vec![budgets::denial()]),
+            denial_charges: vec![budgets::denial()],
+            idle_since: self.now - TimeDelta::hours(1),
+            usable_until: self.now + TimeDelta::minutes(5),
         }
     }
 
-    async fn settle(&self, id: LoginId, decision: Decision) -> Effect {
+    async fn settle(&self, id: ApprovalId, decision: Decision) -> Effect {
         self.store.settle(id, decision, &self.how()).await.unwrap().unwrap().effect
+    }
+
+    /// When sessions are live.
+    fn live(&self) -> LiveAt {
+        LiveAt { now: self.now, idle_since: self.now - TimeDelta::hours(1) }
     }
 
     async fn credentials(&self, email: &Email) -> Option<Credentials> {
         self.store.find_credentials(email).await.unwrap()
     }
 
-    async fn state(&self, token: &LoginToken) -> LoginState {
-        self.store.find_login(&token.hash(), self.now).await.unwrap().unwrap().login.state
+    async fn state(&self, token: &LoginToken) -> ApprovalState {
+        self.store.find_approval(&token.hash(), self.now).await.unwrap().unwrap().approval.state
+    }
+}
+
+/// What a login opens its session with.
+fn grant<'a>(token: &LoginToken, salt: &'a SessionSalt, delivery: DeliveryMethod) -> NewSessionGrant<'a> {
+    NewSessionGrant {
+        session_token: token.derive_session_token(salt).hash(),
+        device_token: token.derive_device_token(salt).hash(),
+        salt,
+        delivery,
+        browser: Some("Firefox on Linux"),
     }
 }
 
@@ -242,13 +257,13 @@ fn signup(email: &str, phone: &str) -> PendingSignup {
 }
 
 /// What one instance claims at a time.
-fn claim(now: DateTime<Utc>) -> AskingClaim<'static> {
+fn claim(now: DateTime<Utc>) -> PollClaim<'static> {
     let (until, leased_until) = (now + TimeDelta::seconds(1), now + TimeDelta::seconds(12));
-    AskingClaim { turn: PACE, now, until, farthest: now + TimeDelta::minutes(1), leased_until, limit: 64 }
+    PollClaim { turn: PACE, now, until, farthest: now + TimeDelta::minutes(1), leased_until, limit: 64 }
 }
 
 fn approved() -> Effect {
-    Effect::Settle { state: LoginState::Approved, failure: None }
+    Effect::Settle { state: ApprovalState::Approved, failure: None }
 }
 
 /// Makes two tests of each contract, one on each database. A contract that is not listed here is never run, and refused as
@@ -276,6 +291,15 @@ macro_rules! on_both_databases {
 }
 
 use on_both_databases;
+
+/// What a build before the first release has left in the list of migrations.
+async fn a_database_from_before_the_first_release_is_refused(database: &Database) {
+    database.execute("insert into __diesel_schema_migrations (version) values ('20261122000002')").await;
+    for refused in [database.store.migrate().await, database.store.unknown_migrations().await] {
+        let message = refused.unwrap_err().to_string();
+        assert!(message.contains("before the first release"), "{message}");
+    }
+}
 
 async fn migrations_run_once_and_are_known(database: &Database) {
     assert!(database.store.migrate().await.unwrap().is_empty());
@@ -362,16 +386,17 @@ async fn a_transaction_that_is_cancelled_leaves_nothing_behind(database: &Databa
     }
     let settled = database.settle(begun.id, Decision::RightCode).await;
     assert!(settled == approved() || settled == Effect::Ignore);
-    let opened = database.store.find_login(&begun.token.hash(), database.now).await.unwrap().unwrap();
-    assert!(opened.session.is_some());
+    let opened = database.store.find_approval(&begun.token.hash(), database.now).await.unwrap().unwrap();
+    assert!(opened.opened.is_some());
 }
 
 on_both_databases! {
     afterwards nothing_is_checked:
     migrations_run_once_and_are_known,
+    a_database_from_before_the_first_release_is_refused,
     a_database_whose_connections_are_all_in_use_is_ready,
     migrations_run_up_down_and_up_again,
     migrating_makes_one_key_for_all_instances,
-    users_of_an_older_release_are_counted_by_migrating,
+    users_who_are_deleted_are_counted_until_the_next_migration,
     a_transaction_that_is_cancelled_leaves_nothing_behind,
 }

@@ -68,7 +68,7 @@ impl Limited {
     /// Whether a code may be sent to a phone that nobody has verified, for a signup from this address.
     async fn sends(&self, phone: &Phone, from: IpAddr) -> bool {
         let network = network(from);
-        let login = LoginId::new(random::id(self.clock.now()));
+        let login = ApprovalId::new(random::id(self.clock.now()));
         retry_after(self.limits.take_code(login, unverified(phone, &network)).await).is_ok()
     }
 
@@ -388,10 +388,10 @@ async fn a_login_tries_first_the_place_on_the_phone_that_is_free_as_far_as_is_kn
     let limited = Limited::new(database, "");
     let (limits, now, phone) = (&limited.limits, limited.clock.now(), british());
     let to = PhoneUse { phone: &phone, standing: Standing::Proven, network: None };
-    let claims = || limits.login_claims(None, to, now, now + TimeDelta::minutes(10));
+    let claims = || limits.login_claims(None, to, true, now..now + TimeDelta::minutes(10));
     let (first, place) = (claims(), |claims: &LoginClaims| claims.place().unwrap().clone());
     let reserved = database.store.take_budgets(&first.takings().0, now).await.unwrap().unwrap();
-    assert_eq!(limits.push_place(&first, reserved, now).unwrap().key, place(&first));
+    assert_eq!(limits.push_slot(&first, reserved, now).unwrap().key, place(&first));
     assert_ne!(place(&claims()), place(&first));
     limits.forget_place(&place(&first));
     assert_eq!(place(&claims()), place(&first));

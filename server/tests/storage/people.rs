@@ -5,14 +5,15 @@ use super::*;
 async fn a_revoked_session_takes_its_login_token_with_it(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     database.settle(begun.id, Decision::Verdict(Verdict::Approved)).await;
-    let opened = database.store.find_login(&begun.token.hash(), database.now).await.unwrap().unwrap();
-    let session = opened.session.unwrap().0;
-    assert!(database.store.revoke_session(session.id, database.now).await.unwrap());
-    assert!(!database.store.revoke_session(session.id, database.now).await.unwrap());
+    let opened = database.store.find_approval(&begun.token.hash(), database.now).await.unwrap().unwrap();
+    let session = opened.opened.unwrap().session;
+    let revoke = async || database.store.revoke_session(&session, "LOGGED_OUT", database.now).await.unwrap();
+    assert_eq!(revoke().await.len(), 1);
+    assert_eq!(revoke().await.len(), 0);
     let just_before = database.now - TimeDelta::microseconds(1);
     assert_eq!(database.store.sessions_revoked_since(just_before).await.unwrap(), [session.id]);
     assert!(database.store.sessions_revoked_since(database.now).await.unwrap().is_empty());
-    assert!(database.store.find_login(&begun.token.hash(), database.now).await.unwrap().is_none());
+    assert!(database.store.find_approval(&begun.token.hash(), database.now).await.unwrap().is_none());
 }
 
 async fn a_password_hash_is_replaced_unless_it_has_changed(database: &Database) {
@@ -87,7 +88,10 @@ async fn hash_parameters_are_counted_as_users_sign_up_and_are_rehashed(database:
     // A signup for an email that has a user changes nothing.
     let taken = PendingSignup { password_hash: hash_with(NEW), ..signup("user1@example.com", "2015550123") };
     let begun = database.begin(&taken, "43").await.unwrap();
-    assert_eq!(database.settle(begun.id, Decision::RightCode).await, Effect::EMAIL_TAKEN);
+    assert_eq!(
+        database.settle(begun.id, Decision::RightCode).await,
+        Effect::fail(ApprovalFailure::EmailTaken)
+    );
     assert_eq!(used_parameters(database).await, counts(2, 1));
     // Of two who hash one password again at once, one is counted.
     let (from, to) = (hash_with(OLD), hash_with(NEW));
@@ -108,64 +112,57 @@ pub(super) async fn migrating_makes_one_key_for_all_instances(database: &Databas
     assert_eq!(key().await, first);
 }
 
-pub(super) async fn users_of_an_older_release_are_counted_by_migrating(database: &Database) {
+pub(super) async fn users_who_are_deleted_are_counted_until_the_next_migration(database: &Database) {
     for (hour, parameters) in [(1, OLD), (2, OLD), (3, NEW)] {
         user_with(database, hour, parameters).await;
     }
     let counted = [(OLD.to_owned(), 2), (NEW.to_owned(), 1)];
     assert_eq!(used_parameters(database).await, counted);
-    let up = include_str!("../../../migrations/2026-11-30-000007_create_hash_parameters/up.sql");
-    let counting = &up[up.find("insert into").unwrap()..];
-    database.execute(&format!("delete from hash_parameters; {counting}")).await;
-    assert_eq!(used_parameters(database).await, counted);
-    // A user who is deleted changes nothing until somebody migrates, and then no older parameters gain by it.
     database.execute("delete from users where email in ('user1@example.com', 'user3@example.com')").await;
     assert_eq!(used_parameters(database).await, counted);
     database.store.migrate().await.unwrap();
+    // No older parameters gain by it.
     assert_eq!(used_parameters(database).await, [(OLD.to_owned(), 1), (NEW.to_owned(), 2)]);
 }
 
 /// Begins a login of a user.
-pub(super) async fn begin_login(database: &Database, user_id: UserId, from: Option<DeviceId>) -> Begun {
-    begin_login_with_device_token(database, user_id, from).await.0
+pub(super) async fn begin_login(database: &Database, email: &str, from: Option<DeviceId>) -> Begun {
+    begin_login_with_device_token(database, email, from).await.0
 }
 
 /// Begins a login of a user. Gives the hash of the device token that it hands out, too.
 async fn begin_login_with_device_token(
     database: &Database,
-    user_id: UserId,
+    email: &str,
     from: Option<DeviceId>,
 ) -> (Begun, TokenHash) {
-    let (id, token) = (LoginId::new(random::id(database.now)), LoginToken::from_bytes(random::bytes()));
+    let user = database.credentials(&Email::parse(email).unwrap()).await.unwrap().user;
+    let (id, token) = (ApprovalId::new(random::id(database.now)), LoginToken::from_bytes(random::bytes()));
     let salt = SessionSalt::from_bytes(random::bytes());
-    let device_token = token.derive_device_token(&salt).hash();
-    let new = NewLogin {
+    let granted = grant(&token, &salt, DeliveryMethod::Cookie);
+    let device_token = granted.device_token.clone();
+    let new = NewApproval {
         id,
-        user_id: Some(user_id),
-        signup: None,
-        phone: &signup("ada@example.com", "2015550123").phone,
-        login_token: token.hash(),
-        session_token: token.derive_session_token(&salt).hash(),
-        device_token: device_token.clone(),
-        session_salt: &salt,
-        session_delivery: DeliveryMethod::Cookie,
+        consequence: &Consequence::OpenSession(&user, granted),
+        phone: &user.phone,
+        token: token.hash(),
         match_number: None,
-        push_place: None,
+        push_slot: None,
         device_id: from,
-        network: None,
+        network: Some("192.0.2.0/24"),
         provider: PROVIDER,
         provider_user_id: &ProviderUserId::new("1000001"),
         created_at: database.now,
         expires_at: database.now + TimeDelta::minutes(10),
     };
-    let stored = database.store.begin_login(&new, &LimitChanges::default()).await.unwrap();
+    let stored = database.store.start_approval(&new, &LimitChanges::default()).await.unwrap();
     assert!(matches!(stored, Insertion::Stored(_)));
     (Begun { id, token }, device_token)
 }
 
 /// Logs somebody in by a code, and returns the hash of the device token that the login hands out.
-async fn known_device(database: &Database, user_id: UserId, from: Option<DeviceId>) -> TokenHash {
-    let (begun, device_token) = begin_login_with_device_token(database, user_id, from).await;
+async fn known_device(database: &Database, from: Option<DeviceId>) -> TokenHash {
+    let (begun, device_token) = begin_login_with_device_token(database, "ada@example.com", from).await;
     assert_eq!(database.settle(begun.id, Decision::RightCode).await, approved());
     device_token
 }
@@ -173,9 +170,7 @@ async fn known_device(database: &Database, user_id: UserId, from: Option<DeviceI
 async fn a_device_is_known_to_its_user_by_its_token_until_its_time_ends(database: &Database) {
     let begun = database.begin(&signup("ada@example.com", "2015550123"), "42").await.unwrap();
     database.settle(begun.id, Decision::RightCode).await;
-    let email = Email::parse("ada@example.com").unwrap();
-    let user_id = database.credentials(&email).await.unwrap().user.id;
-    let first = known_device(database, user_id, None).await;
+    let first = known_device(database, None).await;
     let find = async |token: &TokenHash, email: &str, now| {
         database.store.find_device(token, &Email::parse(email).unwrap(), now).await.unwrap()
     };
@@ -184,7 +179,7 @@ async fn a_device_is_known_to_its_user_by_its_token_until_its_time_ends(database
     let end = database.how().device_expires_at;
     assert_eq!(find(&first, "ada@example.com", end).await, None);
     // Renewed, it is the same, by either token until the newer one was seen.
-    let second = known_device(database, user_id, Some(device)).await;
+    let second = known_device(database, Some(device)).await;
     assert_eq!(find(&first, "ada@example.com", database.now).await, Some(device));
     assert_eq!(find(&second, "ada@example.com", database.now).await, Some(device));
     database.store.record_device_token_seen(device, &second).await.unwrap();
@@ -199,9 +194,9 @@ async fn of_a_user_twenty_devices_are_known(database: &Database) {
     database.settle(begun.id, Decision::RightCode).await;
     let user_id = database.credentials(&Email::parse("ada@example.com").unwrap()).await.unwrap().user.id;
     for _ in 0..25 {
-        known_device(database, user_id, None).await;
+        known_device(database, None).await;
     }
-    assert_eq!(database.store.remove_devices_of(user_id).await.unwrap(), 20);
+    assert_eq!(database.store.remove_devices_of(user_id, database.now).await.unwrap().0, 20);
 }
 
 on_both_databases! {

@@ -19,10 +19,10 @@ async fn an_overdue_login_is_claimed_at_its_deadline_by_one_of_many(database: &D
     let claimed = futures_util::future::join_all(racing).await;
     assert_eq!(claimed.into_iter().flat_map(Result::unwrap).collect::<Vec<_>>(), [begun.id]);
     // Whoever claimed it dies: it is due where pushes are, when the lease runs out.
-    assert_eq!(database.store.next_asking().await.unwrap(), Some(now.leased_until));
+    assert_eq!(database.store.next_poll().await.unwrap(), Some(now.leased_until));
     database.settle(begun.id, Decision::Deadline).await;
     assert_eq!(database.store.next_deadline(grace).await.unwrap(), None);
-    assert_eq!(database.store.next_asking().await.unwrap(), None);
+    assert_eq!(database.store.next_poll().await.unwrap(), None);
 }
 
 async fn a_login_with_an_open_push_is_overdue_only_when_its_grace_is_over(database: &Database) {
@@ -47,32 +47,32 @@ async fn a_login_that_is_over_is_asked_about_until_it_has_waited_long_enough(dat
     let begun = database.begin_with_push("push-1").await;
     assert_eq!(database.settle(begun.id, Decision::RightCode).await, approved());
     let due = database.now + TimeDelta::seconds(5);
-    assert_eq!(database.store.next_asking().await.unwrap(), Some(due));
+    assert_eq!(database.store.next_poll().await.unwrap(), Some(due));
     let (deadline, now) = (database.now + TimeDelta::minutes(10), database.now + TimeDelta::minutes(11));
     let before = deadline - TimeDelta::microseconds(1);
-    assert_eq!(database.store.stop_asking(now, before, 10).await.unwrap(), 0);
-    assert_eq!(database.store.stop_asking(now, deadline, 10).await.unwrap(), 1);
-    assert_eq!(database.store.next_asking().await.unwrap(), None);
+    assert_eq!(database.store.stop_polling(now, before, 10).await.unwrap(), 0);
+    assert_eq!(database.store.stop_polling(now, deadline, 10).await.unwrap(), 1);
+    assert_eq!(database.store.next_poll().await.unwrap(), None);
 }
 
 async fn an_asking_is_claimed_by_one_of_many_and_comes_back_when_its_lease_runs_out(database: &Database) {
     let begun = database.begin_with_push("push-1").await;
     let now = database.now + TimeDelta::seconds(5);
     database.store.ensure_turn(PACE, database.now, TimeDelta::milliseconds(100)).await.unwrap();
-    assert!(database.store.claim_askings(&claim(database.now)).await.unwrap().logins.is_empty());
+    assert!(database.store.claim_polls(&claim(database.now)).await.unwrap().pushes.is_empty());
     let claim = claim(now);
-    let racing = (0..20).map(|_| database.store.claim_askings(&claim));
+    let racing = (0..20).map(|_| database.store.claim_polls(&claim));
     let claimed = futures_util::future::join_all(racing).await;
-    let claimed: Vec<_> = claimed.into_iter().flat_map(|claimed| claimed.unwrap().logins).collect();
+    let claimed: Vec<_> = claimed.into_iter().flat_map(|claimed| claimed.unwrap().pushes).collect();
     let [(login, slot)] = &claimed[..] else { panic!("{claimed:?}") };
-    assert_eq!((login.id, login.asks, login.due_at, *slot), (begun.id, 0, now, now));
-    assert_eq!(database.store.next_asking().await.unwrap(), Some(claim.leased_until));
+    assert_eq!((login.id, login.poll_count, login.due_at, *slot), (begun.id, 0, now, now));
+    assert_eq!(database.store.next_poll().await.unwrap(), Some(claim.leased_until));
     let next = now + TimeDelta::seconds(7);
-    database.store.plan_asking(begun.id, Some(next)).await.unwrap();
-    assert_eq!(database.store.next_asking().await.unwrap(), Some(next));
+    database.store.schedule_poll(begun.id, Some(next)).await.unwrap();
+    assert_eq!(database.store.next_poll().await.unwrap(), Some(next));
     database.settle(begun.id, Decision::Verdict(Verdict::Approved)).await;
-    database.store.plan_asking(begun.id, Some(next)).await.unwrap();
-    assert_eq!(database.store.next_asking().await.unwrap(), None);
+    database.store.schedule_poll(begun.id, Some(next)).await.unwrap();
+    assert_eq!(database.store.next_poll().await.unwrap(), None);
 }
 
 async fn the_pace_of_asking_is_one_for_all_who_ask(database: &Database) {
@@ -83,11 +83,11 @@ async fn the_pace_of_asking_is_one_for_all_who_ask(database: &Database) {
     database.store.ensure_turn(PACE, database.now, TimeDelta::milliseconds(100)).await.unwrap();
     let (first, later) = (claim(now), claim(now + TimeDelta::seconds(1)));
     for claim in [first, later] {
-        let racing = (0..8).map(|_| database.store.claim_askings(&claim));
+        let racing = (0..8).map(|_| database.store.claim_polls(&claim));
         let claimed = futures_util::future::join_all(racing).await;
         let mut slots: Vec<_> = claimed
             .into_iter()
-            .flat_map(|claimed| claimed.unwrap().logins)
+            .flat_map(|claimed| claimed.unwrap().pushes)
             .map(|(_, slot)| slot - claim.now)
             .collect();
         slots.sort();
@@ -98,8 +98,8 @@ async fn the_pace_of_asking_is_one_for_all_who_ask(database: &Database) {
     let racing = (0..5).map(|_| database.store.change_turn_interval(PACE, fast, slow));
     let changed = futures_util::future::join_all(racing).await;
     assert_eq!(changed.into_iter().filter(|changed| *changed.as_ref().unwrap()).count(), 1);
-    let claimed = database.store.claim_askings(&claim(now + TimeDelta::seconds(2))).await.unwrap();
-    assert_eq!((claimed.logins.len(), claimed.interval), (5, slow));
+    let claimed = database.store.claim_polls(&claim(now + TimeDelta::seconds(2))).await.unwrap();
+    assert_eq!((claimed.pushes.len(), claimed.interval), (5, slow));
 }
 
 async fn a_clock_that_was_wrong_holds_nobody_up(database: &Database) {
@@ -108,9 +108,9 @@ async fn a_clock_that_was_wrong_holds_nobody_up(database: &Database) {
     for turn in [PACE, "chore"] {
         database.store.ensure_turn(turn, wrong, TimeDelta::milliseconds(100)).await.unwrap();
     }
-    let claimed = database.store.claim_askings(&claim(now)).await.unwrap();
+    let claimed = database.store.claim_polls(&claim(now)).await.unwrap();
     assert_eq!(
-        claimed.logins.iter().map(|(login, slot)| (login.id, *slot)).collect::<Vec<_>>(),
+        claimed.pushes.iter().map(|(login, slot)| (login.id, *slot)).collect::<Vec<_>>(),
         [(begun.id, now)]
     );
     assert!(database.store.take_turn("chore", now, now + TimeDelta::minutes(1)).await.unwrap());
@@ -119,8 +119,8 @@ async fn a_clock_that_was_wrong_holds_nobody_up(database: &Database) {
 
 async fn after_a_restart_open_pushes_are_asked_about_at_once(database: &Database) {
     database.begin_with_push("push-1").await;
-    assert_eq!(database.store.ask_about_open_pushes(database.now, 10).await.unwrap(), 1);
-    assert_eq!(database.store.next_asking().await.unwrap(), Some(database.now));
+    assert_eq!(database.store.poll_open_pushes(database.now, 10).await.unwrap(), 1);
+    assert_eq!(database.store.next_poll().await.unwrap(), Some(database.now));
 }
 
 async fn a_turn_is_taken_by_one_of_many(database: &Database) {
@@ -160,18 +160,18 @@ async fn what_is_over_is_removed_in_batches_and_takes_nothing_with_it(database: 
         let email = format!("ada{number}@example.com");
         let begun = database.begin(&signup(&email, "2015550123"), "42").await.unwrap();
         database.settle(begun.id, Decision::RightCode).await;
-        let opened = database.store.find_login(&begun.token.hash(), database.now).await.unwrap().unwrap();
-        sessions.push(opened.session.unwrap().0.id);
+        let opened = database.store.find_approval(&begun.token.hash(), database.now).await.unwrap().unwrap();
+        sessions.push(opened.opened.unwrap().session.id);
     }
     let open = database.begin(&signup("eve@example.com", "2015550123"), "42").await.unwrap();
     let (ended, far) = (database.how().at, database.now + TimeDelta::days(400));
-    assert_eq!(database.store.remove_logins(ended, 10).await.unwrap(), 0);
-    assert_eq!(database.store.remove_logins(far, 2).await.unwrap(), 2);
-    assert_eq!(database.store.remove_logins(far, 2).await.unwrap(), 1);
-    assert_eq!(database.store.remove_logins(far, 2).await.unwrap(), 0);
-    assert_eq!(database.state(&open.token).await, LoginState::Pending);
+    assert_eq!(database.store.remove_approvals(ended, 10).await.unwrap(), 0);
+    assert_eq!(database.store.remove_approvals(far, 2).await.unwrap(), 2);
+    assert_eq!(database.store.remove_approvals(far, 2).await.unwrap(), 1);
+    assert_eq!(database.store.remove_approvals(far, 2).await.unwrap(), 0);
+    assert_eq!(database.state(&open.token).await, ApprovalState::Pending);
     for session in sessions {
-        assert!(database.store.is_session_live(session, database.now).await.unwrap());
+        assert!(database.store.find_live_session(session, database.live()).await.unwrap().is_some());
     }
     assert_eq!(database.store.remove_sessions(database.how().session_expires_at, 10).await.unwrap(), 0);
     assert_eq!(database.store.remove_sessions(far, 2).await.unwrap(), 2);

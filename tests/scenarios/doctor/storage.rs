@@ -178,5 +178,5 @@ async fn a_role_that_may_not_use_the_tables_is_told() {
     assert!(!finished.output.contains("__diesel_schema_migrations"), "{}", finished.output);
     let finished = world.doctor(&[], &calm(&[("DATABASE_URL", &as_role("pg_monitor"))])).await;
     assert_one_failure(&finished, &["schema", "select on __diesel_schema_migrations", "grant select"]);
-    assert_told(&finished, "FAIL", &["delete, insert, select, update on logins"]);
+    assert_told(&finished, "FAIL", &["delete, insert, select, update on approvals"]);
 }

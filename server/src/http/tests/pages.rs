@@ -19,7 +19,7 @@ async fn with_pages() -> Server {
 #[tokio::test]
 async fn each_view_is_the_same_page_and_runs_no_script_but_the_services_own() {
     let server = with_pages().await;
-    for view in ["/", "/signup", "/login", "/verify", "/account"] {
+    for view in ["/", "/signup", "/login", "/verify", "/account", "/password", "/confirm"] {
         let page = server.get(view).await;
         assert_eq!(page.status(), 200, "{view}");
         let header = |name| page.headers()[name].to_str().unwrap();

@@ -305,7 +305,7 @@ impl Authenticator for Sessions {
             }
             _ if bearer.starts_with("session-") => {
                 let ended = self.0.session(bearer).cancelled_owned();
-                Ok(Some(Authenticated::new(Requester(bearer.to_owned()), ended)))
+                Ok(Some(Authenticated::new(Requester(bearer.to_owned()), || (), ended)))
             }
             _ => Ok(None),
         }

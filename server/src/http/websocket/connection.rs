@@ -33,7 +33,7 @@ use super::{
     protocol::{ClientMessage, OperationId, ServerMessage},
     running::{Progress, RunningOperations, Shared},
 };
-use crate::graphql::TokenDelivery;
+use crate::graphql::{ClientBrowser, TokenDelivery};
 use crate::http::{
     admission::{TooMuch, Work},
     answer::{self, Outcome},
@@ -43,7 +43,7 @@ use crate::http::{
     listener::ConnectionGuard,
     operation::{Operation, Parameters},
     request_id::{RequestId, log_panic},
-    requester::{Authenticated, Unavailable, bearer_of_payload},
+    requester::{Authenticated, LiveSession, Unavailable, bearer_of_payload},
     state::HttpState,
 };
 
@@ -51,6 +51,7 @@ use crate::http::{
 pub(super) struct Handshake {
     pub(super) request_id: RequestId,
     pub(super) client: Option<ClientAddress>,
+    pub(super) browser: Option<ClientBrowser>,
     /// The token that the upgrade request carried. Counts where `connection_init` brings no bearer.
     pub(super) token: Option<Zeroizing<String>>,
     /// Whether sessions that are opened here live in a cookie: then their tokens are not told.
@@ -66,7 +67,7 @@ enum Phase {
     /// It has come, and its bearer is being looked up.
     Authenticating(BoxFuture<'static, Result<Option<Authenticated>, Unavailable>>),
     /// `connection_ack` was sent; the future completes when the session ends.
-    Acknowledged(Arc<Data>, BoxFuture<'static, ()>),
+    Acknowledged(Arc<Data>, LiveSession),
 }
 
 enum Event {
@@ -143,7 +144,7 @@ impl Connection {
         };
         let End::Closed(close) = end else { return };
         self.counted.close(&close);
-        self.stop_asking();
+        self.stop_polling();
         let settings = &self.state.settings;
         match close {
             // What runs may take as long as everything else that is to finish, but for the farewell.
@@ -267,18 +268,21 @@ impl Connection {
         if let Some(client) = self.handshake.client {
             data.insert(client);
         }
-        let ended = match authenticated {
+        if let Some(browser) = self.handshake.browser.take() {
+            data.insert(browser);
+        }
+        let session = match authenticated {
             Some(authenticated) => authenticated.insert_into(&mut data),
-            None => future::pending().boxed(),
+            None => LiveSession::none(),
         };
-        self.phase = Phase::Acknowledged(Arc::new(data), ended);
+        self.phase = Phase::Acknowledged(Arc::new(data), session);
         self.init_timeout = None;
         self.tell(&ServerMessage::ConnectionAck);
         Ok(())
     }
 
     fn subscribe(&mut self, id: OperationId, parameters: Parameters) -> Result<(), End> {
-        let Phase::Acknowledged(session, _) = &self.phase else {
+        let Phase::Acknowledged(data, session) = &self.phase else {
             return Err(End::Closed(Close::NotAcknowledged));
         };
         if id.as_str().len() > OperationId::MAX_BYTES {
@@ -304,7 +308,8 @@ impl Connection {
                     self.refuse(&id, answer::error("SOCKET_MEMORY_LIMIT", message));
                     return Ok(());
                 };
-                let shared = Shared { session: session.clone(), client: self.handshake.client };
+                session.record_use();
+                let shared = Shared { session: data.clone(), client: self.handshake.client };
                 self.operations.begin((id, operation), &self.state, shared, place);
             }
             Err(error) => self.refuse(&id, error),
@@ -353,7 +358,7 @@ impl Connection {
     }
 
     /// Drops what waits for the database: nobody goes on with it during the farewell, and what it holds is others' to use.
-    fn stop_asking(&mut self) {
+    fn stop_polling(&mut self) {
         self.operations.stop_all_but_mutations();
         self.phase = Phase::Expected;
     }
@@ -411,8 +416,8 @@ impl Phase {
         match self {
             Self::Expected => future::pending().await,
             Self::Authenticating(outcome) => Event::Authenticated(outcome.await),
-            Self::Acknowledged(_, ended) => {
-                ended.await;
+            Self::Acknowledged(_, session) => {
+                (&mut session.ended).await;
                 Event::SessionEnded
             }
         }

@@ -23,6 +23,7 @@ use axum::{
 use tracing::field;
 use zeroize::Zeroizing;
 
+use super::user_agent::browser;
 use super::{
     accept::AnswerMedia, answer, client_address::ClientAddress, listener::ConnectionGuard, origin,
     request_id::RequestId, settings::HttpSettings, state::HttpState,
@@ -86,6 +87,7 @@ pub(super) async fn upgrade(state: HttpState, id: RequestId, parts: &mut Parts) 
     let handshake = Handshake {
         request_id: id,
         client,
+        browser: browser(&parts.headers),
         token: token_of_upgrade(&state.settings, &parts.headers)
             .map(|token| Zeroizing::new(token.to_owned())),
         keeps_in_cookie: state.settings.keeps_in_cookie(&parts.headers),

@@ -7,7 +7,7 @@ use http::{HeaderMap, Method};
 
 use super::{config::ApiKey, is_authy_id, is_request_id};
 use crate::{
-    model::{ApprovalRequestId, LoginId, ProviderUserId, Verdict},
+    model::{ApprovalId, ProviderUserId, PushHandle, Verdict},
     provider::{
         Callback, CallbackError, CallbackReport,
         payload::Payload,
@@ -90,11 +90,11 @@ fn answer(payload: &Payload) -> Option<CallbackReport> {
     };
     let id = payload.find_text(&["uuid"]).filter(|id| is_request_id(id))?;
     let user = payload.find_text(&["authy_id"]).filter(|id| is_authy_id(id) && *id != TRIAL_AUTHY_ID)?;
-    let login_id = payload.find_text(&["approval_request", "transaction", "hidden_details", "login_id"]);
+    let approval_id = payload.find_text(&["approval_request", "transaction", "hidden_details", "login_id"]);
     Some(CallbackReport::Answered {
-        id: ApprovalRequestId::new(id),
+        id: PushHandle::new(id),
         user: ProviderUserId::new(user),
-        login_id: login_id.and_then(LoginId::parse),
+        approval_id: approval_id.and_then(ApprovalId::parse),
         verdict,
     })
 }

@@ -25,8 +25,8 @@ use self::{
     reply::{Call, Success, is_true},
 };
 use super::{
-    ApprovalRequest, ApprovalRequestId, ApprovalStanding, Callback, CallbackError, CallbackReport,
-    CodeJudgement, ProviderError, ProviderUserId, SecondFactor, Sending,
+    Callback, CallbackError, CallbackReport, CodeJudgement, ProviderError, ProviderUserId, PushHandle,
+    PushRequest, PushStatus, SecondFactor, Sending,
 };
 use crate::model::{Code, CodeChannel, Email, Phone, Verdict};
 
@@ -81,35 +81,32 @@ impl SecondFactor for Authy {
         id.map(ProviderUserId::new).ok_or(nonsense("a new user without an id"))
     }
 
-    async fn request_approval(
-        &self,
-        request: &ApprovalRequest<'_>,
-    ) -> Result<ApprovalRequestId, ProviderError> {
+    async fn request_push(&self, request: &PushRequest<'_>) -> Result<PushHandle, ProviderError> {
         let user = checked_authy_id(request.user)?;
         let body = ApprovalBody {
             message: cut(request.message, MAX_MESSAGE_CHARACTERS),
             details: Details(request.details),
-            hidden_details: HiddenDetails { login_id: request.login_id.to_string() },
+            hidden_details: HiddenDetails { login_id: request.approval_id.to_string() },
             logos: &self.config.logos,
             // Authy takes 0 for never.
             seconds_to_expire: request.expires_in.as_secs().max(1),
         };
         let path = ["onetouch", "json", "users", user, "approval_requests"];
         let success =
-            self.connection.post("request_approval", &path, &body).await?.success(Call::RequestApproval)?;
+            self.connection.post("request_push", &path, &body).await?.success(Call::RequestApproval)?;
         let id = success.find_text(&["approval_request", "uuid"]).filter(|id| is_request_id(id));
-        id.map(ApprovalRequestId::new).ok_or(nonsense("an approval request without a uuid"))
+        id.map(PushHandle::new).ok_or(nonsense("an approval request without a uuid"))
     }
 
-    async fn find_approval(&self, id: &ApprovalRequestId) -> Result<ApprovalStanding, ProviderError> {
+    async fn find_push(&self, id: &PushHandle) -> Result<PushStatus, ProviderError> {
         let id = id.as_str();
         if !is_request_id(id) {
             return Err(unsendable("a uuid that is none"));
         }
         let reply =
-            self.connection.get("find_approval", &["onetouch", "json", "approval_requests", id], &[]).await?;
+            self.connection.get("find_push", &["onetouch", "json", "approval_requests", id], &[]).await?;
         if reply.error_code().as_deref() == Some("60049") {
-            return Ok(ApprovalStanding::Gone);
+            return Ok(PushStatus::Gone);
         }
         standing(&reply.success(Call::Other)?, id)
     }
@@ -157,16 +154,16 @@ impl SecondFactor for Authy {
     }
 }
 
-fn standing(success: &Success, id: &str) -> Result<ApprovalStanding, ProviderError> {
+fn standing(success: &Success, id: &str) -> Result<PushStatus, ProviderError> {
     let uuid = success.find_text(&["approval_request", "uuid"]);
     if uuid.is_some_and(|uuid| uuid != id) {
         return Err(nonsense("the standing of another approval request"));
     }
     match success.find_text(&["approval_request", "status"]) {
-        Some("pending") => Ok(ApprovalStanding::Pending),
-        Some("approved") => Ok(ApprovalStanding::Answered(Verdict::Approved)),
-        Some("denied") => Ok(ApprovalStanding::Answered(Verdict::Denied)),
-        Some("expired") => Ok(ApprovalStanding::Gone),
+        Some("pending") => Ok(PushStatus::Pending),
+        Some("approved") => Ok(PushStatus::Answered(Verdict::Approved)),
+        Some("denied") => Ok(PushStatus::Answered(Verdict::Denied)),
+        Some("expired") => Ok(PushStatus::Gone),
         _ => Err(nonsense("an approval request of unknown standing")),
     }
 }

@@ -7,8 +7,8 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    model::LoginId,
-    storage::{AskingClaim, Store},
+    model::ApprovalId,
+    storage::{PollClaim, Store},
 };
 
 /// A file with a table of ids.
@@ -157,10 +157,10 @@ async fn when_a_push_is_asked_about_is_stored_without_waiting_for_the_disk() {
     assert_eq!(durability().await, FULL);
     let later = now + TimeDelta::seconds(1);
     let claim =
-        AskingClaim { turn: "asking", now, until: later, farthest: later, leased_until: later, limit: 1 };
-    assert!(store.claim_askings(&claim).await.unwrap().logins.is_empty());
+        PollClaim { turn: "asking", now, until: later, farthest: later, leased_until: later, limit: 1 };
+    assert!(store.claim_polls(&claim).await.unwrap().pushes.is_empty());
     assert_eq!(durability().await, NORMAL);
-    let id = LoginId::parse("01990000-0000-7000-8000-000000000000").unwrap();
-    store.plan_asking(id, Some(later)).await.unwrap();
+    let id = ApprovalId::parse("01990000-0000-7000-8000-000000000000").unwrap();
+    store.schedule_poll(id, Some(later)).await.unwrap();
     assert_eq!(durability().await, NORMAL);
 }

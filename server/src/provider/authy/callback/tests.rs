@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::Sha256;
 
 use super::*;
-use crate::model::LoginId;
+use crate::model::ApprovalId;
 
 const KEY: &str = "sTtTCXqpvXHcI4RcQq4mEWBXAsMOlMlV";
 const URL: &str = "https://login.example.com/authy/callback";
@@ -75,11 +75,11 @@ fn flat(members: &[(&str, &str)]) -> Arrival {
     Arrival::post(json!(body).to_string(), &parameters.join("&"))
 }
 
-fn answered(verdict: Verdict, login_id: Option<&str>) -> CallbackReport {
+fn answered(verdict: Verdict, approval_id: Option<&str>) -> CallbackReport {
     CallbackReport::Answered {
-        id: ApprovalRequestId::new("u-1"),
+        id: PushHandle::new("u-1"),
         user: ProviderUserId::new("1000"),
-        login_id: login_id.map(|id| LoginId::parse(id).unwrap()),
+        approval_id: approval_id.map(|id| ApprovalId::parse(id).unwrap()),
         verdict,
     }
 }

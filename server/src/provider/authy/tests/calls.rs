@@ -52,8 +52,8 @@ async fn an_approval_request_carries_all_parts_in_order_and_within_bounds() {
     ];
     let message = "ü".repeat(200);
     let expires_in = Duration::from_millis(900);
-    let request = ApprovalRequest { message: &message, details: &details, expires_in, ..approval(&user) };
-    let _ = server.authy().request_approval(&request).await;
+    let request = PushRequest { message: &message, details: &details, expires_in, ..approval(&user) };
+    let _ = server.authy().request_push(&request).await;
     let expected = format!(
         "{{\"message\":\"{}\",\"details\":{{\"Number\":\"42\",\"A label of more than\":\"{}\",\"From\":\"Berlin\"}},\
          \"hidden_details\":{{\"login_id\":\"00000000-0000-0000-0000-000000000007\"}},\
@@ -89,7 +89,7 @@ async fn successes_are_understood() {
         (
             Each::RequestApproval,
             json!({"success": true, "approval_request": {"uuid": "a-1"}}),
-            "ApprovalRequestId(\"a-1\")",
+            "PushHandle(\"a-1\")",
         ),
         (Each::CheckCode, json!({"success": "true", "token": "is valid"}), "Right"),
         (Each::CheckCode, json!({"success": true, "token": "is valid"}), "Right"),

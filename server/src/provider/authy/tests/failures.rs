@@ -156,10 +156,10 @@ async fn an_id_of_another_form_never_enters_a_path() {
         let user = ProviderUserId::new(id);
         assert_eq!(name_of(&authy.check_code(&user, &code()).await.unwrap_err()), "NotEnrolled");
         assert_eq!(name_of(&authy.send_code(&user, Sending::Sms).await.unwrap_err()), "NotEnrolled");
-        assert_eq!(name_of(&authy.request_approval(&approval(&user)).await.unwrap_err()), "NotEnrolled");
+        assert_eq!(name_of(&authy.request_push(&approval(&user)).await.unwrap_err()), "NotEnrolled");
     }
     for id in ["", "../users", "a/b", "a?b", "a.b", &"a".repeat(65)] {
-        assert_eq!(name_of(&authy.find_approval(&ApprovalRequestId::new(id)).await.unwrap_err()), "Nonsense");
+        assert_eq!(name_of(&authy.find_push(&PushHandle::new(id)).await.unwrap_err()), "Nonsense");
     }
     assert!(server.seen.lock().unwrap().is_empty());
 }

@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    model::{CountryCode, LoginId},
+    model::{ApprovalId, CountryCode},
     outgoing::OutgoingProxy,
 };
 
@@ -144,11 +144,9 @@ impl Each {
         let user = ProviderUserId::new("1000");
         match self {
             Self::Enrol => authy.enrol(&email(), &phone()).await.map(|id| format!("{id:?}")),
-            Self::RequestApproval => {
-                authy.request_approval(&approval(&user)).await.map(|id| format!("{id:?}"))
-            }
+            Self::RequestApproval => authy.request_push(&approval(&user)).await.map(|id| format!("{id:?}")),
             Self::FindApproval => {
-                authy.find_approval(&ApprovalRequestId::new(UUID)).await.map(|found| format!("{found:?}"))
+                authy.find_push(&PushHandle::new(UUID)).await.map(|found| format!("{found:?}"))
             }
             Self::SendCode => {
                 authy.send_code(&user, Sending::Preferred).await.map(|sent| format!("{sent:?}"))
@@ -186,10 +184,10 @@ fn code() -> Code {
     Code::parse("765 4321").unwrap()
 }
 
-fn approval(user: &ProviderUserId) -> ApprovalRequest<'_> {
-    ApprovalRequest {
+fn approval(user: &ProviderUserId) -> PushRequest<'_> {
+    PushRequest {
         user,
-        login_id: LoginId::new(Uuid::from_u128(7)),
+        approval_id: ApprovalId::new(Uuid::from_u128(7)),
         message: "Log in?",
         details: &[],
         expires_in: Duration::from_mins(10),

@@ -1,2 +1,0 @@
-drop table enrollments;
-drop table users;

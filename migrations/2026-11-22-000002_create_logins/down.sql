@@ -1,2 +1,0 @@
-drop table pending_signups;
-drop table logins;

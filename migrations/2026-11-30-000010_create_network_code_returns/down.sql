@@ -1,1 +1,0 @@
-drop table network_code_returns;

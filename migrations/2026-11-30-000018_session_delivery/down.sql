@@ -1,3 +1,0 @@
-alter table logins drop column session_delivery;
-
-alter table logins add column settled_by text;

@@ -1,1 +1,0 @@
-create index budgets_by_full_at on budgets (full_at);

@@ -1,0 +1,5 @@
+drop table pending_signups;
+
+drop table session_grants;
+
+drop table approvals;

@@ -1,0 +1,3 @@
+drop table confirmations;
+
+drop table sessions;

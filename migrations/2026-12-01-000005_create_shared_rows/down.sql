@@ -1,0 +1,5 @@
+drop table write_probes;
+
+drop table keys;
+
+drop table leases;

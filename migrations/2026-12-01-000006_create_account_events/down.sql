@@ -1,0 +1,3 @@
+drop table failed_attempts;
+
+drop table account_events;

@@ -1,0 +1,85 @@
+//! Deadlines: one timer for all logins. What is overdue ends, and what nobody may read any more is erased.
+//!
+//! A login with an open push is not ended here but asked about at its deadline (`ask`), unless nobody could be asked until
+//! its grace was over. Instances share the work: each claims what it ends.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::{StreamExt, stream};
+
+use super::{AWAY, Approvals, metrics::Source};
+use crate::{
+    model::{ApprovalId, Decision},
+    storage::{OverdueClaim, StoreError},
+};
+
+/// For how long past its deadline a login waits for a provider that does not say how its push stands.
+pub(super) const GRACE: TimeDelta = TimeDelta::seconds(30);
+/// How many overdue logins are claimed at once.
+const BATCH: i64 = 200;
+/// How many are ended at once.
+const AT_ONCE: usize = 16;
+/// After this, what an instance has claimed and not ended is anybody's.
+const LEASE: TimeDelta = TimeDelta::seconds(10);
+/// From one look at what others are at to the next.
+const PATIENCE: TimeDelta = TimeDelta::seconds(1);
+/// Deadlines that follow each other more closely are met together.
+const BREATH: Duration = Duration::from_millis(50);
+
+impl Approvals {
+    /// Ends logins at their deadline, until it is dropped.
+    pub(super) async fn keep_expiring(self) {
+        // Since when the database has answered without a break: before, nobody could ask or be heard.
+        let mut answering_since = None;
+        loop {
+            let now = self.clock.now();
+            match self.expire_overdue(now, *answering_since.get_or_insert(now)).await {
+                Ok(Some(next)) => self.deadline.set(next),
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "deadlines cannot be read");
+                    answering_since = None;
+                    tokio::time::sleep(AWAY).await;
+                    continue;
+                }
+            }
+            tokio::time::sleep(BREATH).await;
+            self.deadline.wait(&self.clock).await;
+        }
+    }
+
+    /// Ends what is overdue. Returns when to look again.
+    async fn expire_overdue(
+        &self,
+        now: DateTime<Utc>,
+        answering_since: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let had_time = answering_since + GRACE <= now && self.retry_queue.is_empty();
+        let unheard_before = had_time.then(|| now - GRACE);
+        let claim = OverdueClaim { now, unheard_before, leased_until: now + LEASE, limit: BATCH };
+        let overdue = self.store.claim_overdue(&claim).await?;
+        let ended = overdue.len();
+        stream::iter(overdue)
+            .for_each_concurrent(AT_ONCE, async |id: ApprovalId| self.expire(id).await)
+            .await;
+        let stopped = match unheard_before {
+            Some(before) => self.store.stop_polling(now, before, BATCH).await?,
+            None => 0,
+        };
+        let forgotten = self.store.forget_login_tokens(now, BATCH).await?;
+        let is_whole_batch = |count: usize| i64::try_from(count).is_ok_and(|count| count >= BATCH);
+        if [ended, stopped, forgotten].into_iter().any(is_whole_batch) {
+            return Ok(Some(now));
+        }
+        let next = self.store.next_deadline(GRACE).await?;
+        // One that has passed is in other hands.
+        Ok(next.map(|next| if next > now { next } else { now + PATIENCE }))
+    }
+
+    async fn expire(&self, id: ApprovalId) {
+        if let Err(error) = self.settle(id, Decision::Deadline, Source::Elsewhere).await {
+            tracing::warn!(login.id = %id, %error, "a login was not ended at its deadline");
+        }
+    }
+}

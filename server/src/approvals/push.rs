@@ -1,0 +1,119 @@
+//! The push of an approval that was just started.
+
+use super::{Approvals, RemainingTime, StartRequest, poll, start::UnsentApproval};
+use crate::{
+    model::{Approval, PushHandle},
+    provider::{ProviderError, PushRequest},
+    storage::StoreError,
+};
+
+/// What a push says. The match number and the time are filled in when it is sent.
+#[derive(Clone, Debug)]
+pub struct PushText {
+    /// The line that the person reads first.
+    pub message: String,
+    /// What is shown below it, in this order: label and value.
+    pub details: Vec<(&'static str, PushDetail)>,
+}
+
+/// One line below the message of a push.
+#[derive(Clone, Debug)]
+pub enum PushDetail {
+    /// The number that the page shows too.
+    MatchNumber,
+    /// When the approval was started.
+    StartedAt,
+    /// This text.
+    Text(String),
+}
+
+/// The result of a push.
+pub(super) enum PushOutcome {
+    /// It was sent: the approval as it is then, unless the phone has answered already.
+    Sent(Option<Box<Approval>>),
+    /// The rate limits have no slot for it on the phone.
+    NoSlot,
+    /// The provider did not send it, or its answer does not say so.
+    NotSent(ProviderError),
+}
+
+impl Approvals {
+    /// Sends the push if there is a slot for it on the phone; the slot is released if the push certainly was not sent. The result is
+    /// stored, and the approval with it, so that both survive a power cut.
+    pub(super) async fn push(
+        &self,
+        unsent: &mut UnsentApproval,
+        request: &StartRequest<'_>,
+        time: RemainingTime,
+    ) -> Result<PushOutcome, StoreError> {
+        let Some(place) = unsent.place.take() else {
+            return Ok(PushOutcome::NoSlot);
+        };
+        let failure = match self.request_push_of_known(unsent, request, time).await {
+            Ok(Ok(push)) => {
+                let next_poll_at = (self.clock.now() + poll::first_interval()).min(unsent.expires_at);
+                let approval = self.store.record_push(unsent.id, &push, next_poll_at).await?;
+                self.polling.set(next_poll_at);
+                return Ok(PushOutcome::Sent(approval.map(Box::new)));
+            }
+            Ok(Err(error)) => Ok(error),
+            Err(error) => Err(error),
+        };
+        if matches!(&failure, Ok(error) if error.may_have_taken_effect()) {
+            self.store.keep_approval(unsent.id, self.clock.now()).await?;
+        } else {
+            self.limits.give_back(place.grant).await;
+            self.store.forget_match_number(unsent.id).await?;
+        }
+        failure.map(PushOutcome::NotSent)
+    }
+
+    /// Requests the push. A person whom the provider has forgotten is enrolled again, once. Nothing is stored between a sent
+    /// push and its result.
+    async fn request_push_of_known(
+        &self,
+        unsent: &mut UnsentApproval,
+        request: &StartRequest<'_>,
+        time: RemainingTime,
+    ) -> Result<Result<PushHandle, ProviderError>, StoreError> {
+        let sent = self.request_push(unsent, request, time).await;
+        if !matches!(sent, Err(ProviderError::NotEnrolled)) {
+            return Ok(sent);
+        }
+        let network = unsent.network.clone();
+        match self.enrol(request, network.as_deref(), time).await? {
+            Ok(known) => {
+                self.store.record_provider_user(unsent.id, &known).await?;
+                unsent.provider_user_id = known;
+                Ok(self.request_push(unsent, request, time).await)
+            }
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn request_push(
+        &self,
+        unsent: &UnsentApproval,
+        request: &StartRequest<'_>,
+        time: RemainingTime,
+    ) -> Result<PushHandle, ProviderError> {
+        let Some(match_number) = &unsent.match_number else {
+            return Err(ProviderError::NoPush { code: "no match number is free".to_owned() });
+        };
+        let value = |detail: &PushDetail| match detail {
+            PushDetail::MatchNumber => match_number.clone(),
+            PushDetail::StartedAt => unsent.created_at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            PushDetail::Text(text) => text.clone(),
+        };
+        let PushText { message, details } = &request.push;
+        let details: Vec<_> = details.iter().map(|(label, detail)| (*label, value(detail))).collect();
+        let push = PushRequest {
+            user: &unsent.provider_user_id,
+            approval_id: unsent.id,
+            message,
+            details: &details,
+            expires_in: (unsent.expires_at - self.clock.now()).to_std().unwrap_or_default(),
+        };
+        time.limit(self.provider.request_push(unsent.call_subject(request), &push)).await
+    }
+}
