@@ -38,10 +38,7 @@ async fn take(browser: &Browser, scheme: &str) -> anyhow::Result<()> {
     keep(&page, "home").await?;
     page.click(".hero a[href='/signup']").await;
     page.resize(860, 880).await;
-    for (field, text) in [("name", &person.full_name), ("email", &person.email), ("phone", &person.phone)] {
-        page.fill(&format!("#signup-{field}"), text).await;
-    }
-    page.fill("#signup-password", &person.password).await;
+    fill_in_signup(&page, &person).await;
     keep(&page, "signup").await?;
     page.press("Enter").await;
     page.see("[data-view=approve]").await;
@@ -51,8 +48,20 @@ async fn take(browser: &Browser, scheme: &str) -> anyhow::Result<()> {
     keep(&phone, "phone").await?;
     phone.click("[data-action=approve]").await;
     page.see("[data-view=account]").await;
-    page.resize(860, 620).await;
+    log_in_elsewhere(browser, &world, &person, &phone).await;
+    page.reload().await;
+    page.see("#end-others").await;
+    page.resize(860, 960).await;
     keep(&page, "account").await?;
+    page.click("[data-view=account] a[href='/password']").await;
+    page.resize(860, 700).await;
+    page.fill("#new-password", "difference engine number two").await;
+    keep(&page, "password").await?;
+    page.press("Enter").await;
+    page.see("[data-view=confirm]").await;
+    keep(&page, "confirm").await?;
+    page.click("[data-view=confirm] [data-cancel]").await;
+    page.click("[data-view=password] a[href='/account']").await;
     page.click("#logout").await;
     page.click("nav a[href='/login']").await;
     page.fill("#login-email", &person.email).await;
@@ -67,4 +76,24 @@ async fn take(browser: &Browser, scheme: &str) -> anyhow::Result<()> {
     keep(&page, "verify").await?;
     keep(&phone, "phone-code").await?;
     Ok(())
+}
+
+async fn fill_in_signup(page: &Window, person: &Person) {
+    let Person { full_name, email, phone, password, .. } = person;
+    for (field, text) in [("name", full_name), ("email", email), ("phone", phone), ("password", password)] {
+        page.fill(&format!("#signup-{field}"), text).await;
+    }
+}
+
+/// Logs in from another browser, so that the account has a second session.
+async fn log_in_elsewhere(browser: &Browser, world: &World, person: &Person, phone: &Window) {
+    let service = world.service_address();
+    let page = browser.visitor(&[service]).await.open(&format!("{service}/login")).await;
+    page.fill("#login-email", &person.email).await;
+    page.fill("#login-password", &person.password).await;
+    page.press("Enter").await;
+    page.see("[data-view=approve]").await;
+    phone.come_to_front().await;
+    phone.click("[data-action=approve]").await;
+    page.see("[data-view=account]").await;
 }

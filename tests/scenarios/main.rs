@@ -2,16 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "scenarios fail by panicking")]
 
+mod account_page;
 mod attempts;
 mod breaker;
 mod browser;
 mod callback;
 mod code;
 mod commands;
+mod confirm;
 mod cookies;
 mod crowd;
 mod database;
 mod demo;
+mod desk;
 mod devices;
 mod doctor;
 mod expiry;

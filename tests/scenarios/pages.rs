@@ -5,85 +5,7 @@ use std::time::Duration;
 use harness::{Browser, Database, Person, Window, World, on_both_databases, report, require};
 use serde_json::{Value, json};
 
-use crate::published_clients::installed;
-
-/// Somebody's two windows: the login pages, and the phone.
-struct Desk {
-    page: Window,
-    phone: Window,
-}
-
-impl Desk {
-    async fn at(browser: &Browser, world: &World) -> Self {
-        let (service, sandbox) = (world.service_address(), world.sandbox_address());
-        let visitor = browser.visitor(&[service, sandbox]).await;
-        let (page, phone) = (visitor.open(service).await, visitor.open(sandbox).await);
-        phone.see("[data-live=true]").await;
-        page.come_to_front().await;
-        Self { page, phone }
-    }
-
-    async fn view(&self, name: &str) {
-        self.page.see(&format!("[data-view={name}]")).await;
-    }
-
-    /// Fills in the form and sends it.
-    async fn sign_up(&self, world: &World, person: &Person) {
-        world.plant(person);
-        self.page.goto(&format!("{}/signup", world.service_address())).await;
-        self.page.fill("#signup-name", &person.full_name).await;
-        self.page.fill("#signup-email", &person.email).await;
-        self.page.choose("#signup-country", "United States (+1)").await;
-        self.page.fill("#signup-phone", &person.phone).await;
-        self.page.fill("#signup-password", &person.password).await;
-        self.page.press("Enter").await;
-    }
-
-    /// Signs up to the end, and logs out.
-    async fn sign_up_whole(&self, world: &World, person: &Person) {
-        self.sign_up(world, person).await;
-        self.tap(world, "approve").await;
-        self.view("account").await;
-        self.log_out().await;
-    }
-
-    async fn log_in(&self, world: &World, person: &Person) {
-        self.page.goto(&format!("{}/login", world.service_address())).await;
-        self.page.fill("#login-email", &person.email).await;
-        self.page.fill("#login-password", &person.password).await;
-        self.page.click("#login-form [type=submit]").await;
-    }
-
-    /// A finger on the phone, where it shows the number that the page shows.
-    async fn tap(&self, world: &World, action: &str) {
-        self.view("approve").await;
-        let token = self.page.evaluate("sessionStorage.getItem('countersign.login')").await;
-        world.planted.plant("login token", token.as_str().unwrap());
-        let number = self.page.text("#match-number").await;
-        self.phone.read("[data-match-number]", &number).await;
-        self.phone.click(&format!("[data-request] [data-action={action}]")).await;
-    }
-
-    async fn log_out(&self) {
-        self.page.click("#logout").await;
-        self.view("home").await;
-    }
-
-    /// The newest code that a text message brought.
-    async fn code(&self, world: &World) -> String {
-        self.phone.see("[data-message-code]").await;
-        let code =
-            self.phone.evaluate("document.querySelector('[data-message-code]').dataset.messageCode").await;
-        let code = code.as_str().unwrap().to_owned();
-        world.planted.plant("code", &code);
-        code
-    }
-
-    async fn assert_clean(&self) {
-        self.page.assert_clean().await;
-        self.phone.assert_clean().await;
-    }
-}
+use crate::{desk::Desk, published_clients::installed};
 
 /// When a click on Approve happened, and when the account could be seen: by the clock of the machine that both windows share.
 const CLICKED: &str = "new Promise((resolve) => addEventListener('click',
@@ -338,7 +260,21 @@ async fn who_logs_out_in_one_window_is_out_in_the_other() {
     desk.assert_clean().await;
 }
 
-/// What axe-core finds wrong with the page as it is seen now, for those who hear it, use keys or see little.
+/// The source of axe-core, if it is installed.
+pub(crate) fn axe() -> Option<String> {
+    let folder = require("node", installed("package.json"))?;
+    Some(std::fs::read_to_string(folder.join("node_modules/axe-core/axe.min.js")).unwrap())
+}
+
+/// Asserts that axe-core finds nothing wrong with the page as it is seen now, for those who hear it, use keys or see little, and that
+/// nothing is wider than the window.
+pub(crate) async fn assert_no_barrier(view: &str, window: &Window, axe: &str) {
+    window.come_to_front().await;
+    assert_eq!(barriers(window, axe).await, json!([]), "{view}");
+    let overhang = "document.documentElement.scrollWidth - innerWidth";
+    assert_eq!(window.evaluate(overhang).await, 0, "{view}");
+}
+
 async fn barriers(window: &Window, axe: &str) -> Value {
     window.still().await;
     window.evaluate(axe).await;
@@ -350,8 +286,7 @@ async fn barriers(window: &Window, axe: &str) -> Value {
 #[tokio::test]
 async fn no_view_has_a_barrier_that_can_be_found_light_or_dark_wide_or_narrow() {
     let Some(browser) = Browser::launch().await else { return };
-    let Some(folder) = require("node", installed("package.json")) else { return };
-    let axe = std::fs::read_to_string(folder.join("node_modules/axe-core/axe.min.js")).unwrap();
+    let Some(axe) = axe() else { return };
     for (scheme, width) in [("light", 1_200), ("dark", 320)] {
         let world = World::new(Database::Sqlite).await;
         let person = Person { full_name: "Hohenstaufenhausenbergerin".to_owned(), ..Person::new() };
@@ -361,10 +296,7 @@ async fn no_view_has_a_barrier_that_can_be_found_light_or_dark_wide_or_narrow() 
             window.resize(width, 640).await;
         }
         let check = async |view: &str, window: &Window| {
-            window.come_to_front().await;
-            assert_eq!(barriers(window, &axe).await, json!([]), "{view}, {scheme}");
-            let overhang = "document.documentElement.scrollWidth - innerWidth";
-            assert_eq!(window.evaluate(overhang).await, 0, "{view}, {width} pixels wide");
+            assert_no_barrier(&format!("{view}, {scheme}, {width} pixels wide"), window, &axe).await;
         };
         check("no phone", &desk.phone).await;
         check("home", &desk.page).await;

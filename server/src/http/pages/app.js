@@ -1,16 +1,19 @@
 // The login pages: who is signed in, which login is under way, and which view that comes to. Addresses are real ones: the
 // service serves this page at each, and a reload shows the same again.
 
+import { Confirmations, LOGGED_OUT } from './confirmation.js';
 import { rememberDevice } from './devices.js';
 import { alert } from './form.js';
 import { Login } from './login.js';
 import { ME } from './operations.js';
 import { ask } from './service.js';
 import { whenInMemory } from './storage.js';
-import { mark, show, view } from './views.js';
-import { showAccount, startAccount } from './views/account.js';
+import { isShown, mark, show, view } from './views.js';
+import { resetAccount, showAccount, startAccount } from './views/account.js';
 import { showApprove, startApprove } from './views/approve.js';
+import { showConfirm, startConfirm } from './views/confirm.js';
 import { startLogIn } from './views/log-in.js';
+import { startPassword } from './views/password.js';
 import { startSignup } from './views/signup.js';
 import { resetVerify, showVerify, startVerify } from './views/verify.js';
 
@@ -26,11 +29,16 @@ const UNKNOWN = 'This login is not known any more. Please begin again.';
 const application = {
   user: null,
   login: null,
+  confirmations: new Confirmations({ go, refresh, loggedOut, dropLogin }),
 
-  // Begins a login for a form, and gives what went wrong with it.
-  async begin(purpose, input, form) {
-    const { login, errors } = await Login.begin(purpose, input, listener);
+  // Starts a login for a form, by `signup`, `login` or `confirm`. Returns the errors that the form shows.
+  async begin(mutation, input, form) {
+    const { login, errors } = await Login.begin(mutation, input, listener);
     if (!login) {
+      if (errors.some(({ code }) => code === 'NOT_SIGNED_IN')) {
+        loggedOut(LOGGED_OUT);
+        return [];
+      }
       return errors;
     }
     form.reset();
@@ -43,7 +51,20 @@ const application = {
 
   signedOut() {
     this.user = null;
+    this.confirmations.forget();
     go('/');
+  },
+
+  // Reads the account again: another window may have logged out or in, and the session may have ended.
+  async lookAgain() {
+    const wasLoggedIn = this.user !== null;
+    const user = await refresh().catch(() => this.user);
+    const isOfUser = ['account', 'password', 'confirm'].some(isShown);
+    if (wasLoggedIn && !user && isOfUser) {
+      loggedOut(LOGGED_OUT);
+    } else {
+      render();
+    }
   },
 };
 
@@ -52,7 +73,11 @@ const listener = {
     if (login !== application.login) {
       return;
     }
-    if (login.status.state === 'APPROVED') {
+    if (login.isConfirmation && login.isOver) {
+      login.forget();
+      const { confirmations } = application;
+      void (login.status.state === 'APPROVED' ? confirmations.approved(login.token) : confirmations.ended(login.status));
+    } else if (login.status.state === 'APPROVED') {
       finish(login);
     } else if (login.isOver) {
       const { failure, state, purpose } = login.status;
@@ -63,7 +88,12 @@ const listener = {
     }
   },
   lost(login) {
-    if (login === application.login) {
+    if (login !== application.login) {
+      return;
+    }
+    if (login.isConfirmation) {
+      void application.confirmations.ended();
+    } else {
       beginAgain(UNKNOWN, false);
     }
   },
@@ -88,7 +118,12 @@ async function finish(login) {
   leaveLogin();
   application.user = user;
   go('/account', true);
-  if (!(await whoAmI().catch(() => user))) {
+  // The account has more than the login says: the sessions.
+  const account = await whoAmI().catch(() => user);
+  if (account) {
+    application.user = account;
+    render();
+  } else {
     alert(view('account'), 'Your browser does not keep the cookie of this session: a reload signs you out.');
   }
 }
@@ -104,8 +139,32 @@ function leaveLogin() {
   listener.connection(true);
 }
 
+// Cancels a confirmation that nobody waits for any more: its push must not allow anything later.
+function dropLogin() {
+  const { login } = application;
+  if (login && !login.isOver) {
+    login.cancel().catch(() => {});
+  }
+  login?.forget();
+  leaveLogin();
+}
+
 async function whoAmI() {
   return (await ask(ME)).me;
+}
+
+// Reads who is logged in, and returns that.
+async function refresh() {
+  application.user = await whoAmI();
+  return application.user;
+}
+
+// The session has ended: says so where one logs in.
+function loggedOut(message) {
+  application.user = null;
+  application.login?.forget();
+  application.confirmations.forget();
+  beginAgain(message, false);
 }
 
 // Goes to an address of these pages.
@@ -116,20 +175,25 @@ function go(path, isInstead = false) {
 
 // Which view an address comes to, or which address instead.
 function viewAt(path) {
-  const { user, login } = application;
+  const { user, login, confirmations } = application;
   switch (path) {
     case '/':
       return { name: 'home' };
     case '/signup':
     case '/login':
+    case '/confirm':
       if (login?.status) {
         return login.waitsForPhone ? { name: 'approve' } : { instead: '/verify' };
+      }
+      if (path === '/confirm') {
+        return user && confirmations.operation ? { name: 'confirm' } : { instead: '/account' };
       }
       return user ? { instead: '/account' } : { name: path.slice(1) };
     case '/verify':
       return login?.status ? { name: 'verify' } : { instead: '/login' };
     case '/account':
-      return user ? { name: 'account' } : { instead: '/login' };
+    case '/password':
+      return user ? { name: path.slice(1) } : { instead: '/login' };
     default:
       return { instead: '/' };
   }
@@ -145,15 +209,20 @@ function render() {
     go(instead, true);
     return;
   }
-  const { user, login } = application;
+  const { user, login, confirmations } = application;
   if (name === 'approve') {
     showApprove(login);
   } else if (name === 'verify') {
     showVerify(login);
+  } else if (name === 'confirm') {
+    showConfirm(confirmations.operation);
   } else if (name === 'account') {
+    if (!isShown(name)) {
+      resetAccount();
+    }
     showAccount(user);
   }
-  mark(user !== null);
+  mark(user);
   show(name);
 }
 
@@ -168,12 +237,19 @@ function followLinks() {
     }
   });
   for (const button of document.querySelectorAll('[data-cancel]')) {
-    button.addEventListener('click', () => {
-      // The person has left it; whether the service hears so now or at its deadline changes nothing for them.
-      application.login.cancel().catch(() => {});
-      beginAgain('', false);
-    });
+    button.addEventListener('click', cancel);
   }
+}
+
+function cancel() {
+  const { login, confirmations } = application;
+  if (!login || login.isConfirmation) {
+    confirmations.cancel();
+    return;
+  }
+  // The person has left it; whether the service hears so now or at its deadline changes nothing for them.
+  login.cancel().catch(() => {});
+  beginAgain('', false);
 }
 
 // Where the sandbox runs beside the service, the page knows its phone.
@@ -196,20 +272,14 @@ function showRightAddress() {
   }
 }
 
-// Another window may have logged out, or in.
-async function lookAgain() {
-  if (!document.hidden && !application.login) {
-    application.user = await whoAmI().catch(() => application.user);
-    render();
-  }
-}
-
 async function start() {
   startSignup(application);
   startLogIn(application);
   startApprove(application);
   startVerify(application);
   startAccount(application);
+  startPassword(application);
+  startConfirm(application);
   followLinks();
   showPhoneLinks();
   showRightAddress();
@@ -222,7 +292,11 @@ async function start() {
   application.user ??= user;
   application.login?.follow();
   render();
-  document.addEventListener('visibilitychange', lookAgain);
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden && !application.login) {
+      void application.lookAgain();
+    }
+  });
 }
 
 start();

@@ -43,9 +43,9 @@ function fillIn(form) {
   return empty.length === 0;
 }
 
-// Shows the errors of a payload, at their fields or above the form.
+// Shows the errors of a payload, at their fields or above the form. A view without a form has no fields.
 export function show(form, errors) {
-  const at = (error) => error.field && form.elements[error.field.replace(/^input\./, '')];
+  const at = (error) => error.field && form.elements?.[error.field.replace(/^input\./, '')];
   for (const error of errors.filter(at)) {
     fault(at(error), sentence(error));
   }
@@ -70,7 +70,8 @@ export function duration(seconds) {
   return seconds < 7_200 ? `${Math.ceil(seconds / 60)} minutes` : `${Math.ceil(seconds / 3_600)} hours`;
 }
 
-function plural(count, one, many) {
+// A number with its noun: `1 try`, `2 tries`.
+export function plural(count, one, many) {
   return `${count} ${count === 1 ? one : many}`;
 }
 

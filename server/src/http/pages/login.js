@@ -1,12 +1,13 @@
 // The login that is under way in this window: its token, how it stands, and what can be done about it. The token is
 // kept for the window, so that a reload goes on where it was, and forgotten when the login is over.
 
-import { CANCEL_LOGIN, LOGIN, READ_LOGIN, RESEND_TOKEN, SIGNUP, VERIFY_TOKEN, WATCH_LOGIN } from './operations.js';
+import { CANCEL_LOGIN, CONFIRM, LOGIN, READ_LOGIN, RESEND_TOKEN, SIGNUP, VERIFY_TOKEN, WATCH_LOGIN } from './operations.js';
 import { ask } from './service.js';
 import { subscribe } from './socket.js';
 import { windowStorage } from './storage.js';
 
 const KEY = 'countersign.login';
+const STARTED_BY = { signup: SIGNUP, login: LOGIN, confirm: CONFIRM };
 
 export class Login {
   // How it stands; nothing until that was told for the first time.
@@ -30,10 +31,10 @@ export class Login {
     return token && new Login(token, listener);
   }
 
-  // Begins a login, for `signup` or `login`. Gives what went wrong; beside a login, where one was begun.
-  static async begin(purpose, input, listener) {
-    const data = await ask(purpose === 'signup' ? SIGNUP : LOGIN, { input });
-    const { loginToken, status, errors } = data[purpose];
+  // Starts a login by a mutation: `signup`, `login` or `confirm`. Returns its errors, and the login if one was started.
+  static async begin(mutation, input, listener) {
+    const data = await ask(STARTED_BY[mutation], { input });
+    const { loginToken, status, errors } = data[mutation];
     const login = loginToken && new Login(loginToken, listener);
     if (login) {
       login.take(status);
@@ -72,6 +73,11 @@ export class Login {
       this.#stop();
     }
     this.#listener.changed(this);
+  }
+
+  // Its secret handle.
+  get token() {
+    return this.#token;
   }
 
   // Reads how it stands. Once it is approved, the answer brings the session's cookie.
@@ -130,6 +136,11 @@ export class Login {
 
   get waitsForPhone() {
     return this.status?.nextStep === 'APPROVE_ON_PHONE';
+  }
+
+  // True for the confirmation of a sensitive operation, which opens no session.
+  get isConfirmation() {
+    return this.status?.purpose === 'CONFIRM';
   }
 
   get isOver() {

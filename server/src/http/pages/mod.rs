@@ -22,7 +22,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// The addresses of the views. Each is the same page, so that a reload shows the same again.
-const VIEWS: [&str; 5] = ["/", "/signup", "/login", "/verify", "/account"];
+const VIEWS: [&str; 7] = ["/", "/signup", "/login", "/verify", "/account", "/password", "/confirm"];
 
 const INDEX: &str = include_str!("index.html");
 const NO_PHONE: &str = r#"<meta name="phone" content="">"#;
@@ -47,6 +47,7 @@ const IMAGE: &str = "image/svg+xml";
 
 const ASSETS: &[Asset] = &assets! {
     "app.js": SCRIPT,
+    "confirmation.js": SCRIPT,
     "countersign.css": STYLE,
     "countries.js": SCRIPT,
     "devices.js": SCRIPT,
@@ -54,14 +55,18 @@ const ASSETS: &[Asset] = &assets! {
     "icon.svg": IMAGE,
     "login.js": SCRIPT,
     "operations.js": SCRIPT,
+    "sensitive.js": SCRIPT,
     "service.js": SCRIPT,
     "socket.js": SCRIPT,
     "storage.js": SCRIPT,
     "views.js": SCRIPT,
     "views/account.js": SCRIPT,
     "views/approve.js": SCRIPT,
+    "views/confirm.js": SCRIPT,
     "views/log-in.js": SCRIPT,
+    "views/password.js": SCRIPT,
     "views/seconds.js": SCRIPT,
+    "views/sessions.js": SCRIPT,
     "views/signup.js": SCRIPT,
     "views/verify.js": SCRIPT,
 };

@@ -6,7 +6,12 @@ const STATUS = `
 `;
 const ERROR = 'code message field retryAfterSeconds';
 
-export const ME = '{ me { id fullName email countryCode maskedPhone createdAt } }';
+export const ME = `{
+  me {
+    id fullName email countryCode maskedPhone createdAt
+    sessions { id isCurrent browser network createdAt lastUsedAt }
+  }
+}`;
 
 export const SIGNUP = `mutation Signup($input: SignupInput!) {
   signup(input: $input) { loginToken status { ${STATUS} } errors { ${ERROR} } }
@@ -39,3 +44,19 @@ export const CANCEL_LOGIN = `mutation CancelLogin($input: CancelLoginInput!) {
 export const LOGOUT = 'mutation Logout { logout { loggedOut } }';
 
 export const FORGET_DEVICES = 'mutation ForgetDevices { forgetDevices { forgotten } }';
+
+export const CONFIRM = `mutation Confirm($input: ConfirmInput!) {
+  confirm(input: $input) { loginToken status { ${STATUS} } errors { ${ERROR} } }
+}`;
+
+export const CHANGE_PASSWORD = `mutation ChangePassword($input: ChangePasswordInput!) {
+  changePassword(input: $input) { endedSessions errors { ${ERROR} } }
+}`;
+
+export const END_SESSION = `mutation EndSession($input: EndSessionInput!) {
+  endSession(input: $input) { isEnded errors { ${ERROR} } }
+}`;
+
+export const END_OTHER_SESSIONS = `mutation EndOtherSessions($input: EndOtherSessionsInput) {
+  endOtherSessions(input: $input) { endedSessions errors { ${ERROR} } }
+}`;

@@ -8,6 +8,8 @@ const TITLES = {
   approve: 'Approve on your phone',
   verify: 'Type the code',
   account: 'Your account',
+  password: 'Change your password',
+  confirm: 'Confirm it’s you',
 };
 
 let shown = null;
@@ -29,15 +31,24 @@ export function show(name) {
   }
 }
 
+// Whether a view is shown.
+export function isShown(name) {
+  return name === shown;
+}
+
 // The section of a view.
 export function view(name) {
   return document.querySelector(`[data-view="${name}"]`);
 }
 
-// Shows what is for people who are signed in, or what is for those who are not; and which link leads to here.
-export function mark(isSignedIn) {
+// Shows what is for people who are signed in, or what is for those who are not; and which link leads to here. Password managers
+// read from the hidden fields whose password a form is about.
+export function mark(user) {
   for (const element of document.querySelectorAll('[data-when]')) {
-    element.hidden = (element.dataset.when === 'signed-in') !== isSignedIn;
+    element.hidden = (element.dataset.when === 'signed-in') !== (user !== null);
+  }
+  for (const field of document.querySelectorAll('[data-username]')) {
+    field.value = user?.email ?? '';
   }
   for (const link of document.querySelectorAll('nav [data-link]')) {
     if (link.pathname === location.pathname) {

@@ -2,6 +2,12 @@
 
 import { every } from './seconds.js';
 
+const LEADS = {
+  SIGNUP: 'We have sent a request to your phone, to prove that it is yours. Approve it if it shows this number:',
+  LOGIN: 'We have sent a request to your phone. Approve it if it shows this number:',
+  CONFIRM: 'We have sent a request to your phone, to confirm that it is you. Approve it if it shows this number:',
+};
+
 export function startApprove(application) {
   const left = document.getElementById('approve-left');
   every(1, () => {
@@ -15,10 +21,10 @@ export function startApprove(application) {
 // Shows how the login stands.
 export function showApprove(login) {
   document.getElementById('match-number').value = login.status.matchNumber ?? '';
-  document.getElementById('approve-lead').textContent =
-    login.status.purpose === 'SIGNUP'
-      ? 'We have sent a request to your phone, to prove that it is yours. Approve it if it shows this number:'
-      : 'We have sent a request to your phone. Approve it if it shows this number:';
+  document.getElementById('approve-lead').textContent = LEADS[login.status.purpose] ?? LEADS.LOGIN;
+  document.getElementById('approve-deny').textContent = login.isConfirmation
+    ? 'Another number on your phone? Then somebody else sent that request: deny it. If you deny your own, you are logged out here.'
+    : 'Another number on your phone? Then it is somebody else’s login: deny it.';
   document.getElementById('approve-left').textContent = clock(login.millisecondsUntil('expiresAt'));
 }
 

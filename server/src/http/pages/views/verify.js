@@ -31,7 +31,9 @@ export function showVerify(login) {
   reason.textContent = reasonOf(login);
   reason.hidden = reason.textContent === '';
   document.getElementById('verify-lead').textContent = FOUND[codeChannel] ?? unasked(login);
-  document.querySelector('[data-back-to-approve]').hidden = !login.waitsForPhone;
+  const back = document.querySelector('[data-back-to-approve]');
+  back.hidden = !login.waitsForPhone;
+  back.href = login.isConfirmation ? '/confirm' : '/login';
   showResend(login);
 }
 
