@@ -6,7 +6,7 @@ import { print } from "graphql";
 
 import { ClientError, type GraphqlError } from "./error.js";
 import * as operations from "./generated/operations.js";
-import type { CodeChannel, LoginInput, SignupInput } from "./generated/operations.js";
+import type { CodeChannel, LoginInput, SensitiveOperation, SignupInput } from "./generated/operations.js";
 import { parseAddress, parseJson, request, type Answer } from "./http.js";
 import {
   outcomeOf,
@@ -18,6 +18,13 @@ import {
   type User,
   type VerifyTokenReply,
 } from "./login.js";
+import type {
+  ActiveSession,
+  ChangePasswordReply,
+  ConfirmReply,
+  EndOtherSessionsReply,
+  EndSessionReply,
+} from "./session.js";
 import { watch } from "./watch.js";
 
 /** Settings of a client. Times are in milliseconds. */
@@ -86,6 +93,40 @@ export class Client {
     return (await this.#ask(operations.MeDocument, {})).me;
   }
 
+  /** The session of this client. Null: it has ended, or there is none. */
+  async session(): Promise<ActiveSession | null> {
+    return (await this.#ask(operations.ReadSessionDocument, {})).session;
+  }
+
+  /** Lists the live sessions of the signed-in user, last used first. Null: nobody is signed in. */
+  async sessions(): Promise<readonly ActiveSession[] | null> {
+    return (await this.#ask(operations.ListSessionsDocument, {})).me?.sessions ?? null;
+  }
+
+  /**
+   * Starts the confirmation of one operation in the session of this client: a login with purpose `CONFIRM`. When it is approved, the
+   * operation is allowed once, within five minutes, with the login token of this reply. Denying it ends the session; so do five wrong passwords.
+   */
+  async confirm(operation: SensitiveOperation, password: string): Promise<ConfirmReply> {
+    return (await this.#ask(operations.ConfirmDocument, { input: { operation, password } })).confirm;
+  }
+
+  /** Changes the password; needs the login token of a confirmation of `CHANGE_PASSWORD`. All other sessions, open logins and known devices of the user end. */
+  async changePassword(loginToken: string | null, newPassword: string): Promise<ChangePasswordReply> {
+    const input = { loginToken, newPassword };
+    return (await this.#ask(operations.ChangePasswordDocument, { input })).changePassword;
+  }
+
+  /** Ends one session of the user by its id; needs the login token of a confirmation of `END_SESSIONS`. */
+  async endSession(loginToken: string | null, sessionId: string): Promise<EndSessionReply> {
+    return (await this.#ask(operations.EndSessionDocument, { input: { loginToken, sessionId } })).endSession;
+  }
+
+  /** Ends all sessions of the user except that of this client; needs the login token of a confirmation of `END_SESSIONS`. */
+  async endOtherSessions(loginToken: string | null): Promise<EndOtherSessionsReply> {
+    return (await this.#ask(operations.EndOtherSessionsDocument, { input: { loginToken } })).endOtherSessions;
+  }
+
   /** Ends the session. False: there was none. */
   async logout(): Promise<boolean> {
     return (await this.#ask(operations.LogoutDocument, {})).logout.loggedOut;
@@ -106,7 +147,7 @@ export class Client {
     return watch({ ...this.#options, url: url.href }, loginToken, signal);
   }
 
-  /** Waits while the phone has the word, and says where that led: into a session, to a code, or to an end. */
+  /** Waits while the phone has the word, and says where that led: into a session, to a confirmation, to a code, or to an end. */
   async waitForPhone(loginToken: string, signal?: AbortSignal): Promise<Outcome> {
     for await (const status of this.watch(loginToken, signal)) {
       const outcome = outcomeOf(status);

@@ -90,6 +90,13 @@ export interface Refusal {
   readonly triesLeft?: number | null;
 }
 
+/** Throws `Refused` if a mutation was refused. */
+export function assertAccepted(reply: { readonly errors: readonly Refusal[] }): void {
+  if (reply.errors.length > 0) {
+    throw new Refused(reply.errors);
+  }
+}
+
 /** A mutation that the service refused, with everything that it said about it. */
 export class Refused<Item extends Refusal> extends Error {
   override readonly name = "Refused";

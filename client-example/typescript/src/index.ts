@@ -1,9 +1,13 @@
 // The library. `phone.ts` is not part of it: it exists only where there is a sandbox.
 
 export { Client, type ClientOptions } from "./client.js";
-export { ClientError, Refused, type GraphqlError, type Problem, type Refusal } from "./error.js";
+export { assertAccepted, ClientError, Refused, type GraphqlError, type Problem, type Refusal } from "./error.js";
 export type {
+  ChangePasswordErrorCode,
   CodeChannel,
+  ConfirmErrorCode,
+  EndOtherSessionsErrorCode,
+  EndSessionErrorCode,
   LoginErrorCode,
   LoginFailure,
   LoginInput,
@@ -11,6 +15,7 @@ export type {
   LoginState,
   LoginStep,
   ResendTokenErrorCode,
+  SensitiveOperation,
   SignupErrorCode,
   SignupInput,
   VerifyTokenErrorCode,
@@ -31,3 +36,10 @@ export {
   type User,
   type VerifyTokenReply,
 } from "./login.js";
+export type {
+  ActiveSession,
+  ChangePasswordReply,
+  ConfirmReply,
+  EndOtherSessionsReply,
+  EndSessionReply,
+} from "./session.js";

@@ -23,9 +23,11 @@ export type ResendTokenReply = ResendTokenMutation["resendToken"];
 /** Where waiting for the phone led. */
 export type Outcome =
   | { readonly kind: "signedIn"; readonly session: Session }
+  /** A confirmation was approved: its operation is allowed, once, within five minutes. There is no session. */
+  | { readonly kind: "confirmed" }
   /** The phone said no, or cannot be asked: a code decides. */
   | { readonly kind: "needsCode"; readonly status: LoginStatus }
-  /** The login ended without a session. */
+  /** The login ended without an approval. */
   | { readonly kind: "refused"; readonly status: LoginStatus };
 
 /** Whether this status is the last one. */
@@ -37,6 +39,9 @@ export function isOver(status: LoginStatus): boolean {
 export function outcomeOf(status: LoginStatus): Outcome | null {
   if (status.session !== null) {
     return { kind: "signedIn", session: status.session };
+  }
+  if (status.state === "APPROVED" && status.purpose === "CONFIRM") {
+    return { kind: "confirmed" };
   }
   switch (status.nextStep) {
     case "NONE":
@@ -55,7 +60,7 @@ export interface Begun {
 }
 
 /**
- * The login that a signup or a login began; throws `Refused` where none did. A login may begin, and be told an error too
+ * The login that `signup`, `login` or `confirm` started; throws `Refused` where none did. A login may begin, and be told an error too
  * (`PROVIDER_UNAVAILABLE`: no push and no code went out): read `reply.errors` first where that matters.
  */
 export function begun(reply: {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 
 import { isOver, outcomeOf, type LoginStatus, type LoginStep } from "../src/index.js";
 
-function status(nextStep: string): LoginStatus {
+function status(nextStep: string, changes: Partial<LoginStatus> = {}): LoginStatus {
   return {
     sequence: 1,
     state: "PENDING",
@@ -15,6 +15,7 @@ function status(nextStep: string): LoginStatus {
     expiresAt: "1970-01-01T00:00:00+00:00",
     resendAvailableAt: null,
     session: null,
+    ...changes,
   };
 }
 
@@ -22,6 +23,13 @@ test("every next step has its outcome", () => {
   assert.equal(outcomeOf(status("APPROVE_ON_PHONE")), null);
   assert.equal(outcomeOf(status("ENTER_CODE"))?.kind, "needsCode");
   assert.equal(outcomeOf(status("NONE"))?.kind, "refused");
+});
+
+test("only an approved confirmation ends well without a session", () => {
+  const approved = { state: "APPROVED" } as const;
+  assert.equal(outcomeOf(status("NONE", { ...approved, purpose: "CONFIRM" }))?.kind, "confirmed");
+  assert.equal(outcomeOf(status("NONE", { state: "FAILED", purpose: "CONFIRM" }))?.kind, "refused");
+  assert.equal(outcomeOf(status("NONE", { ...approved, purpose: "LOGIN" }))?.kind, "refused");
 });
 
 test("a next step that is newer than the client means: wait", () => {

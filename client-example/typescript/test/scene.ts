@@ -13,6 +13,7 @@ import {
   type LoginInput,
   type LoginStatus,
   type Problem,
+  type SensitiveOperation,
   type Session,
   type SignupInput,
 } from "../src/index.js";
@@ -82,6 +83,23 @@ export class Somebody {
     const outcome = await client.waitForPhone(login.loginToken);
     assert(outcome.kind === "signedIn");
     return outcome.session;
+  }
+
+  /** Logs in once more, and returns the client of that session. */
+  async logIn(): Promise<Client> {
+    const login = await this.beginLogin();
+    await this.approve(login.status);
+    const outcome = await client.waitForPhone(login.loginToken);
+    assert(outcome.kind === "signedIn");
+    return client.withBearer(bearerOf(outcome.session));
+  }
+
+  /** Confirms an operation in a session, by the password and a push. Returns the login token of the confirmation. */
+  async confirm(signedIn: Client, operation: SensitiveOperation): Promise<string> {
+    const login = begun(await signedIn.confirm(operation, this.input.password));
+    await this.approve(login.status);
+    assert.deepEqual(await client.waitForPhone(login.loginToken), { kind: "confirmed" });
+    return login.loginToken;
   }
 
   async approve(status: LoginStatus): Promise<void> {
