@@ -17,7 +17,7 @@ use crate::{
     storage::{Settled, Settlement, StoreError, Taking},
 };
 
-/// How long an operation may be carried out that was confirmed, in minutes.
+/// How long an operation may be carried out after it was confirmed.
 const CONFIRMED_FOR: chrono::TimeDelta = chrono::TimeDelta::minutes(5);
 
 impl Approvals {

@@ -50,6 +50,14 @@ pub struct AccountEvent {
     pub detail: Option<&'static str>,
 }
 
+impl AccountEvent {
+    /// An event that is about the account alone.
+    #[must_use]
+    pub fn new(id: EventId, user: UserId, kind: EventKind, at: DateTime<Utc>) -> Self {
+        Self { id, user, kind, at, approval: None, session: None, network: None, detail: None }
+    }
+}
+
 /// What a decision about an approval adds to the trail of its account, with the detail of each. The end of a session is added by
 /// whatever ends it.
 #[must_use]

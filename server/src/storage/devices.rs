@@ -7,15 +7,12 @@ use diesel_async::RunQueryDsl;
 use super::{
     Store, StoreError, change,
     columns::{At, read_optional},
-    events::record_events,
+    events::{new_event, record_events},
     find, on,
     schema::{account_events, devices, users},
     transact,
 };
-use crate::{
-    model::{AccountEvent, DeviceId, Email, EventId, EventKind, TokenHash, UserId},
-    random,
-};
+use crate::model::{AccountEvent, DeviceId, Email, EventKind, TokenHash, UserId};
 
 /// How many devices of one user are known. Nobody has as many browsers; a program that signs in without its token might
 /// seem to.
@@ -111,16 +108,7 @@ impl Store {
         user: UserId,
         now: DateTime<Utc>,
     ) -> Result<(usize, Option<AccountEvent>), StoreError> {
-        let event = AccountEvent {
-            id: EventId::new(random::id(now)),
-            user,
-            kind: EventKind::DevicesForgotten,
-            at: now,
-            approval: None,
-            session: None,
-            network: None,
-            detail: None,
-        };
+        let event = new_event(user, EventKind::DevicesForgotten, now);
         transact!(self, async |conn| {
             let of_user = devices::table.filter(devices::user_id.eq(user.to_string()));
             let removed = diesel::delete(of_user).execute(conn).await?;

@@ -53,6 +53,11 @@ macro_rules! record_events {
 
 pub(super) use record_events;
 
+/// A new event that is about the account alone.
+pub(super) fn new_event(user: UserId, kind: EventKind, at: DateTime<Utc>) -> AccountEvent {
+    AccountEvent::new(EventId::new(crate::random::id(at)), user, kind, at)
+}
+
 /// The events of sessions of one user that end together.
 pub(super) fn sessions_ended(
     user: UserId,
@@ -61,14 +66,9 @@ pub(super) fn sessions_ended(
     at: DateTime<Utc>,
 ) -> Vec<AccountEvent> {
     let event = |session: &SessionId| AccountEvent {
-        id: EventId::new(crate::random::id(at)),
-        user,
-        kind: EventKind::SessionEnded,
-        at,
-        approval: None,
         session: Some(*session),
-        network: None,
         detail: Some(reason),
+        ..new_event(user, EventKind::SessionEnded, at)
     };
     sessions.iter().map(event).collect()
 }

@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use super::{
     Store, StoreError,
     columns::{At, read},
-    events::{record_events, sessions_ended},
+    events::{new_event, record_events, sessions_ended},
     find,
     hash_parameters::count_hash_parameters,
     locked::Locked,
@@ -19,12 +19,9 @@ use super::{
     },
     transact,
 };
-use crate::{
-    model::{
-        AccountEvent, Credentials, Email, EventId, EventKind, FullName, PasswordHash, Phone,
-        SensitiveOperation, Session, User, UserId,
-    },
-    random,
+use crate::model::{
+    AccountEvent, Credentials, Email, EventKind, FullName, PasswordHash, Phone, SensitiveOperation, Session,
+    User, UserId,
 };
 
 /// A row of `users`, without what proves the password.
@@ -67,16 +64,7 @@ fn change_of_parameters<'a>(old: &'a PasswordHash, new: &'a PasswordHash) -> [(&
 }
 
 fn password_changed(by: &Session, at: DateTime<Utc>) -> AccountEvent {
-    AccountEvent {
-        id: EventId::new(random::id(at)),
-        user: by.user_id,
-        kind: EventKind::PasswordChanged,
-        at,
-        approval: None,
-        session: Some(by.id),
-        network: None,
-        detail: None,
-    }
+    AccountEvent { session: Some(by.id), ..new_event(by.user_id, EventKind::PasswordChanged, at) }
 }
 
 impl Store {

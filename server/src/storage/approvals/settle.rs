@@ -24,16 +24,15 @@ use super::{
 use crate::{
     model::{
         AccountEvent, AfterDenial, Approval, ApprovalFailure, ApprovalId, ApprovalState, ApprovalStep,
-        CodeChannel, Decision, DeviceId, Effect, EventId, OnApproved, PasswordHash, PushHandle,
-        SensitiveOperation, SessionId, UserId, Verdict, events_of, readable_until,
+        CodeChannel, Decision, DeviceId, Effect, OnApproved, PasswordHash, PushHandle, SensitiveOperation,
+        SessionId, UserId, Verdict, events_of, readable_until,
     },
-    random,
     storage::{
         Store, StoreError,
         budgets::{Taking, charge, end_hold, take},
         columns::{At, read, read_optional},
         devices::{forget_devices_of, know_device},
-        events::{record_events, sessions_ended},
+        events::{new_event, record_events, sessions_ended},
         hash_parameters::count_hash_parameters,
         locked::Locked,
         schema::{
@@ -194,14 +193,10 @@ fn trail(settled: &Settled, decision: Decision, at: DateTime<Utc>) -> Vec<Accoun
     let Settled { approval, effect, ended_session, .. } = settled;
     let Some(user) = approval.user_id else { return Vec::new() };
     let event = |(kind, detail)| AccountEvent {
-        id: EventId::new(random::id(at)),
-        user,
-        kind,
-        at,
         approval: Some(approval.id),
-        session: None,
         network: approval.network.clone(),
         detail,
+        ..new_event(user, kind, at)
     };
     let mut events: Vec<_> = events_of(approval, decision, *effect).into_iter().map(event).collect();
     events.extend(sessions_ended(user, ended_session.as_slice(), "DENIED", at));
