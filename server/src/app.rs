@@ -28,11 +28,7 @@ use crate::{
     },
     limits::Limits,
     logins::Logins,
-    provider::{
-        authy::{Authy, AuthyConfig},
-        guarded::{GuardedProvider, SharedPauses},
-        measured::Measured,
-    },
+    provider::{Providers, guarded::SharedPauses},
     random,
     sessions::Sessions,
     storage::Store,
@@ -69,14 +65,10 @@ impl App {
     pub async fn build(settings: Settings, store: Store, clock: Clock) -> anyhow::Result<Self> {
         let (events, carrier) = Events::over(settings.events, &store);
         let tasks = TaskTracker::new();
-        let authy = Authy::new(AuthyConfig {
-            api_key: settings.authy.api_key,
-            api_url: settings.authy.api_url,
-            callback_url: settings.authy.callback_url,
-            timeout: settings.logins.provider_timeout,
-            proxy: settings.authy.proxy,
-            logos: settings.authy.logos,
-        })?;
+        let pauses: Arc<dyn SharedPauses> =
+            Arc::new(StoredPauses { store: store.clone(), clock: clock.clone() });
+        let timeout = settings.logins.provider_timeout;
+        let providers = Providers::from_settings(settings.providers, &pauses, &clock, timeout)?;
         let limits = Limits::new(store.clone(), clock.clone(), settings.limits);
         let passwords = Passwords::new(settings.passwords)?;
         let email_key =
@@ -96,14 +88,8 @@ impl App {
         let can_serve =
             CanServe { store: store.clone(), clock: clock.clone(), has_failed: AtomicBool::new(false) };
         let readiness = ReadinessProbe::new(Arc::new(can_serve), tasks.clone());
-        let provider = GuardedProvider::new(
-            Measured(authy),
-            StoredPauses { store: store.clone(), clock: clock.clone() },
-            clock.clone(),
-            settings.logins.provider_timeout,
-        );
         let parts =
-            ApprovalDependencies { store: store.clone(), provider, clock: clock.clone(), events, limits };
+            ApprovalDependencies { store: store.clone(), providers, clock: clock.clone(), events, limits };
         let approvals = Arc::new(Approvals::new(parts, settings.logins));
         let logins = Logins::new(approvals, store, clock, tasks.clone(), email_key);
         let mut http = settings.http;
@@ -227,11 +213,15 @@ impl Authenticator for Sessions {
 
 #[async_trait]
 impl Callbacks for Approvals {
-    async fn hear(&self, callback: Callback) -> CallbackAnswer {
+    fn has(&self, provider: &str) -> bool {
+        self.has_callback(provider)
+    }
+
+    async fn handle(&self, provider: &str, callback: Callback) -> CallbackAnswer {
         let Callback { method, headers, query, body } = &callback;
-        match self.handle_callback(&IncomingCallback { method, headers, query, body }).await {
+        match self.handle_callback(provider, &IncomingCallback { method, headers, query, body }).await {
             CallbackOutcome::Accepted => CallbackAnswer::Accepted,
-            CallbackOutcome::Refused => CallbackAnswer::Refused,
+            CallbackOutcome::Refused | CallbackOutcome::UnknownProvider => CallbackAnswer::Refused,
         }
     }
 }

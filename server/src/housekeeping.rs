@@ -30,6 +30,8 @@ const ONE_IN: usize = 4;
 const COUNTED_FOR: TimeDelta = TimeDelta::hours(48);
 /// How long counts of failed attempts are kept. Strangers decide how many there are.
 const ATTEMPTS_KEPT_FOR: Duration = Duration::from_hours(7 * 24);
+/// How long a right code of an app is known as used. No provider accepts one for as long.
+const USED_CODES_KEPT_FOR: Duration = Duration::from_hours(24);
 /// The rest between two statements.
 const REST: Duration = Duration::from_millis(50);
 
@@ -65,6 +67,7 @@ enum Kind {
     Devices,
     Events,
     FailedAttempts,
+    UsedCodes,
 }
 
 impl Housekeeping {
@@ -102,6 +105,7 @@ impl Housekeeping {
             self.remove_full_budgets(now).await?;
             self.store.remove_code_returns(now - COUNTED_FOR).await?;
             self.clean_up(Kind::FailedAttempts, now, ATTEMPTS_KEPT_FOR).await?;
+            self.clean_up(Kind::UsedCodes, now, USED_CODES_KEPT_FOR).await?;
         }
         Ok(())
     }
@@ -118,6 +122,7 @@ impl Housekeeping {
                 Kind::Devices => self.store.remove_devices(before, BATCH).await?,
                 Kind::Events => self.store.remove_account_events(before, BATCH).await?,
                 Kind::FailedAttempts => self.store.remove_failed_attempts(before, BATCH).await?,
+                Kind::UsedCodes => self.store.remove_used_codes(before, BATCH).await?,
             };
             removed += batch;
             if i64::try_from(batch).unwrap_or(i64::MAX) < BATCH {

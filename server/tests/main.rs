@@ -8,6 +8,7 @@ mod frontend;
 mod layers;
 mod metrics;
 mod phones;
+mod providers;
 mod schema;
 // Without it there are fewer settings than `.env.sample` names.
 #[cfg(feature = "sandbox")]

@@ -64,7 +64,7 @@ impl Approvals {
             .for_each_concurrent(AT_ONCE, async |id: ApprovalId| self.expire(id).await)
             .await;
         let stopped = match unheard_before {
-            Some(before) => self.store.stop_polling(now, before, BATCH).await?,
+            Some(before) => self.stop_polling(now, before).await?,
             None => 0,
         };
         let forgotten = self.store.forget_login_tokens(now, BATCH).await?;
@@ -75,6 +75,20 @@ impl Approvals {
         let next = self.store.next_deadline(GRACE).await?;
         // One that has passed is in other hands.
         Ok(next.map(|next| if next > now { next } else { now + PATIENCE }))
+    }
+
+    /// Ends the polling of settled approvals. Returns the largest number of one provider.
+    async fn stop_polling(
+        &self,
+        now: DateTime<Utc>,
+        unheard_before: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        let mut most = 0;
+        for polling in self.polling.iter() {
+            let stopped = self.store.stop_polling(polling.provider(), now, unheard_before, BATCH).await?;
+            most = most.max(stopped);
+        }
+        Ok(most)
     }
 
     async fn expire(&self, id: ApprovalId) {

@@ -1,10 +1,12 @@
 //! Approvals of any purpose: start, settle, poll, expire, watch.
 //!
 //! Whatever happens to an approval ends in `settle`, and there in one transaction. The push and its callback are only the fast
-//! path: a lost one is made up for by polling (`poll`), and the deadline settles what nothing else does (`expire`). What an approval
+//! path: a lost one is made up for by polling (`poll`), and the deadline settles what nothing else does (`expire`). Each approval keeps the
+//! provider that pushed and the one that sent its last code: it is polled, checked and called back by those. What an approval
 //! opens or allows is data ([`Consequence`]); what a push says is the caller's ([`PushText`]).
 
 mod callback;
+mod contacts;
 mod deadline_timer;
 mod expire;
 mod metrics;
@@ -40,12 +42,13 @@ pub use crate::storage::{Consequence, NewSessionGrant};
 use self::{
     callback::{Rejections, RetryQueue},
     deadline_timer::DeadlineTimer,
+    poll::Polling,
 };
 use crate::{
     clock::Clock,
     events::Events,
     limits::Limits,
-    provider::{ProviderError, guarded::GuardedProvider},
+    provider::{ProviderError, Providers},
     storage::Store,
 };
 
@@ -56,8 +59,8 @@ const AWAY: Duration = Duration::from_secs(1);
 pub struct ApprovalDependencies {
     /// Storage.
     pub store: Store,
-    /// The provider of the second factor.
-    pub provider: GuardedProvider,
+    /// The providers that reach phones.
+    pub providers: Providers,
     /// The clock.
     pub clock: Clock,
     /// Notifications to watchers.
@@ -70,7 +73,7 @@ pub struct ApprovalDependencies {
 #[derive(Clone)]
 pub struct Approvals {
     store: Store,
-    provider: GuardedProvider,
+    providers: Providers,
     clock: Clock,
     events: Events,
     limits: Limits,
@@ -79,8 +82,7 @@ pub struct Approvals {
     tasks: TaskTracker,
     /// Fires at the next deadline.
     deadline: Arc<DeadlineTimer>,
-    /// Fires when the next poll is due.
-    polling: Arc<DeadlineTimer>,
+    polling: Arc<[Arc<Polling>]>,
     retry_queue: RetryQueue,
     rejections: Arc<Rejections>,
 }
@@ -89,11 +91,12 @@ impl Approvals {
     /// Joins the parts.
     #[must_use]
     pub fn new(parts: ApprovalDependencies, settings: ApprovalSettings) -> Self {
-        let ApprovalDependencies { store, provider, clock, events, limits } = parts;
-        let (tasks, deadline, polling, retry_queue, rejections) = <_>::default();
+        let ApprovalDependencies { store, providers, clock, events, limits } = parts;
+        let (tasks, deadline, retry_queue, rejections) = <_>::default();
+        let polling = Polling::of(&providers);
         Self {
             store,
-            provider,
+            providers,
             clock,
             events,
             limits,
@@ -111,11 +114,15 @@ impl Approvals {
         let until_shutdown = |work: futures_util::future::BoxFuture<'static, ()>| {
             tasks.spawn(shutdown.clone().run_until_cancelled_owned(work));
         };
-        until_shutdown(Box::pin(self.clone().keep_polling()));
+        for polling in self.polling.iter() {
+            until_shutdown(Box::pin(self.clone().keep_polling(polling.clone())));
+        }
         until_shutdown(Box::pin(self.clone().keep_expiring()));
         until_shutdown(Box::pin(self.clone().keep_catching_up()));
         until_shutdown(Box::pin(self.clone().keep_retrying()));
-        until_shutdown(Box::pin(self.provider.clone().keep_reading_pauses()));
+        for provider in self.providers.iter() {
+            until_shutdown(Box::pin(provider.clone().keep_reading_pauses()));
+        }
         let (shutdown, own) = (shutdown.clone(), self.tasks.clone());
         tasks.spawn(async move {
             shutdown.cancelled().await;

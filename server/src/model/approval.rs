@@ -6,8 +6,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    ApprovalId, BudgetKey, DeviceId, Method, Phone, ProviderUserId, Purpose, PushHandle, UndeliveredSession,
-    UserId, words::words,
+    ApprovalId, BudgetKey, CodeSource, DeviceId, Method, Phone, Purpose, PushHandle, PushRecipient,
+    UndeliveredSession, UserId, words::words,
 };
 
 words! {
@@ -181,12 +181,14 @@ pub struct Approval {
     pub readable_until: Option<DateTime<Utc>>,
     /// Shown to the person and on the phone; `None` without a push.
     pub match_number: Option<String>,
-    /// The provider's id of the person.
-    pub provider_user_id: ProviderUserId,
+    /// Whom a provider pushes to; `None` if no provider can.
+    pub push: Option<PushRecipient>,
     /// The provider's handle of the push, if known.
     pub push_handle: Option<PushHandle>,
     /// The phone's one verdict on the push.
     pub verdict: Option<Verdict>,
+    /// Where a code is checked; `None` if none was sent and no app shows one.
+    pub code: Option<CodeSource>,
     /// How the last code was sent; after a denial, the last code that was requested since.
     pub code_channel: Option<CodeChannel>,
     /// Codes that were sent to be checked, whatever the result.

@@ -86,7 +86,8 @@ const EFFECT: Label = label("effect", &["code_may_follow", "login_ended", "sessi
 const DENIED_BY: Label = label("by", &["callback", "asked"]);
 const ANSWER: Label =
     label("answer", &["accepted", "repeated", "unknown", "nothing_to_do", "kept", "refused"]);
-const CALL: Label = label("call", &["enrol", "request_push", "find_push", "send_code", "check_code"]);
+const PROVIDER: Label = label("provider", &["authy"]);
+const CALL: Label = label("call", &["enroll", "request_push", "find_push", "send_code", "check_code"]);
 const OUTCOME_OF_CALL: Label = label(
     "outcome",
     &[
@@ -94,6 +95,7 @@ const OUTCOME_OF_CALL: Label = label(
         "refused",
         "no_push",
         "channel_unavailable",
+        "channel_disabled",
         "not_enrolled",
         "rate_limited",
         "unauthorized",
@@ -231,17 +233,17 @@ pub const METRICS: &[Metric] = &[
     ),
     histogram(
         "countersign_provider_call_seconds",
-        &[CALL, OUTCOME_OF_CALL],
-        "Calls to the provider, by what was asked and what came of it; abandoned where nobody waited any longer.",
+        &[PROVIDER, CALL, OUTCOME_OF_CALL],
+        "Duration of the calls to a provider, by outcome; abandoned if the caller was gone before the answer.",
     ),
     counter(
         "countersign_provider_breaker_changes_total",
-        &[CALL, BREAKER_STATE],
+        &[PROVIDER, CALL, BREAKER_STATE],
         "State changes of circuit breakers, by operation: open pauses all its calls, half_open makes one, closed makes all again.",
     ),
     counter(
         "countersign_provider_calls_paused_total",
-        &[CALL, PAUSE_SCOPE],
+        &[PROVIDER, CALL, PAUSE_SCOPE],
         "Calls to the provider that were not made because a pause was due, by operation and by which calls were paused.",
     ),
     counter(

@@ -317,7 +317,12 @@ pub(super) struct Provider;
 
 #[async_trait]
 impl Callbacks for Provider {
-    async fn hear(&self, callback: Callback) -> CallbackAnswer {
+    fn has(&self, provider: &str) -> bool {
+        provider == "authy"
+    }
+
+    async fn handle(&self, provider: &str, callback: Callback) -> CallbackAnswer {
+        assert_eq!(provider, "authy");
         assert_ne!(&callback.body[..], b"planted-panic");
         let is_authentic = match callback.method.as_str() {
             "POST" => &callback.body[..] == b"authentic",

@@ -108,10 +108,10 @@ fn known(code: &str) -> Option<ProviderError> {
         // "DoS protection: User has requested too many tokens in the last hour."
         60003 => ProviderError::RateLimited { retry_after: None, scope: RateLimitScope::Person },
         60016 | 60026 => ProviderError::NotEnrolled,
-        // Messages or calls are switched off, used up, or cannot reach this number.
-        60006 | 60007 | 60009..=60012 | 60014 | 60015 | 60082 | 60083 | 60120 => {
-            ProviderError::ChannelUnavailable { code }
-        }
+        // Messages or calls are switched off, or used up for the day or the month.
+        60006 | 60007 | 60009..=60012 => ProviderError::ChannelDisabled { code },
+        // They cannot reach this number.
+        60014 | 60015 | 60082 | 60083 | 60120 => ProviderError::ChannelUnavailable { code },
         // Banned countries; suspended, disabled and blocked users; impossible users and numbers.
         60013 | 60017 | 60018 | 60027 | 60033 | 60038 | 60078 | 60106 | 60107 => {
             ProviderError::Refused { code }
@@ -157,8 +157,10 @@ mod tests {
             ("60003", "RateLimited"),
             ("60016", "NotEnrolled"),
             ("60026", "NotEnrolled"),
-            ("60006", "ChannelUnavailable"),
-            ("60007", "ChannelUnavailable"),
+            ("60006", "ChannelDisabled"),
+            ("60007", "ChannelDisabled"),
+            ("60009", "ChannelDisabled"),
+            ("60012", "ChannelDisabled"),
             ("60014", "ChannelUnavailable"),
             ("60015", "ChannelUnavailable"),
             ("60082", "ChannelUnavailable"),
