@@ -29,14 +29,16 @@ impl Store {
 
     /// Takes a turn, and with it all the time until `next`. Returns false where somebody else has it.
     ///
-    /// A turn that is taken for longer than that was taken by a clock that is wrong, and is anybody's.
+    /// A turn that is taken for more than twice as long was taken by a clock that is wrong, and is anybody's. Twice, because of two instances
+    /// that come at the same moment, the one that read its clock first may come second.
     pub async fn take_turn(
         &self,
         name: &str,
         now: DateTime<Utc>,
         next: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let is_free = leases::next_at.le(At(now)).or(leases::next_at.gt(At(next)));
+        let farthest = next + (next - now);
+        let is_free = leases::next_at.le(At(now)).or(leases::next_at.gt(At(farthest)));
         let due = leases::table.find(name).filter(is_free);
         let update = diesel::update(due).set(leases::next_at.eq(At(next)));
         Ok(change!(self, |conn| update.execute(conn).await?) == 1)
