@@ -25,6 +25,8 @@ use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use callback::CallbackOutcome;
+pub use expire::ExpireApprovals;
+pub use poll::PollPushes;
 pub use push::{PushDetail, PushText};
 pub use send_code::{CodeTrouble, ResendError};
 pub use settings::ApprovalSettings;
@@ -106,16 +108,9 @@ impl Approvals {
         }
     }
 
-    /// Starts the background work: polling, deadlines, retries, and waking watchers that missed a notification.
+    /// Starts what is not periodic: retries until shutdown, and what must not be abandoned half-way to its end.
     pub fn start_tasks(&self, tasks: &TaskTracker, shutdown: &CancellationToken) {
-        let until_shutdown = |work: futures_util::future::BoxFuture<'static, ()>| {
-            tasks.spawn(shutdown.clone().run_until_cancelled_owned(work));
-        };
-        until_shutdown(Box::pin(self.clone().keep_polling()));
-        until_shutdown(Box::pin(self.clone().keep_expiring()));
-        until_shutdown(Box::pin(self.clone().keep_catching_up()));
-        until_shutdown(Box::pin(self.clone().keep_retrying()));
-        until_shutdown(Box::pin(self.provider.clone().keep_reading_pauses()));
+        tasks.spawn(shutdown.clone().run_until_cancelled_owned(self.clone().keep_retrying()));
         let (shutdown, own) = (shutdown.clone(), self.tasks.clone());
         tasks.spawn(async move {
             shutdown.cancelled().await;

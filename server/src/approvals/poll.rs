@@ -5,11 +5,15 @@
 //! the provider does not answer then, for as long as the grace lasts: an approval given in time counts. Instances share
 //! the work and one pace, at most ten requests a second, half as fast after each 429.
 
+use std::time::Duration;
+
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 
 use super::{AWAY, Approvals, delta, expire::GRACE, metrics::Source};
 use crate::{
+    background::{Schedule, Task, TaskError},
     model::{Decision, PushHandle},
     provider::{ProviderError, PushStatus, guarded::CallSubject},
     random,
@@ -36,6 +40,44 @@ const AHEAD: TimeDelta = TimeDelta::seconds(1);
 const AT_ONCE: usize = 64;
 /// How many open pushes are asked about at once after a restart.
 const AFTER_RESTART: i64 = 200;
+/// The longest time without a run: then it finds what other instances claimed and did not live to poll.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// The background task that polls pushes when they are due.
+pub struct PollPushes {
+    approvals: Approvals,
+    /// The polls that are under way.
+    asking: JoinSet<()>,
+    is_prepared: bool,
+}
+
+#[async_trait]
+impl Task for PollPushes {
+    fn schedule(&self) -> Schedule {
+        Schedule::every(EVERY, "poll_pushes").retried_after(AWAY)
+    }
+
+    async fn run(&mut self, now: DateTime<Utc>) -> Result<(), TaskError> {
+        let Self { approvals, asking, is_prepared } = self;
+        if !*is_prepared {
+            approvals.prepare_polling().await?;
+            *is_prepared = true;
+        }
+        match approvals.poll_due(asking).await {
+            Ok(next) => next.into_iter().for_each(|next| approvals.polling.set(next)),
+            Err(error) => {
+                // A database that was restored may lack it.
+                approvals.store.ensure_turn(&approvals.turn(), now, FASTEST).await?;
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn woken(&mut self) {
+        self.approvals.polling.wait(&self.approvals.clock).await;
+    }
+}
 
 /// How soon after a push the provider is asked about it first.
 pub(super) fn first_interval() -> TimeDelta {
@@ -100,27 +142,10 @@ fn may_keep_lease(login: &DuePush, asked_at: DateTime<Utc>, at: DateTime<Utc>) -
 }
 
 impl Approvals {
-    /// Asks about open pushes at their time, until it is dropped.
-    pub(super) async fn keep_polling(self) {
-        while let Err(error) = self.prepare_polling().await {
-            tracing::warn!(%error, "open pushes cannot be read");
-            tokio::time::sleep(AWAY).await;
-        }
-        let mut asking = JoinSet::new();
-        loop {
-            match self.poll_due(&mut asking).await {
-                Ok(Some(next)) => self.polling.set(next),
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "open pushes cannot be read");
-                    tokio::time::sleep(AWAY).await;
-                    // A database that was restored may lack it.
-                    let _ = self.store.ensure_turn(&self.turn(), self.clock.now(), FASTEST).await;
-                    continue;
-                }
-            }
-            self.polling.wait(&self.clock).await;
-        }
+    /// Returns the background task that polls pushes when they are due.
+    #[must_use]
+    pub fn polling(&self) -> PollPushes {
+        PollPushes { approvals: self.clone(), asking: JoinSet::new(), is_prepared: false }
     }
 
     /// The name of the turn that keeps the pace: instances with one provider share it.

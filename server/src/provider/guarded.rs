@@ -19,6 +19,7 @@ use super::{
     breaker::{Breaker, Caller, Outcome, Permit, Transition},
 };
 use crate::{
+    background::{Schedule, Task, TaskError},
     clock::Clock,
     model::{Code, CodeChannel, Email, Phone, ProviderUserId, PushHandle},
     network::Network,
@@ -165,15 +166,17 @@ impl GuardedProvider {
     pub fn read_callback(&self, callback: &Callback<'_>) -> Result<CallbackReport, CallbackError> {
         self.0.provider.read_callback(callback)
     }
+}
 
-    /// Reads the pauses that other instances were asked for, every three seconds, until it is dropped.
-    pub async fn keep_reading_pauses(self) {
-        let mut ticks = tokio::time::interval(READ_EVERY);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            self.0.read_pauses().await;
-        }
+/// Reads the pauses that other instances were asked for.
+#[async_trait]
+impl Task for GuardedProvider {
+    fn schedule(&self) -> Schedule {
+        Schedule::every(READ_EVERY, "read_provider_pauses").in_machine_time()
+    }
+
+    async fn run(&mut self, _now: DateTime<Utc>) -> Result<(), TaskError> {
+        self.0.read_pauses().await
     }
 }
 
@@ -237,15 +240,9 @@ impl Guarded {
         format!("pause {} {}", self.provider.name(), operation.name())
     }
 
-    async fn read_pauses(&self) {
+    async fn read_pauses(&self) -> Result<(), TaskError> {
         let keys = Operation::ALL.map(|operation| self.key(operation));
-        let pauses = match self.shared.read(&keys.each_ref().map(String::as_str)).await {
-            Ok(pauses) => pauses,
-            Err(error) => {
-                tracing::debug!(error, "the pauses of other instances cannot be read");
-                return;
-            }
-        };
+        let pauses = self.shared.read(&keys.each_ref().map(String::as_str)).await?;
         let now = self.clock.now();
         for (key, until) in pauses {
             let found = Operation::ALL.into_iter().find(|operation| self.key(*operation) == key);
@@ -256,6 +253,7 @@ impl Guarded {
                 tracing::warn!(call = operation.name(), %until, "provider calls paused by another instance");
             }
         }
+        Ok(())
     }
 }
 
