@@ -49,7 +49,7 @@ pub use execution::{ExecutableSchema, Transport, Validating, Validity};
 pub use health::{Health, Readiness, ReadinessProbe, health_routes};
 pub use host::own_hosts_only;
 pub use listener::Listener;
-pub use metrics::metrics_router;
+pub use metrics::{background_router, metrics_router};
 pub use per_address::PerAddress;
 pub use request_id::RequestId;
 pub use requester::{Authenticated, Authenticator, Unavailable};

@@ -82,6 +82,22 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Returns when each turn was last taken whose name begins so, with the rest of its name.
+    pub async fn last_turns(&self, prefix: &str) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
+        let query = leases::table
+            .filter(leases::name.like(format!("{prefix}%")))
+            .order(leases::name)
+            .select((leases::name, leases::next_at, leases::interval_milliseconds));
+        let found: Vec<(String, At, i32)> = on!(self, |conn| query.load(conn).await?);
+        let taken = |(name, next, interval): (String, At, i32)| {
+            let rest = name.strip_prefix(prefix)?.to_owned();
+            Some((rest, next.0 - TimeDelta::milliseconds(interval.into())))
+        };
+        Ok(found.into_iter().filter_map(taken).collect())
+    }
+}
+
 fn milliseconds(interval: TimeDelta) -> i32 {
     i32::try_from(interval.num_milliseconds()).unwrap_or(i32::MAX)
 }
