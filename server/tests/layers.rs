@@ -87,7 +87,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["approvals", "config", "housekeeping", "limits", "storage", "users"]),
 ];
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -2,49 +2,22 @@
 //!
 //! What they mean, and whether they are authentic, is judged behind [`Callbacks`]. The invariant: the answer is
 //! 200 or 401 and has no body, since Authy switches a callback off after three HTTP errors in a row.
+//!
+//! [`Callbacks`]: super::callback_request::Callbacks
 
-use async_trait::async_trait;
 use axum::{
-    body::Bytes,
     extract::{Extension, Request, State},
-    http::{HeaderMap, Method, StatusCode},
+    http::StatusCode,
 };
 use metrics::counter;
 use tracing::Instrument as _;
 
 use super::{
     body,
+    callback_request::{Callback, CallbackAnswer},
     request_id::{RequestId, log_panic},
     state::HttpState,
 };
-
-/// One callback as it came over the wire.
-pub struct Callback {
-    /// POST or GET (HEAD comes as HEAD).
-    pub method: Method,
-    /// All headers.
-    pub headers: HeaderMap,
-    /// The query as it stood in the URL, still encoded; empty without one.
-    pub query: String,
-    /// The body; empty with GET.
-    pub body: Bytes,
-}
-
-/// How a callback is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallbackAnswer {
-    /// 200: authentic, and its effect, if it has one, is lasting.
-    Accepted,
-    /// 401: not authentic; nothing was touched.
-    Refused,
-}
-
-/// Hears the provider's callbacks.
-#[async_trait]
-pub trait Callbacks: Send + Sync + 'static {
-    /// Judges one callback and brings about its effect. It is not cancelled when the caller hangs up.
-    async fn hear(&self, callback: Callback) -> CallbackAnswer;
-}
 
 /// A body that is too large, too slow or broken cannot be verified: 401, not an error of its own.
 pub(super) async fn hear(

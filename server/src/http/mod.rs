@@ -11,6 +11,7 @@ mod answer;
 mod body;
 mod browser;
 mod callback;
+mod callback_request;
 mod client_address;
 mod counted;
 mod document;
@@ -42,7 +43,7 @@ mod websocket;
 mod tests;
 
 pub use admission::Admission;
-pub use callback::{Callback, CallbackAnswer, Callbacks};
+pub use callback_request::{Callback, CallbackAnswer, Callbacks};
 pub use client_address::ClientAddress;
 pub use document::{Documents, InputTypes};
 pub use execution::{ExecutableSchema, Transport, Validating, Validity};
