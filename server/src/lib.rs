@@ -15,6 +15,7 @@ use std::process::ExitCode;
 pub mod app;
 pub mod approvals;
 mod audit;
+pub mod background;
 pub mod clock;
 mod command;
 pub mod config;

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod countries;
+mod cycles;
 mod frontend;
 mod layers;
 mod metrics;

@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 
 use super::{AWAY, Approvals, metrics::Source};
 use crate::{
+    background::{Schedule, Task, TaskError},
     model::{ApprovalId, Decision},
     storage::{OverdueClaim, StoreError},
 };
@@ -24,29 +26,41 @@ const AT_ONCE: usize = 16;
 const LEASE: TimeDelta = TimeDelta::seconds(10);
 /// From one look at what others are at to the next.
 const PATIENCE: TimeDelta = TimeDelta::seconds(1);
-/// Deadlines that follow each other more closely are met together.
-const BREATH: Duration = Duration::from_millis(50);
+/// The longest time without a run: then it finds what other instances started and did not live to end.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// The background task that ends approvals at their deadline.
+pub struct ExpireApprovals {
+    approvals: Approvals,
+    /// Since when the database has answered without a break: before, nobody could ask or be heard.
+    answering_since: Option<DateTime<Utc>>,
+}
+
+#[async_trait]
+impl Task for ExpireApprovals {
+    fn schedule(&self) -> Schedule {
+        Schedule::every(EVERY, "expire_approvals").retried_after(AWAY)
+    }
+
+    async fn run(&mut self, now: DateTime<Utc>) -> Result<(), TaskError> {
+        let answering_since = self.answering_since.take().unwrap_or(now);
+        if let Some(next) = self.approvals.expire_overdue(now, answering_since).await? {
+            self.approvals.deadline.set(next);
+        }
+        self.answering_since = Some(answering_since);
+        Ok(())
+    }
+
+    async fn woken(&mut self) {
+        self.approvals.deadline.wait(&self.approvals.clock).await;
+    }
+}
 
 impl Approvals {
-    /// Ends logins at their deadline, until it is dropped.
-    pub(super) async fn keep_expiring(self) {
-        // Since when the database has answered without a break: before, nobody could ask or be heard.
-        let mut answering_since = None;
-        loop {
-            let now = self.clock.now();
-            match self.expire_overdue(now, *answering_since.get_or_insert(now)).await {
-                Ok(Some(next)) => self.deadline.set(next),
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "deadlines cannot be read");
-                    answering_since = None;
-                    tokio::time::sleep(AWAY).await;
-                    continue;
-                }
-            }
-            tokio::time::sleep(BREATH).await;
-            self.deadline.wait(&self.clock).await;
-        }
+    /// Returns the background task that ends approvals at their deadline.
+    #[must_use]
+    pub fn expiring(&self) -> ExpireApprovals {
+        ExpireApprovals { approvals: self.clone(), answering_since: None }
     }
 
     /// Ends what is overdue. Returns when to look again.

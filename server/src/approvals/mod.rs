@@ -12,6 +12,7 @@ mod expire;
 mod metrics;
 mod poll;
 mod push;
+mod request;
 mod send_code;
 mod settings;
 mod settle;
@@ -27,10 +28,12 @@ use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use callback::CallbackOutcome;
-pub use push::{PushDetail, PushText};
+pub use expire::ExpireApprovals;
+pub use poll::PollPushes;
+pub use request::{PushDetail, PushText, StartRequest};
 pub use send_code::{CodeTrouble, ResendError};
 pub use settings::ApprovalSettings;
-pub use start::{StartError, StartRequest, StartedApproval};
+pub use start::{StartError, StartedApproval};
 pub use status::ApprovalStatus;
 pub use verify_code::VerifyError;
 pub use watch::{Watch, WatchError, Watched};
@@ -109,20 +112,9 @@ impl Approvals {
         }
     }
 
-    /// Starts the background work: polling, deadlines, retries, and waking watchers that missed a notification.
+    /// Starts what is not periodic: retries until shutdown, and what must not be abandoned half-way to its end.
     pub fn start_tasks(&self, tasks: &TaskTracker, shutdown: &CancellationToken) {
-        let until_shutdown = |work: futures_util::future::BoxFuture<'static, ()>| {
-            tasks.spawn(shutdown.clone().run_until_cancelled_owned(work));
-        };
-        for polling in self.polling.iter() {
-            until_shutdown(Box::pin(self.clone().keep_polling(polling.clone())));
-        }
-        until_shutdown(Box::pin(self.clone().keep_expiring()));
-        until_shutdown(Box::pin(self.clone().keep_catching_up()));
-        until_shutdown(Box::pin(self.clone().keep_retrying()));
-        for provider in self.providers.iter() {
-            until_shutdown(Box::pin(provider.clone().keep_reading_pauses()));
-        }
+        tasks.spawn(shutdown.clone().run_until_cancelled_owned(self.clone().keep_retrying()));
         let (shutdown, own) = (shutdown.clone(), self.tasks.clone());
         tasks.spawn(async move {
             shutdown.cancelled().await;

@@ -5,13 +5,15 @@
 //! grace is over: a verdict given in time counts. Each provider is polled about its own pushes, by a task of its own: one that is slow
 //! delays no other. Instances share the work and the provider's pace, at most ten requests a second, half as fast after each 429.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 
 use super::{AWAY, Approvals, deadline_timer::DeadlineTimer, delta, expire::GRACE, metrics::Source};
 use crate::{
+    background::{Schedule, Task, TaskError},
     model::{Decision, PushHandle},
     provider::{
         ProviderError, Providers, PushStatus,
@@ -41,6 +43,45 @@ const AHEAD: TimeDelta = TimeDelta::seconds(1);
 const AT_ONCE: usize = 64;
 /// How many open pushes are asked about at once after a restart.
 const AFTER_RESTART: i64 = 200;
+/// The longest time without a run: then it finds what other instances claimed and did not live to poll.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// The background task that polls the pushes of one provider when they are due.
+pub struct PollPushes {
+    approvals: Approvals,
+    polling: Arc<Polling>,
+    /// The polls that are under way.
+    polls: JoinSet<()>,
+    is_prepared: bool,
+}
+
+#[async_trait]
+impl Task for PollPushes {
+    fn schedule(&self) -> Schedule {
+        Schedule::every(EVERY, "poll_pushes").about(self.polling.provider()).retried_after(AWAY)
+    }
+
+    async fn run(&mut self, now: DateTime<Utc>) -> Result<(), TaskError> {
+        let Self { approvals, polling, polls, is_prepared } = self;
+        if !*is_prepared {
+            approvals.prepare_polling(polling).await?;
+            *is_prepared = true;
+        }
+        match approvals.poll_due(polling, polls).await {
+            Ok(next) => next.into_iter().for_each(|next| polling.timer.set(next)),
+            Err(error) => {
+                // A database that was restored may lack it.
+                approvals.store.ensure_turn(&polling.lease, now, FASTEST).await?;
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn woken(&mut self) {
+        self.polling.timer.wait(&self.approvals.clock).await;
+    }
+}
 
 /// How soon after a push the provider is asked about it first.
 pub(super) fn first_interval() -> TimeDelta {
@@ -136,27 +177,15 @@ impl Approvals {
         self.polling.iter().find(|polling| polling.provider() == provider).map(|polling| &**polling)
     }
 
-    /// Polls a provider's open pushes when they are due, until it is dropped.
-    pub(super) async fn keep_polling(self, polling: Arc<Polling>) {
-        while let Err(error) = self.prepare_polling(&polling).await {
-            tracing::warn!(%error, "open pushes cannot be read");
-            tokio::time::sleep(AWAY).await;
-        }
-        let mut polls = JoinSet::new();
-        loop {
-            match self.poll_due(&polling, &mut polls).await {
-                Ok(Some(next)) => polling.timer.set(next),
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "open pushes cannot be read");
-                    tokio::time::sleep(AWAY).await;
-                    // A database that was restored may lack it.
-                    let _ = self.store.ensure_turn(&polling.lease, self.clock.now(), FASTEST).await;
-                    continue;
-                }
-            }
-            polling.timer.wait(&self.clock).await;
-        }
+    /// Returns the background tasks that poll pushes when they are due, one for each provider that pushes.
+    pub fn polling(&self) -> impl Iterator<Item = PollPushes> {
+        let task = |polling: &Arc<Polling>| PollPushes {
+            approvals: self.clone(),
+            polling: polling.clone(),
+            polls: JoinSet::new(),
+            is_prepared: false,
+        };
+        self.polling.iter().map(task)
     }
 
     async fn prepare_polling(&self, polling: &Polling) -> Result<(), StoreError> {

@@ -1,31 +1,14 @@
 //! The push of an approval that was just started.
 
-use super::{Approvals, RemainingTime, StartRequest, contacts::Contact, poll, start::UnsentApproval};
+use super::{
+    Approvals, PushDetail, PushText, RemainingTime, StartRequest, contacts::Contact, poll,
+    request::UnsentApproval,
+};
 use crate::{
     model::{Approval, PushHandle},
     provider::{ProviderError, PushRequest, guarded::GuardedProvider},
     storage::StoreError,
 };
-
-/// What a push says. The match number and the time are filled in when it is sent.
-#[derive(Clone, Debug)]
-pub struct PushText {
-    /// The line that the person reads first.
-    pub message: String,
-    /// What is shown below it, in this order: label and value.
-    pub details: Vec<(&'static str, PushDetail)>,
-}
-
-/// One line below the message of a push.
-#[derive(Clone, Debug)]
-pub enum PushDetail {
-    /// The number that the page shows too.
-    MatchNumber,
-    /// When the approval was started.
-    StartedAt,
-    /// This text.
-    Text(String),
-}
 
 /// The result of a push.
 pub(super) enum PushOutcome {

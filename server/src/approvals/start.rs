@@ -1,20 +1,15 @@
 //! Starting an approval: stored first, then the phone is asked, by push or else with a code.
 
-use std::{net::IpAddr, time::Duration};
-
-use chrono::{DateTime, Utc};
+use std::time::Duration;
 
 use super::{
-    ApprovalStatus, Approvals, CodeTrouble, Consequence, PushText, RemainingTime, contacts::Contact, delta,
-    metrics::count_started, push::PushOutcome, send_code::Recipient,
+    ApprovalStatus, Approvals, CodeTrouble, RemainingTime, StartRequest, contacts::Contact, delta,
+    metrics::count_started, push::PushOutcome, request::UnsentApproval, send_code::Recipient,
 };
 use crate::{
-    limits::{self, Grant, LimitError, LoginClaims, PhoneUse, PushPlace, Standing},
-    model::{
-        ApprovalId, ApprovalState, CodeSource, DeviceId, Email, LoginToken, Method, Phone, PushRecipient,
-        UserId,
-    },
-    provider::{PauseScope, ProviderError, Sending, guarded::CallSubject},
+    limits::{self, Grant, LimitError, LoginClaims},
+    model::{ApprovalId, ApprovalState, Method, Phone},
+    provider::{PauseScope, ProviderError, Sending},
     random,
     storage::{Insertion, LimitChanges, NewApproval, StoreError, Taken, UsedUp},
 };
@@ -25,20 +20,6 @@ const DRAWS: usize = 32;
 
 /// How many match numbers there are: those of two digits.
 const MATCH_NUMBERS: usize = 100;
-
-/// An approval to start.
-pub struct StartRequest<'a> {
-    /// Its secret handle.
-    pub token: &'a LoginToken,
-    /// What approving it does, and to whose account.
-    pub consequence: Consequence<'a>,
-    /// The known device that the client presented.
-    pub device: Option<DeviceId>,
-    /// The client's address, if known.
-    pub address: Option<IpAddr>,
-    /// What the push says.
-    pub push: PushText,
-}
 
 /// A started approval.
 #[derive(Debug)]
@@ -78,60 +59,6 @@ impl From<LimitError> for StartError {
             LimitError::UsedUp { retry_after } => Self::RateLimited { retry_after: Some(retry_after) },
             LimitError::Store(error) => Self::Store(error),
         }
-    }
-}
-
-/// A stored approval whose phone was not asked yet.
-pub(super) struct UnsentApproval {
-    pub(super) id: ApprovalId,
-    /// Its slot on the phone, if it may push.
-    pub(super) place: Option<PushPlace>,
-    /// The network that starts it.
-    pub(super) network: Option<String>,
-    pub(super) match_number: Option<String>,
-    /// The providers that reach its person, in order.
-    pub(super) contacts: Vec<Contact>,
-    /// Whom a provider pushes to, if one can.
-    pub(super) push: Option<PushRecipient>,
-    /// Where a code that an app shows is checked, if one shows any.
-    pub(super) code: Option<CodeSource>,
-    pub(super) created_at: DateTime<Utc>,
-    pub(super) expires_at: DateTime<Utc>,
-}
-
-impl UnsentApproval {
-    /// The subject of its calls to the provider.
-    pub(super) fn call_subject<'a>(&'a self, request: &'a StartRequest<'a>) -> CallSubject<'a> {
-        CallSubject { phone: request.phone(), network: self.network.as_deref() }
-    }
-}
-
-impl StartRequest<'_> {
-    pub(super) fn phone(&self) -> &Phone {
-        match &self.consequence {
-            Consequence::CreateUser(signup, _) => &signup.phone,
-            Consequence::OpenSession(user, _) | Consequence::AllowOperation(user, ..) => &user.phone,
-        }
-    }
-
-    pub(super) fn email(&self) -> &Email {
-        match &self.consequence {
-            Consequence::CreateUser(signup, _) => &signup.email,
-            Consequence::OpenSession(user, _) | Consequence::AllowOperation(user, ..) => &user.email,
-        }
-    }
-
-    pub(super) fn user_id(&self) -> Option<UserId> {
-        match &self.consequence {
-            Consequence::CreateUser(..) => None,
-            Consequence::OpenSession(user, _) | Consequence::AllowOperation(user, ..) => Some(user.id),
-        }
-    }
-
-    /// `network`: the network that starts it.
-    fn phone_use<'b>(&'b self, network: Option<&'b str>) -> PhoneUse<'b> {
-        let standing = Standing::of(self.consequence.purpose(), self.device);
-        PhoneUse { phone: self.phone(), standing, network }
     }
 }
 

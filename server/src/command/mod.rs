@@ -93,7 +93,7 @@ async fn serve(mut settings: Settings, ending: Ending) -> anyhow::Result<()> {
     let app = App::build(settings, store, Clock::system()).await.context("the service cannot be built")?;
     print(&format!("service http://{}\n", listener.local_addr()?))?;
     metrics::announce(metrics.as_ref())?;
-    let counts = metrics::serve(metrics, metrics_hosts, app.health(&ending), ending.begun.clone());
+    let counts = metrics::serve(metrics, metrics_hosts, &app, &ending);
     tokio::join!(app.serve(listener, ending), counts).0
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
     print(&format!("service http://{}\nsandbox http://{phones}\n", second.name_of(service)))?;
     let app = app.also_on(second.into_socket());
     metrics::announce(metrics.as_ref())?;
-    let counts = metrics::serve(metrics, metrics_hosts, app.health(&ending), ending.begun.clone());
+    let counts = metrics::serve(metrics, metrics_hosts, &app, &ending);
     let served = sandbox.serve(sandbox_listener, ending.begun.clone());
     let (service, sandbox, ()) = tokio::join!(app.serve(listener, ending), served, counts);
     service.and(sandbox.context("the sandbox failed"))

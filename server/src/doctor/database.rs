@@ -8,12 +8,14 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     Finding, Status,
+    background::Leases,
     clock::{DATABASE, Told},
     emails, file,
     reason::whole,
     within,
 };
 use crate::{
+    background::LEASE_PREFIX,
     clock::Clock,
     config::{DatabaseUrl, PartialSettings},
     storage::{
@@ -39,13 +41,14 @@ pub(super) struct Found {
     pub(super) database: Vec<Finding>,
     pub(super) schema: Vec<Finding>,
     pub(super) time: Option<Told>,
+    pub(super) leases: Option<Leases>,
 }
 
 impl Found {
     /// Without a database there is no schema to look at.
     fn without_schema(database: Finding) -> Self {
         let schema = vec![Finding::skipped(SCHEMA, "not looked at: see the database")];
-        Self { database: vec![database], schema, time: None }
+        Self { database: vec![database], schema, time: None, leases: None }
     }
 }
 
@@ -114,7 +117,10 @@ async fn look(url: &DatabaseUrl, (settings, configured): (&StoreSettings, &[&str
             (findings, Some(told(server.now(), here)))
         }
     };
-    Found { database, schema: schema(&store, configured).await, time }
+    let schema = schema(&store, configured).await;
+    // Where the schema does not fit, it has been told.
+    let leases = within(ANSWERS_WITHIN, store.last_turns(LEASE_PREFIX)).await.and_then(Result::ok);
+    Found { database, schema, time, leases }
 }
 
 fn told(now: DateTime<Utc>, here: (DateTime<Utc>, DateTime<Utc>)) -> Told {

@@ -14,6 +14,7 @@ pub mod login;
 mod request;
 mod root_fields;
 pub mod session;
+pub mod signup;
 pub mod user;
 pub mod watch;
 
@@ -66,7 +67,7 @@ pub struct Query(user::UserQuery, active_session::SessionQuery, login::LoginQuer
 /// `resendToken`, `confirm` and `changePassword`, once, and for each other field once.
 #[derive(Default, MergedObject)]
 pub struct Mutation(
-    user::SignupMutation,
+    signup::SignupMutation,
     login::LoginMutation,
     code::CodeMutation,
     confirm::ConfirmMutation,

@@ -2,12 +2,12 @@
 //!
 //! What they mean, and whether they are authentic, is judged behind [`Callbacks`]. For a provider that is configured the response is 200 or
 //! 401 and has no body, since Authy switches a callback off after three HTTP errors in a row. For any other there is nothing here: 404.
+//!
+//! [`Callbacks`]: super::callback_request::Callbacks
 
-use async_trait::async_trait;
 use axum::{
-    body::Bytes,
     extract::{Extension, Path, Request, State},
-    http::{HeaderMap, Method, StatusCode},
+    http::StatusCode,
     response::{IntoResponse as _, Response},
 };
 use metrics::counter;
@@ -15,41 +15,11 @@ use tracing::Instrument as _;
 
 use super::{
     body,
+    callback_request::{Callback, CallbackAnswer},
     request_id::{RequestId, log_panic},
     router,
     state::HttpState,
 };
-
-/// One callback as it came over the wire.
-pub struct Callback {
-    /// POST or GET (HEAD comes as HEAD).
-    pub method: Method,
-    /// All headers.
-    pub headers: HeaderMap,
-    /// The query as it stood in the URL, still encoded; empty without one.
-    pub query: String,
-    /// The body; empty with GET.
-    pub body: Bytes,
-}
-
-/// How a callback is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallbackAnswer {
-    /// 200: authentic, and its effect, if it has one, is lasting.
-    Accepted,
-    /// 401: not authentic; nothing was touched.
-    Refused,
-}
-
-/// Handles the callbacks of providers.
-#[async_trait]
-pub trait Callbacks: Send + Sync + 'static {
-    /// Whether a provider of that name is configured that calls back.
-    fn has(&self, provider: &str) -> bool;
-
-    /// Judges one callback of a provider and brings about its effect. It is not cancelled when the caller hangs up.
-    async fn handle(&self, provider: &str, callback: Callback) -> CallbackAnswer;
-}
 
 /// A callback at the provider's own path.
 pub(super) async fn receive(

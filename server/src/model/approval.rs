@@ -6,8 +6,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    ApprovalId, BudgetKey, CodeSource, DeviceId, Method, Phone, Purpose, PushHandle, PushRecipient,
-    UndeliveredSession, UserId, words::words,
+    ApprovalId, BudgetKey, CodeSource, DeviceId, Method, Phone, Purpose, PushHandle, PushRecipient, UserId,
+    words::words,
 };
 
 words! {
@@ -215,15 +215,6 @@ impl Approval {
     #[must_use]
     pub fn needs_new_code(&self) -> bool {
         self.state == ApprovalState::Denied && self.code_channel.is_none()
-    }
-
-    /// What has to be recorded when the session that it opened is delivered; `None` if a delivery is recorded already. No
-    /// column says so: a delivery moves `readable_until` away from where settling has put it.
-    #[must_use]
-    pub fn undelivered_session(&self) -> Option<UndeliveredSession> {
-        let undelivered_until = readable_until(self.expires_at, self.settled_at?);
-        (self.readable_until == Some(undelivered_until))
-            .then_some(UndeliveredSession { login: self.id, readable_until: undelivered_until })
     }
 
     /// The decision that a right code is, for an approval that was in this state when the code was typed.

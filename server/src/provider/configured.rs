@@ -2,12 +2,21 @@
 
 use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+
 use super::{
     Provider,
     authy::{self, Authy, AuthyConfig, AuthyConfigError},
     guarded::{GuardedProvider, SharedPauses},
 };
-use crate::clock::Clock;
+use crate::{
+    background::{Schedule, Task, TaskError},
+    clock::Clock,
+};
+
+/// How often the pauses of other instances are read.
+const READ_PAUSES_EVERY: Duration = Duration::from_secs(3);
 
 /// One provider to use, with its settings.
 #[derive(Debug)]
@@ -64,5 +73,20 @@ impl Providers {
     #[must_use]
     pub fn find(&self, name: &str) -> Option<&GuardedProvider> {
         self.iter().find(|provider| provider.name() == name)
+    }
+}
+
+/// Reads the pauses that other instances were asked for.
+#[async_trait]
+impl Task for Providers {
+    fn schedule(&self) -> Schedule {
+        Schedule::every(READ_PAUSES_EVERY, "read_provider_pauses").in_machine_time()
+    }
+
+    async fn run(&mut self, _now: DateTime<Utc>) -> Result<(), TaskError> {
+        for provider in self.iter() {
+            provider.read_pauses().await?;
+        }
+        Ok(())
     }
 }

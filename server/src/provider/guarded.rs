@@ -20,6 +20,7 @@ use super::{
     measured::measure,
 };
 use crate::{
+    background::TaskError,
     clock::Clock,
     model::{CodeHandle, Email, Phone, ProviderUserId, PushHandle},
     network::Network,
@@ -29,8 +30,6 @@ use crate::{
 const UNKNOWN_NETWORK: &str = "unknown";
 /// A poll is due at the deadline and in the thirty seconds after it: no pause may be as long as that.
 const LONGEST_WITHOUT_POLL: TimeDelta = TimeDelta::seconds(20);
-/// How often the pauses of other instances are read.
-const READ_EVERY: Duration = Duration::from_secs(3);
 
 /// Whom a call is made for. Breakers tell by it whether a failure is about one phone, one network or all.
 #[derive(Clone, Copy, Debug)]
@@ -147,14 +146,9 @@ impl GuardedProvider {
         self.0.provider.codes().map(|codes| GuardedCodes(&self.0, codes))
     }
 
-    /// Reads the pauses that other instances were asked for, every three seconds, until it is dropped.
-    pub async fn keep_reading_pauses(self) {
-        let mut ticks = tokio::time::interval(READ_EVERY);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            self.0.read_pauses().await;
-        }
+    /// Reads the pauses that other instances were asked for.
+    pub(super) async fn read_pauses(&self) -> Result<(), TaskError> {
+        self.0.read_pauses().await
     }
 }
 
@@ -309,15 +303,9 @@ impl Guarded {
         format!("pause {} {}", self.provider.name(), operation.name())
     }
 
-    async fn read_pauses(&self) {
+    async fn read_pauses(&self) -> Result<(), TaskError> {
         let keys = Operation::ALL.map(|operation| self.key(operation));
-        let pauses = match self.shared.read(&keys.each_ref().map(String::as_str)).await {
-            Ok(pauses) => pauses,
-            Err(error) => {
-                tracing::debug!(error, "the pauses of other instances cannot be read");
-                return;
-            }
-        };
+        let pauses = self.shared.read(&keys.each_ref().map(String::as_str)).await?;
         let now = self.clock.now();
         for (key, until) in pauses {
             let found = Operation::ALL.into_iter().find(|operation| self.key(*operation) == key);
@@ -329,6 +317,7 @@ impl Guarded {
                 tracing::warn!(provider, call = operation.name(), %until, "provider calls paused by another instance");
             }
         }
+        Ok(())
     }
 }
 

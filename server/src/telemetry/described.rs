@@ -191,6 +191,26 @@ const KIND_OF_TROUBLE: Label = label(
         "not_run",
     ],
 );
+const TASK: Label = label(
+    "task",
+    &[
+        "poll_pushes",
+        "expire_approvals",
+        "catch_up_approvals",
+        "catch_up_sessions",
+        "read_provider_pauses",
+        "measure_time",
+        "delete_approvals",
+        "delete_sessions",
+        "delete_account_events",
+        "delete_devices",
+        "delete_failed_attempts",
+        "delete_rate_limits",
+        "delete_sms_conversions",
+        "delete_used_codes",
+    ],
+);
+const OUTCOME_OF_RUN: Label = label("outcome", &["succeeded", "skipped", "failed", "panicked"]);
 const REASON: Label = label("reason", &["queue_full", "not_sent"]);
 const VERSION: Label = label("version", &[]);
 
@@ -336,6 +356,21 @@ pub const METRICS: &[Metric] = &[
         "countersign_clock_skew_seconds",
         &[],
         "Seconds by which this machine's clock is ahead of the database's, negative where it is behind; the database's time is used.",
+    ),
+    counter(
+        "countersign_background_runs_total",
+        &[TASK, OUTCOME_OF_RUN],
+        "Runs of background tasks, by outcome; skipped where another instance holds the lease of this interval.",
+    ),
+    gauge(
+        "countersign_background_last_success_timestamp_seconds",
+        &[TASK],
+        "When the last run began that succeeded on this instance, in seconds since 1970.",
+    ),
+    histogram(
+        "countersign_background_run_seconds",
+        &[TASK],
+        "How long runs of background tasks took, skipped ones left out.",
     ),
     counter(
         "countersign_spans_dropped_total",

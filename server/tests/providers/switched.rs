@@ -2,6 +2,7 @@
 
 use countersign::{
     approvals::{CallbackOutcome, IncomingCallback},
+    background::{Driver, Task},
     model::{ApprovalState, ApprovalStep, Verdict},
     provider::PushStatus,
 };
@@ -86,7 +87,8 @@ async fn each_push_is_polled_at_its_own_provider(database: &Database) {
         }
     }
     let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
-    after.start_tasks(&tasks, &shutdown);
+    let polling = after.polling().map(|task| -> Box<dyn Task> { Box::new(task) });
+    Driver::new(database.store.clone(), clock).start(polling.collect(), &tasks, &shutdown);
     for token in [&at_old, &at_new] {
         let mut watch = Arc::new(after.clone()).watch(token.clone()).await.unwrap().unwrap();
         while let Some(status) = watch.next().await {

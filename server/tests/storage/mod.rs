@@ -3,6 +3,7 @@
 //! Each test is told a database and runs on both: see `on_both_databases!`.
 
 mod approvals;
+mod background;
 mod budgets;
 mod clocks;
 mod confirmations;

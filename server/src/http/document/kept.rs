@@ -18,7 +18,7 @@ use quick_cache::{Weighter, sync::Cache};
 use super::{
     DocumentError,
     arguments::{self, Usage},
-    in_use::DocumentsInUse,
+    in_use::{self, DocumentsInUse},
     inputs::{self, Fit, InputTypes, Mismatch},
     measure::measure,
     refusal, tokens, weight,
@@ -37,7 +37,7 @@ pub struct Documents {
     limits: DocumentLimits,
     inputs: Arc<InputTypes>,
     kept: Cache<Box<str>, Arc<Document>, ByLength>,
-    in_use: DocumentsInUse,
+    in_use: DocumentsInUse<Document>,
 }
 
 /// A document within the limits.
@@ -215,7 +215,7 @@ impl Documents {
         if let Some(document) = self.kept.get(text) {
             return Ok(document);
         }
-        let hash = DocumentsInUse::hash(text);
+        let hash = in_use::hash(text);
         if let Some(document) = self.in_use.find(&hash) {
             return Ok(document);
         }

@@ -1,6 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
+use crate::model::UndeliveredSession;
 
 const APPROVED: Decision = Decision::Verdict(Verdict::Approved);
 const DENIED: Decision = Decision::Verdict(Verdict::Denied);

@@ -2,9 +2,9 @@
 //!
 //! Not how they arrive. The invariant: nothing of an answer's text gets any further, except an error code of digits.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::connection::Reply;
 use crate::provider::{ProviderError, RateLimitScope};
 
 const MAX_ERROR_CODE_DIGITS: usize = 8;
@@ -17,6 +17,16 @@ pub(super) enum Call {
     RequestApproval,
     /// Anything else.
     Other,
+}
+
+/// An answer in JSON, whatever its status.
+pub(super) struct Reply {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The members of the outermost object.
+    pub(super) body: Map<String, Value>,
+    /// What time it was there, where it was told.
+    pub(super) date: Option<DateTime<Utc>>,
 }
 
 impl Reply {

@@ -3,7 +3,7 @@
 
 use diesel::prelude::*;
 
-use super::settle::Settlement;
+use super::settlement::Settlement;
 use crate::{
     model::Approval,
     storage::{

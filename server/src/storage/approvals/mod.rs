@@ -7,6 +7,7 @@ mod delivery;
 mod polls;
 mod pushes;
 mod settle;
+mod settlement;
 mod start;
 
 use std::{collections::BTreeSet, fmt};
@@ -17,7 +18,8 @@ use diesel_async::RunQueryDsl;
 
 pub use deadlines::OverdueClaim;
 pub use polls::{ClaimedPolls, DuePush, PollClaim};
-pub use settle::{Settled, Settlement};
+pub use settle::Settled;
+pub use settlement::Settlement;
 pub(super) use start::InsertFailure;
 pub use start::{Consequence, Insertion, NewApproval, NewSessionGrant};
 

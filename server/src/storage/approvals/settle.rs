@@ -15,7 +15,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    ApprovalRow,
+    ApprovalRow, Settlement,
     codes::use_code,
     consequences::{
         NewSessionRow, PendingSignupRow, allow_operation, create_user, end_session, end_signup, enrollment,
@@ -24,13 +24,13 @@ use super::{
 };
 use crate::{
     model::{
-        AccountEvent, AfterDenial, Approval, ApprovalFailure, ApprovalId, ApprovalState, ApprovalStep,
-        CodeChannel, Decision, DeviceId, Effect, OnApproved, PasswordHash, PushHandle, SensitiveOperation,
-        SessionId, UsedCode, UserId, Verdict, events_of, readable_until,
+        AccountEvent, Approval, ApprovalFailure, ApprovalId, ApprovalState, ApprovalStep, CodeChannel,
+        Decision, Effect, OnApproved, PasswordHash, SensitiveOperation, SessionId, UsedCode, UserId, Verdict,
+        events_of, readable_until,
     },
     storage::{
         Store, StoreError,
-        budgets::{Taking, charge, end_hold, take},
+        budgets::{charge, end_hold, take},
         columns::{At, read, read_optional},
         devices::{forget_devices_of, know_device},
         events::{new_event, record_events, sessions_ended},
@@ -43,35 +43,6 @@ use crate::{
         transact,
     },
 };
-
-/// What settling needs to know besides the decision.
-#[derive(Debug)]
-pub struct Settlement {
-    /// Now.
-    pub at: DateTime<Utc>,
-    /// The push that the verdict is about, to be stored if it is not yet.
-    pub push: Option<PushHandle>,
-    /// The right code, if it counts once over all approvals of its person.
-    pub used_code: Option<UsedCode>,
-    /// Which logins a code may still approve after a denial.
-    pub after_denial: AfterDenial,
-    /// The rate limits that a denial takes from.
-    pub denial_charges: Vec<Taking>,
-    /// The id of the user, if a signup becomes one.
-    pub user_id: UserId,
-    /// The id of the session, if one is opened.
-    pub session_id: SessionId,
-    /// When that session ends.
-    pub session_expires_at: DateTime<Utc>,
-    /// The id of the device, if it was not known before.
-    pub device_id: DeviceId,
-    /// When the device is forgotten.
-    pub device_expires_at: DateTime<Utc>,
-    /// Sessions that were not used since then have ended: they confirm nothing.
-    pub idle_since: DateTime<Utc>,
-    /// Until when an operation that is confirmed may be carried out.
-    pub usable_until: DateTime<Utc>,
-}
 
 /// The result of settling.
 #[derive(Debug)]
