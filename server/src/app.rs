@@ -19,12 +19,12 @@ use crate::{
     clock::Clock,
     config::Settings,
     events::{Carrier, Events},
-    graphql::{self, Api, ValidationMode},
+    graphql::{self, Api},
     housekeeping::Housekeeping,
     http::{
         Admission, Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, Documents, Health,
         HttpParts, HttpSettings, InputTypes, Listener, PerAddress, Readiness, ReadinessProbe, Unavailable,
-        Validating, router,
+        router,
     },
     limits::Limits,
     logins::Logins,
@@ -148,10 +148,8 @@ impl App {
         api.sessions.start(&tasks, &begun);
         housekeeping.start(&tasks, &begun);
         time_keeping.start(&tasks, &begun);
-        let schema = |validation| graphql::schema(api.clone(), http.graphql.introspection, validation);
-        let schema =
-            Validating { strictly: schema(ValidationMode::Strict), fast: schema(ValidationMode::Fast) };
-        let inputs = InputTypes::of(&schema.strictly.sdl());
+        let schema = graphql::schema(api.clone(), http.graphql.introspection);
+        let inputs = InputTypes::of(&schema.sdl());
         let router = router(HttpParts {
             schema: Arc::new(schema),
             authenticator: Arc::new(api.sessions),
