@@ -5,6 +5,7 @@
 //! events: those hold what went wrong in somebody's words.
 
 mod context;
+mod counted;
 mod described;
 mod export;
 mod json;
@@ -13,7 +14,6 @@ mod process;
 mod settings;
 mod text;
 mod trace;
-mod waiting;
 
 pub use described::{Kind, Label, METRICS, Metric};
 pub(crate) use metrics::Metrics;
