@@ -20,7 +20,7 @@ use crate::{
     clock::Clock,
     config::Settings,
     events::{Carrier, Events},
-    graphql::{self, Api, ValidationMode},
+    graphql::{self, Api},
     housekeeping::{
         DeleteAccountEvents, DeleteApprovals, DeleteDevices, DeleteFailedAttempts, DeleteRateLimits,
         DeleteSessions, DeleteSmsConversions, DeleteUsedCodes, Retention,
@@ -28,7 +28,7 @@ use crate::{
     http::{
         Admission, Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, Documents, Health,
         HttpParts, HttpSettings, InputTypes, Listener, PerAddress, Readiness, ReadinessProbe, Unavailable,
-        Validating, router,
+        router,
     },
     limits::Limits,
     logins::Logins,
@@ -161,10 +161,8 @@ impl App {
         api.logins.approvals.start_tasks(&tasks, &begun);
         periodic.push(Box::new(time_keeping));
         background.start(periodic, &tasks, &begun);
-        let schema = |validation| graphql::schema(api.clone(), http.graphql.introspection, validation);
-        let schema =
-            Validating { strictly: schema(ValidationMode::Strict), fast: schema(ValidationMode::Fast) };
-        let inputs = InputTypes::of(&schema.strictly.sdl());
+        let schema = graphql::schema(api.clone(), http.graphql.introspection);
+        let inputs = InputTypes::of(&schema.sdl());
         let router = router(HttpParts {
             schema: Arc::new(schema),
             authenticator: Arc::new(api.sessions),

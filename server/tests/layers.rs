@@ -74,9 +74,9 @@ const HOMES: &[(&str, &[&str])] = &[
     // The doctor asks at the public URL whether it leads to this service.
     ("reqwest", &["doctor", "outgoing", "provider", "telemetry"]),
     ("opentelemetry", &["telemetry"]),
-    ("opentelemetry_proto", &["telemetry"]),
+    ("opentelemetry_http", &["telemetry"]),
+    ("opentelemetry_otlp", &["telemetry"]),
     ("opentelemetry_sdk", &["telemetry"]),
-    ("prost", &["telemetry"]),
     ("tracing_opentelemetry", &["telemetry"]),
     ("tracing_subscriber", &["telemetry"]),
     ("argon2", &["users"]),

@@ -18,7 +18,6 @@ pub mod signup;
 pub mod user;
 pub mod watch;
 
-pub use async_graphql::ValidationMode;
 use async_graphql::{Context, Guard, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 use chrono::{DateTime, Utc};
 
@@ -76,10 +75,10 @@ pub struct Mutation(
     session::SessionMutation,
 );
 
-/// Joins the schema, which validates so. Where `introspection` is off it does not help to guess its names either.
+/// Joins the schema. Where `introspection` is off it does not help to guess its names either.
 #[must_use]
-pub fn schema(api: Api, introspection: bool, validation: ValidationMode) -> ApiSchema {
-    let builder = builder().data(api).validation_mode(validation);
+pub fn schema(api: Api, introspection: bool) -> ApiSchema {
+    let builder = builder().data(api);
     if introspection {
         builder.finish()
     } else {

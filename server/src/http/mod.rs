@@ -46,7 +46,7 @@ pub use admission::Admission;
 pub use callback_request::{Callback, CallbackAnswer, Callbacks};
 pub use client_address::ClientAddress;
 pub use document::{Documents, InputTypes};
-pub use execution::{ExecutableSchema, Transport, Validating, Validity};
+pub use execution::{ExecutableSchema, Transport};
 pub use health::{Health, Readiness, ReadinessProbe, health_routes};
 pub use host::own_hosts_only;
 pub use listener::Listener;

@@ -211,7 +211,6 @@ const TASK: Label = label(
     ],
 );
 const OUTCOME_OF_RUN: Label = label("outcome", &["succeeded", "skipped", "failed", "panicked"]);
-const REASON: Label = label("reason", &["queue_full", "not_sent"]);
 const VERSION: Label = label("version", &[]);
 
 /// All that is counted.
@@ -372,10 +371,11 @@ pub const METRICS: &[Metric] = &[
         &[TASK],
         "How long runs of background tasks took, skipped ones left out.",
     ),
+    counter("countersign_spans_ended_total", &[], "Spans that ended and are to be exported."),
     counter(
-        "countersign_spans_dropped_total",
-        &[REASON],
-        "Spans that no collector got: queue_full where too many waited, not_sent where it was away or refused.",
+        "countersign_spans_exported_total",
+        &[],
+        "Spans that the collector accepted. The difference to those that ended was dropped, but for what waits, a second at most.",
     ),
     gauge("countersign_build_info", &[VERSION], "Always 1; which version runs."),
     gauge("process_start_time_seconds", &[], "When this process began, in seconds since 1970."),
