@@ -6,6 +6,7 @@
 //! opens or allows is data ([`Consequence`]); what a push says is the caller's ([`PushText`]).
 
 mod callback;
+mod contact;
 mod contacts;
 mod deadline_timer;
 mod expire;

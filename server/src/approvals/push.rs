@@ -1,7 +1,7 @@
 //! The push of an approval that was just started.
 
 use super::{
-    Approvals, PushDetail, PushText, RemainingTime, StartRequest, contacts::Contact, poll,
+    Approvals, PushDetail, PushText, RemainingTime, StartRequest, contact::Contact, poll,
     request::UnsentApproval,
 };
 use crate::{

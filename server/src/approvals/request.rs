@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 
-use super::{Consequence, contacts::Contact};
+use super::{Consequence, contact::Contact};
 use crate::{
     limits::{PhoneUse, PushPlace, Standing},
     model::{ApprovalId, CodeSource, DeviceId, Email, LoginToken, Phone, PushRecipient, UserId},

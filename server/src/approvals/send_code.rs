@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{ApprovalStatus, Approvals, RemainingTime, contacts::Contact, delta};
+use super::{ApprovalStatus, Approvals, RemainingTime, contact::Contact, delta};
 use crate::{
     limits::{Grant, LimitError, PhoneUse, Standing},
     model::{Approval, ApprovalId, ApprovalState, CodeChannel, CodeSource, LoginToken, Method, Purpose},

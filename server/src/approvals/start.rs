@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    ApprovalStatus, Approvals, CodeTrouble, RemainingTime, StartRequest, contacts::Contact, delta,
+    ApprovalStatus, Approvals, CodeTrouble, RemainingTime, StartRequest, contact::Contact, delta,
     metrics::count_started, push::PushOutcome, request::UnsentApproval, send_code::Recipient,
 };
 use crate::{

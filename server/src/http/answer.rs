@@ -29,6 +29,11 @@ pub(super) enum Outcome {
     Executed(Response),
 }
 
+/// The response of a path that does not exist.
+pub(super) fn not_found() -> Response {
+    refuse(AnswerMedia::Json, StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing here.")
+}
+
 impl Outcome {
     pub(super) fn refused(error: ServerError) -> Self {
         Self::Refused(bounded(vec![error]))

@@ -14,10 +14,9 @@ use metrics::counter;
 use tracing::Instrument as _;
 
 use super::{
-    body,
+    answer, body,
     callback_request::{Callback, CallbackAnswer},
     request_id::{RequestId, log_panic},
-    router,
     state::HttpState,
 };
 
@@ -48,7 +47,7 @@ async fn respond(
     request: Request,
 ) -> Response {
     if !state.callbacks.has(&provider) {
-        return router::not_found().await;
+        return answer::not_found();
     }
     let (parts, body) = request.into_parts();
     let body = match body::read(body, state.settings.body).await {

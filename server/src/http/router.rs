@@ -50,8 +50,8 @@ pub fn router(parts: HttpParts) -> Router {
         .with_state(state)
 }
 
-pub(super) async fn not_found() -> Response {
-    answer::refuse(AnswerMedia::Json, StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing here.")
+async fn not_found() -> Response {
+    answer::not_found()
 }
 
 async fn method_not_allowed() -> Response {

@@ -136,7 +136,8 @@ impl Store {
                     approvals::next_poll_at.eq(Some(At(claim.leased_until))),
                 ))
                 .returning(approvals::id);
-            let leased: HashSet<String> = lease.load(conn).await?.into_iter().collect();
+            let leased: Vec<String> = if ids.is_empty() { Vec::new() } else { lease.load(conn).await? };
+            let leased: HashSet<String> = leased.into_iter().collect();
             let mut claimed = Vec::with_capacity(leased.len());
             for (row, slot) in due.into_iter().filter(|row| leased.contains(&row.id)).zip(slots) {
                 claimed.push((row.leased(claim.leased_until)?, slot));
