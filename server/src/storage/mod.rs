@@ -16,6 +16,7 @@ mod examination;
 mod hash_parameters;
 mod keys;
 mod leases;
+mod limit_rows;
 mod locked;
 mod migrations;
 mod notifications;
