@@ -13,10 +13,13 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{App, Clock, Context, Ending, bind, metrics, migrated, open, print, warn_of_another_process};
-use crate::config::{DatabaseUrl, DevSettings, SandboxSettings};
+use crate::{
+    config::{DatabaseUrl, DevSettings, SandboxSettings},
+    provider::ProviderSettings,
+};
 
 pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> {
-    let DevSettings { mut settings, sandbox_listen } = dev;
+    let DevSettings { mut settings, mut authy, sandbox_listen } = dev;
     let clock = Clock::system();
     warn_of_another_process(&settings.database_url);
     let store = open(&settings.database_url, &settings.store)?;
@@ -26,25 +29,26 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
     let second = SecondAddress::of(service).await;
     // Only now are the ports known.
     let phone_url = format!("http://{phones}");
-    settings.authy.api_url = Url::parse(&phone_url)?;
-    settings.authy.callback_url = format!("http://{service}/authy/callback");
+    authy.api_url = Url::parse(&phone_url)?;
+    authy.callback_url = format!("http://{service}/authy/callback");
     settings.http.phone = Some(phone_url);
     settings.http.session_cookie_port = Some(service.port());
     let sandbox = SandboxConfig {
-        api_key: settings.authy.api_key.expose().to_owned(),
-        callback_url: Some(settings.authy.callback_url.clone()),
+        api_key: authy.api_key.expose().to_owned(),
+        callback_url: Some(authy.callback_url.clone()),
         state_file: Some(state_beside(&settings.database_url)),
         exposed: false,
     };
     let sandbox =
         Sandbox::open(sandbox, Arc::new(Shared(clock.clone()))).context("the sandbox cannot be opened")?;
+    settings.providers.push(ProviderSettings::Authy(authy));
     let metrics = metrics::listen(settings.metrics_listen).await?;
     let metrics_hosts = settings.http.metrics_hosts.clone();
     let app = App::build(settings, store, clock).await.context("the service cannot be built")?;
     print(&format!("service http://{}\nsandbox http://{phones}\n", second.name_of(service)))?;
     let app = app.also_on(second.into_socket());
     metrics::announce(metrics.as_ref())?;
-    let counts = metrics::serve(metrics, metrics_hosts, app.health(&ending), ending.begun.clone());
+    let counts = metrics::serve(metrics, metrics_hosts, &app, &ending);
     let served = sandbox.serve(sandbox_listener, ending.begun.clone());
     let (service, sandbox, ()) = tokio::join!(app.serve(listener, ending), served, counts);
     service.and(sandbox.context("the sandbox failed"))
