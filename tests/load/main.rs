@@ -111,6 +111,8 @@ enum Compared {
 enum Phase {
     /// Logins a second against password hashes a second.
     Logins,
+    /// What a login costs besides its hash.
+    BesidesHash,
     /// `me` against the least that the stack can do.
     Me,
     /// What others feel of a storm of logins.
@@ -202,6 +204,7 @@ impl Phase {
     async fn run(self, extent: &Extent) -> anyhow::Result<Vec<Section>> {
         let sections = match self {
             Self::Logins => vec![logins::run(extent).await?],
+            Self::BesidesHash => vec![logins::besides_hash(extent).await?],
             Self::Me => {
                 let mut sections = vec![me::run(extent, Database::Sqlite).await?];
                 if let Some(database) = Database::postgres().await {

@@ -82,6 +82,18 @@ pub struct Terms {
     pub ceiling: i64,
 }
 
+/// How much of a budget is used up, as it is stored: two instants, in microseconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BudgetState {
+    /// When nothing of it is used up any more.
+    pub full_at: i64,
+    /// When the next one can be taken; [`AT_ONCE`] if there is no pause.
+    pub free_at: i64,
+}
+
+/// `free_at` where there is no pause. Not the time of the last taking: clocks differ, and an instance whose clock is behind would wait.
+pub const AT_ONCE: i64 = 0;
+
 /// Whose budget of what. A hash: neither emails nor phones of strangers are written down.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BudgetKey(String);
@@ -120,6 +132,33 @@ impl Budget {
                 Terms { cost, spare, divisor, longest, ceiling }
             }
         }
+    }
+}
+
+impl Budget {
+    /// The state after one more is taken at `now`, in microseconds, whether or not there is a pause.
+    #[must_use]
+    pub fn take(&self, state: BudgetState, now: i64) -> BudgetState {
+        let Terms { cost, spare, divisor, longest, ceiling } = self.terms();
+        // Up to here there is no pause.
+        let first_pause = now + spare - cost;
+        if state.full_at <= now {
+            let pause = ((cost - spare) / divisor).clamp(0, longest);
+            let free_at = if pause > 0 { now + pause } else { AT_ONCE };
+            return BudgetState { full_at: now + cost, free_at };
+        }
+        let used = state.full_at - first_pause;
+        let free_at = if used <= 0 { AT_ONCE } else { now + (used / divisor).min(longest) };
+        BudgetState { full_at: (state.full_at + cost).min(now + ceiling.max(cost)), free_at }
+    }
+
+    /// The state after one that was taken is released. `taken`: the `free_at` that taking it left.
+    #[must_use]
+    pub fn release(&self, state: BudgetState, taken: i64) -> BudgetState {
+        let Terms { cost, divisor, .. } = self.terms();
+        // Nothing was taken since: then there was no pause before, and there is none again.
+        let free_at = if state.free_at == taken { AT_ONCE } else { state.free_at - cost / divisor };
+        BudgetState { full_at: state.full_at - cost, free_at }
     }
 }
 
@@ -202,6 +241,38 @@ mod tests {
         assert_eq!((terms.ceiling - terms.spare) / terms.divisor, 60_000_000);
     }
 
+    const FULL: BudgetState = BudgetState { full_at: 0, free_at: AT_ONCE };
+
+    /// The pauses after each of so many that are taken at one instant, in seconds.
+    fn pauses(budget: Budget, count: usize) -> Vec<i64> {
+        let (now, mut state) = (1_000_000_000_000_000, FULL);
+        let mut take = || {
+            state = budget.take(state, now);
+            if state.free_at == AT_ONCE { 0 } else { (state.free_at - now) / 1_000_000 }
+        };
+        (0..count).map(|_| take()).collect()
+    }
+
+    #[test]
+    fn a_pause_follows_the_last_of_a_strict_budget_and_grows_in_a_growing_one() {
+        assert_eq!(pauses(Budget::strict(rate(3, 600)), 4), [0, 0, 200, 200]);
+        let growth = Growth { step: Duration::from_secs(5), longest: Duration::from_secs(12) };
+        assert_eq!(pauses(Budget::growing(rate(3, 600), growth), 7), [0, 0, 5, 10, 12, 12, 12]);
+        assert_eq!(pauses(Budget::hold(Duration::from_mins(1)), 1), [60]);
+    }
+
+    #[test]
+    fn what_is_released_can_be_taken_again() {
+        let (budget, now) = (Budget::strict(rate(2, 600)), 1_000_000_000_000_000);
+        let first = budget.take(FULL, now);
+        let last = budget.take(first, now);
+        assert_eq!(budget.release(last, last.free_at), first);
+        // Another one was taken since: its pause is shorter by one.
+        let later = budget.take(last, last.free_at);
+        let released = budget.release(later, last.free_at);
+        assert_eq!(later.free_at - released.free_at, 300_000_000);
+    }
+
     #[test]
     fn absurd_budgets_do_not_overflow() {
         let growth = Growth { step: Duration::from_nanos(1), longest: Duration::MAX };
@@ -214,6 +285,8 @@ mod tests {
         ] {
             let terms = budget.terms();
             assert!(terms.cost > 0 && terms.divisor > 0 && terms.ceiling >= terms.spare, "{terms:?}");
+            let taken = budget.take(budget.take(FULL, 1_000_000_000_000_000), 1_000_000_000_000_001);
+            budget.release(taken, taken.free_at);
         }
     }
 

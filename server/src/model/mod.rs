@@ -32,7 +32,7 @@ pub use approval::{
     AfterDenial, Approval, ApprovalFailure, ApprovalState, ApprovalStep, CodeChannel, Decision,
     DeliveryMethod, Effect, Settler, Verdict, readable_until,
 };
-pub use budget::{Budget, BudgetKey, Growth, Rate, Terms};
+pub use budget::{AT_ONCE, Budget, BudgetKey, BudgetState, Growth, Rate, Terms};
 pub use code::{Code, InvalidCode};
 pub use country_code::{CountryCode, InvalidCountryCode};
 pub use duration::{parse_duration, parse_duration_or_none, parse_short_duration};

@@ -1,7 +1,7 @@
 //! Budgets: how much of something is used up, and from when on more may be taken.
 //!
-//! Taking is a guarded update, in which the database itself reckons: of a hundred who take at once, as many get something
-//! as there is. Who takes of several budgets takes of all or of none.
+//! A transaction locks the rows of all limits that it changes, and writes them ([`super::limit_rows`]): of a hundred requests at once, as
+//! many reserve something as there is. A request that reserves from several limits reserves from all or from none.
 //!
 //! A power cut may take back what was taken in the last moments, which nobody can bring about by guessing; a process that ends
 //! takes nothing back.
@@ -10,11 +10,10 @@ use chrono::{DateTime, Utc};
 use diesel::{prelude::*, result::Error as DieselError};
 use diesel_async::RunQueryDsl;
 
-use super::{Store, StoreError, change, on, schema::rate_limits, transact_lightly};
+use super::{
+    Store, StoreError, change, limit_rows::change_limits, on, schema::rate_limits, transact_lightly,
+};
 use crate::model::{Budget, BudgetKey};
-
-/// `free_at` where there is no pause. Not the time of the last taking: clocks differ, and whoever's is behind would wait.
-pub(super) const AT_ONCE: i64 = 0;
 
 /// How far the clocks of two instances may differ, in microseconds. A `free_at` that lies further ahead than this and one longest
 /// pause comes from a clock that was wrong.
@@ -66,31 +65,6 @@ pub struct LimitChanges<'a> {
     pub required: &'a [Taking],
 }
 
-/// One of these changes.
-pub(super) enum LimitChange<'a> {
-    Release(&'a Taken),
-    Reserve(&'a Taking),
-}
-
-impl LimitChange<'_> {
-    fn key(&self) -> &BudgetKey {
-        match self {
-            Self::Release(taken) => &taken.taking.key,
-            Self::Reserve(taking) => &taking.key,
-        }
-    }
-}
-
-impl<'a> LimitChanges<'a> {
-    /// In the order of their keys: of two transactions that change the same rows, one waits and none is stuck.
-    pub(super) fn in_order(&self) -> Vec<LimitChange<'a>> {
-        let released = self.released.iter().map(LimitChange::Release);
-        let mut changes: Vec<_> = released.chain(self.reserved.iter().map(LimitChange::Reserve)).collect();
-        changes.sort_by(|one, other| one.key().cmp(other.key()));
-        changes
-    }
-}
-
 /// Not all that was to be taken was there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsedUp {
@@ -121,153 +95,19 @@ impl From<DieselError> for Failure {
     }
 }
 
-/// What one taking makes of its row, in microseconds.
-#[derive(Clone, Copy)]
-pub(super) struct Change {
-    pub(super) now: i64,
-    pub(super) cost: i64,
-    pub(super) divisor: i64,
-    /// Where nothing is used up: what becomes of it.
-    pub(super) fresh: (i64, i64),
-    /// The most that can be used up.
-    pub(super) ceiling: (i64, i64),
-    /// Up to here nobody has to pause.
-    pub(super) first_pause: i64,
-    /// From here on the pause is the longest.
-    pub(super) longest_pause: i64,
-}
-
-impl Change {
-    pub(super) fn new(budget: &Budget, now: i64) -> Self {
-        let terms = budget.terms();
-        let pause = ((terms.cost - terms.spare) / terms.divisor).clamp(0, terms.longest);
-        let first_pause = now + terms.spare - terms.cost;
-        Self {
-            now,
-            cost: terms.cost,
-            divisor: terms.divisor,
-            fresh: (now + terms.cost, if pause > 0 { now + pause } else { AT_ONCE }),
-            ceiling: (now + terms.ceiling.max(terms.cost), now + terms.longest),
-            first_pause,
-            longest_pause: first_pause.saturating_add(terms.longest.saturating_mul(terms.divisor)),
-        }
-    }
-}
-
-/// Takes, and gives what `free_at` is now; nothing where it is used up. `$bar` is the latest `free_at` at which something may
-/// be taken. One statement: whoever else takes at the same moment comes before it or after it.
-macro_rules! take {
-    ($conn:expr, $key:expr, $change:expr, $bar:expr) => {{
-        let crate::storage::budgets::Change {
-            now,
-            cost,
-            divisor,
-            fresh,
-            ceiling,
-            first_pause,
-            longest_pause,
-        } = $change;
-        let number = |number: i64| diesel::IntoSql::into_sql::<diesel::sql_types::BigInt>(number);
-        let full_at = diesel::dsl::case_when(rate_limits::full_at.le(now), number(fresh.0))
-            .when(rate_limits::full_at.ge(ceiling.0 - cost), number(ceiling.0))
-            .otherwise(rate_limits::full_at + cost);
-        let free_at = diesel::dsl::case_when(rate_limits::full_at.le(now), number(fresh.1))
-            .when(rate_limits::full_at.le(first_pause), number(crate::storage::budgets::AT_ONCE))
-            .when(rate_limits::full_at.ge(longest_pause), number(ceiling.1))
-            .otherwise((rate_limits::full_at - first_pause) / divisor + now);
-        let row = (
-            rate_limits::key.eq($key.as_str()),
-            rate_limits::full_at.eq(fresh.0),
-            rate_limits::free_at.eq(fresh.1),
-        );
-        let upsert = diesel::insert_into(rate_limits::table)
-            .values(row)
-            .on_conflict(rate_limits::key)
-            .do_update()
-            .set((rate_limits::full_at.eq(full_at), rate_limits::free_at.eq(free_at)));
-        let guarded = diesel::query_dsl::methods::FilterDsl::filter(upsert, rate_limits::free_at.le($bar));
-        guarded.returning(rate_limits::free_at).get_result::<i64>($conn).await.optional()?
-    }};
-}
-
-/// Releases one reservation.
-macro_rules! release {
-    ($conn:expr, $taken:expr) => {{
-        let crate::storage::budgets::Taken { taking, free_at } = $taken;
-        let terms = taking.budget.terms();
-        let number = |number: i64| diesel::IntoSql::into_sql::<diesel::sql_types::BigInt>(number);
-        // Nothing was taken since: then there was some before, and there is again.
-        let last = rate_limits::free_at.eq(*free_at);
-        let free_at = diesel::dsl::case_when(last, number(crate::storage::budgets::AT_ONCE))
-            .otherwise(rate_limits::free_at - terms.cost / terms.divisor);
-        diesel::update(rate_limits::table.find(taking.key.as_str()))
-            .set((
-                rate_limits::full_at.eq(rate_limits::full_at - terms.cost),
-                rate_limits::free_at.eq(free_at),
-            ))
-            .execute($conn)
-            .await?
-    }};
-}
-
-/// Makes these changes in a transaction, which fails where something is exhausted. Gives what was reserved.
-macro_rules! change_limits {
-    ($conn:expr, $changes:expr, $at:expr) => {{
-        use crate::storage::budgets::{Change, Failure, LimitChange, Taken};
-        let (changes, at): (&crate::storage::LimitChanges<'_>, i64) = ($changes, $at);
-        let mut reserved = Vec::with_capacity(changes.reserved.len());
-        for change in changes.in_order() {
-            match change {
-                LimitChange::Release(taken) => {
-                    release!($conn, taken);
-                }
-                LimitChange::Reserve(taking) => {
-                    let free_at: Option<i64> = take!($conn, taking.key, Change::new(&taking.budget, at), at);
-                    let free_at = free_at.ok_or_else(|| Failure::UsedUp(taking.key.clone()))?;
-                    reserved.push(Taken { taking: taking.clone(), free_at });
-                }
-            }
-        }
-        if !changes.required.is_empty() {
-            let keys = changes.required.iter().map(|taking| taking.key.as_str());
-            let exhausted = rate_limits::table
-                .filter(rate_limits::key.eq_any(keys))
-                .filter(rate_limits::free_at.gt(at))
-                .select(rate_limits::key);
-            let exhausted: Vec<String> = exhausted.load($conn).await?;
-            let is_exhausted =
-                |taking: &&crate::storage::Taking| exhausted.iter().any(|key| key == taking.key.as_str());
-            if let Some(taking) = changes.required.iter().find(is_exhausted) {
-                return Err(Failure::UsedUp(taking.key.clone()).into());
-            }
-        }
-        reserved
-    }};
-}
-
-/// Takes of these although they may be used up, in a transaction: something has happened and counts.
-macro_rules! charge {
-    ($conn:expr, $takings:expr, $now:expr) => {{
-        for taking in crate::storage::budgets::in_order($takings) {
-            let change = crate::storage::budgets::Change::new(&taking.budget, $now.timestamp_micros());
-            let _: Option<i64> = take!($conn, taking.key, change, i64::MAX);
-        }
-    }};
-}
-
 /// Ends a hold before its time, where it is still the one that was to last until then: one statement of a transaction.
 macro_rules! end_hold {
     ($conn:expr, $key:expr, $until:expr, $now:expr) => {{
         let held = rate_limits::table.find($key).filter(rate_limits::free_at.eq($until.timestamp_micros()));
         let ended = (
             rate_limits::full_at.eq($now.timestamp_micros()),
-            rate_limits::free_at.eq(crate::storage::budgets::AT_ONCE),
+            rate_limits::free_at.eq(crate::model::AT_ONCE),
         );
         diesel::update(held).set(ended).execute($conn).await?
     }};
 }
 
-pub(super) use {change_limits, charge, end_hold, release, take};
+pub(super) use end_hold;
 
 impl Store {
     /// Whether something can be taken of all of these; otherwise the one that is used up for longest.
@@ -342,14 +182,14 @@ impl Store {
 
     /// Gives back what was not needed after all.
     pub async fn give_back_budgets(&self, taken: &[Taken]) -> Result<(), StoreError> {
-        transact_lightly!(self, async |conn| {
-            // In the order in which they were taken.
-            for taken in taken {
-                release!(conn, taken);
-            }
-            Ok::<_, DieselError>(())
-        })
-        .map_err(StoreError::from)
+        let changes = LimitChanges { released: taken, ..LimitChanges::default() };
+        let released: Result<_, Failure> =
+            transact_lightly!(self, async |conn| Ok::<_, Failure>(change_limits!(conn, &changes, 0)));
+        match released {
+            Err(Failure::Database(error)) => Err(error.into()),
+            // Nothing is reserved, so that nothing can be exhausted.
+            Ok(_) | Err(Failure::UsedUp(_)) => Ok(()),
+        }
     }
 
     /// Reads up to `limit` rows in the order of their keys, those behind `after`, and removes those of which nothing is used up.
@@ -383,13 +223,6 @@ impl Store {
         }
         Ok(RemovedBudgets { removed: keys.len(), last })
     }
-}
-
-/// In the order of their keys: of two who take of the same rows, one waits and none is stuck.
-pub(super) fn in_order(takings: &[Taking]) -> Vec<&Taking> {
-    let mut ordered: Vec<_> = takings.iter().collect();
-    ordered.sort_by(|one, other| one.key.cmp(&other.key));
-    ordered
 }
 
 fn instant(microseconds: i64) -> DateTime<Utc> {

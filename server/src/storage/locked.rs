@@ -14,22 +14,33 @@ use diesel::{
 #[derive(Clone, Copy, QueryId)]
 pub(super) struct Locked<Q>(pub(super) Q);
 
-impl<Q: Query> Query for Locked<Q> {
-    type SqlType = Q::SqlType;
+/// The same for rows that the transaction is about to change (`for update`): of two that would both share them, none could go on.
+#[derive(Clone, Copy, QueryId)]
+pub(super) struct ForUpdate<Q>(pub(super) Q);
+
+macro_rules! lock {
+    ($locked:ident, $clause:literal) => {
+        impl<Q: Query> Query for $locked<Q> {
+            type SqlType = Q::SqlType;
+        }
+
+        impl<Q, Connection> RunQueryDsl<Connection> for $locked<Q> {}
+
+        impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for $locked<Q> {
+            fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+                self.0.walk_ast(out.reborrow())?;
+                out.push_sql($clause);
+                Ok(())
+            }
+        }
+
+        impl<Q: QueryFragment<Sqlite>> QueryFragment<Sqlite> for $locked<Q> {
+            fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
+                self.0.walk_ast(out)
+            }
+        }
+    };
 }
 
-impl<Q, Connection> RunQueryDsl<Connection> for Locked<Q> {}
-
-impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for Locked<Q> {
-    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        self.0.walk_ast(out.reborrow())?;
-        out.push_sql(" for share");
-        Ok(())
-    }
-}
-
-impl<Q: QueryFragment<Sqlite>> QueryFragment<Sqlite> for Locked<Q> {
-    fn walk_ast<'b>(&'b self, out: AstPass<'_, 'b, Sqlite>) -> QueryResult<()> {
-        self.0.walk_ast(out)
-    }
-}
+lock!(Locked, " for share");
+lock!(ForUpdate, " for update");

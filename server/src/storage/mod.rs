@@ -17,6 +17,7 @@ mod examination;
 mod hash_parameters;
 mod keys;
 mod leases;
+mod limit_rows;
 mod locked;
 mod migrations;
 mod notifications;
@@ -106,6 +107,28 @@ macro_rules! change_lightly {
     }};
 }
 
+/// Runs one statement that writes and owns its values. On SQLite, statements that wait at the same moment share one wait for the disk.
+macro_rules! change_together {
+    ($store:expr, |$conn:ident| $statement:expr) => {{
+        tracing::trace!("a statement begins");
+        let span = crate::storage::span::begin!($store);
+        let changed = match $store {
+            crate::storage::Store::Sqlite(sqlite) => {
+                let change = move |$conn: &mut _| {
+                    crate::storage::sqlite::at_once(async { Ok::<_, diesel::result::Error>($statement) })
+                };
+                sqlite.change_together(change).await?
+            }
+            crate::storage::Store::Postgres(postgres) => {
+                let $conn = &mut *crate::storage::counts::waited(postgres.get_to_write()).await?;
+                $statement
+            }
+        };
+        span.succeed();
+        changed
+    }};
+}
+
 /// Runs one statement on a connection that is had so.
 macro_rules! run {
     ($store:expr, $get:ident, |$sqlite:ident| $in_sqlite:expr, |$postgres:ident| $in_postgres:expr) => {{
@@ -170,7 +193,9 @@ macro_rules! transact_as {
     }};
 }
 
-pub(in crate::storage) use {change, change_lightly, find, on, run, transact, transact_as, transact_lightly};
+pub(in crate::storage) use {
+    change, change_lightly, change_together, find, on, run, transact, transact_as, transact_lightly,
+};
 
 /// Whether a URL names a database, without opening it. The error says what is wrong with it, and shows nothing of it.
 pub fn check_url(url: &str) -> Result<(), Cow<'static, str>> {

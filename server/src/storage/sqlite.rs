@@ -7,9 +7,11 @@
 
 mod connection;
 mod file;
+mod together;
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -30,6 +32,7 @@ pub(super) use self::{connection::Commit, file::check_path};
 use self::{
     connection::{Connection, Purpose, Reading, Writing, WritingToMemory},
     file::{folder_of, has_room, make_private},
+    together::Together,
 };
 use super::{Durability, StoreError, StoreSettings};
 
@@ -63,6 +66,7 @@ pub struct Sqlite {
     reading: Pool<Connection<Reading>>,
     /// One: whoever wants to write waits for it in turn, and not by asking SQLite again and again.
     writing: Pool<Connection<Writing>>,
+    together: Arc<Together>,
     durability: Durability,
     /// How long a lock of another process is waited for.
     patience: Duration,
@@ -85,6 +89,7 @@ impl Sqlite {
         Ok(Self {
             reading: pool(path, set_up(settings.durability, "pragma query_only = on;"), READERS, settings)?,
             writing: pool(path, set_up(settings.durability, ""), 1, settings)?,
+            together: Arc::default(),
             durability: settings.durability,
             patience: PATIENCE,
             folder: folder_of(path),
@@ -96,6 +101,7 @@ impl Sqlite {
         Ok(Self {
             reading: pool(uri, to_look(), 1, settings)?,
             writing: pool(uri, to_look(), 1, settings)?,
+            together: Arc::default(),
             durability: settings.durability,
             patience: PATIENCE_OF_A_LOOK,
             folder: PathBuf::new(),
@@ -270,7 +276,7 @@ where
 }
 
 #[expect(clippy::expect_used, reason = "transactions await statements only, and these are in place")]
-fn at_once<Done>(transaction: impl Future<Output = Done>) -> Done {
+pub(super) fn at_once<Done>(transaction: impl Future<Output = Done>) -> Done {
     transaction.now_or_never().expect("it waits for nothing")
 }
 

@@ -68,5 +68,10 @@ fn is_of_ours(statement: &str) -> bool {
 fn reads_a_whole(step: &str) -> bool {
     step.starts_with("MATERIALIZE")
         || step.contains("AUTOMATIC")
-        || (step.starts_with("SCAN") && !step.starts_with("SCAN CONSTANT ROW"))
+        || (step.starts_with("SCAN") && !step.starts_with("SCAN CONSTANT ROW") && !is_of_the_statement(step))
+}
+
+/// Whether a step reads the rows that the statement itself has: `SCAN 3-ROW VALUES CLAUSE`.
+fn is_of_the_statement(step: &str) -> bool {
+    step.ends_with("-ROW VALUES CLAUSE")
 }

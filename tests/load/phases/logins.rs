@@ -1,7 +1,7 @@
-//! Logins a second against password hashes a second.
+//! Logins a second against password hashes a second, and what a login costs besides its hash.
 
 use anyhow::Context;
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use harness::Database;
 use tokio::time::Instant;
 
@@ -15,6 +15,9 @@ use crate::{
 
 /// Logins that are under way at once, for each thread that hashes: so that none is ever without work.
 const AHEAD: usize = 4;
+
+/// The processor time that a login may take besides its hash, in milliseconds.
+const MOST_BESIDES_HASH: f64 = 0.8;
 
 pub(crate) async fn run(extent: &Extent) -> anyhow::Result<Section> {
     let stage = Stage::builder(&extent.cores)?.start(Database::Sqlite).await?;
@@ -61,11 +64,58 @@ async fn logins_a_second(stage: &Stage, people: &[SignedUp], extent: &Extent) ->
     let mut logins = stream::iter(people.iter().cycle())
         .take_while(|_| std::future::ready(begun.elapsed() < extent.turn))
         .map(|person| begin(stage, person))
-        .buffer_unordered(AHEAD * extent.cores.server.len());
+        .buffer_unordered(ahead(extent));
     let mut count = 0;
     while let Some(login) = logins.next().await {
         login?;
         count += 1;
     }
     Ok(super::number(count) / begun.elapsed().as_secs_f64())
+}
+
+/// What a login costs besides its hash: the processor time of the server, whose hash costs next to nothing.
+pub(crate) async fn besides_hash(extent: &Extent) -> anyhow::Result<Section> {
+    let stage = Stage::builder(&extent.cores)?.with_cheap_hashes().start(Database::Sqlite).await?;
+    let people = sign_up(&stage, extent.people).await?;
+    let (mut alone, mut together) = (Vec::new(), Vec::new());
+    for _ in 0..extent.rounds {
+        alone.push(processor_time(&stage, &people, 1).await?);
+        together.push(processor_time(&stage, &people, ahead(extent)).await?);
+    }
+    let row = |what: String, rounds| {
+        let took = median(rounds);
+        Row::told(what, format!("{took:.2} ms of processor"))
+            .asked(format!("at most {MOST_BESIDES_HASH} ms"), took <= MOST_BESIDES_HASH)
+    };
+    Ok(Section {
+        title: "A login besides its hash".to_owned(),
+        about: format!(
+            "The same logins on a server whose hash costs next to nothing. {} people log in once a round, one after the other and \
+             then {} at a time. The processor time is that of the whole server, divided by the logins; medians of {} rounds.",
+            extent.people,
+            ahead(extent),
+            extent.rounds
+        ),
+        rows: vec![
+            row("a login, one at a time".to_owned(), alone),
+            row(format!("a login, {} at a time", ahead(extent)), together),
+        ],
+        plots: Vec::new(),
+    })
+}
+
+/// Has each of these people log in once. Returns the server's processor time for one login, in milliseconds.
+async fn processor_time(stage: &Stage, people: &[SignedUp], at_once: usize) -> anyhow::Result<f64> {
+    let before = stage.processor_time()?;
+    stream::iter(people)
+        .map(|person| begin(stage, person))
+        .buffer_unordered(at_once)
+        .try_collect::<Vec<_>>()
+        .await?;
+    let took = stage.processor_time()?.saturating_sub(before);
+    Ok(super::in_milliseconds(took) / super::number(people.len()))
+}
+
+fn ahead(extent: &Extent) -> usize {
+    AHEAD * extent.cores.server.len()
 }

@@ -13,7 +13,7 @@ use crate::{
     storage::{
         Store, StoreError,
         budgets::end_hold,
-        change,
+        change, change_together,
         columns::{At, read},
         find,
         schema::{approvals, rate_limits},
@@ -35,11 +35,11 @@ impl Store {
             .filter(approvals::state.eq(ApprovalState::Pending.as_str()))
             .filter(approvals::push_handle.is_null());
         let update = diesel::update(waiting).set((
-            approvals::push_handle.eq(push.as_str()),
+            approvals::push_handle.eq(push.as_str().to_owned()),
             approvals::next_step.eq(ApprovalStep::ApproveOnPhone.as_str()),
             approvals::next_poll_at.eq(Some(At(next_poll_at))),
         ));
-        let recorded: Option<ApprovalRow> = change!(self, |conn| update
+        let recorded: Option<ApprovalRow> = change_together!(self, |conn| update
             .returning(ApprovalRow::as_returning())
             .get_result(conn)
             .await

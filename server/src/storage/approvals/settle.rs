@@ -30,11 +30,12 @@ use crate::{
     },
     storage::{
         Store, StoreError,
-        budgets::{charge, end_hold, take},
+        budgets::end_hold,
         columns::{At, read, read_optional},
         devices::{forget_devices_of, know_device},
         events::{new_event, record_events, sessions_ended},
         hash_parameters::count_hash_parameters,
+        limit_rows::charge,
         locked::Locked,
         schema::{
             account_events, approvals, confirmations, devices, enrollments, hash_parameters, pending_signups,

@@ -12,8 +12,9 @@ use crate::{
     },
     storage::{
         LimitChanges, Store, StoreError, Taken, UsedUp,
-        budgets::{Failure, change_limits, release, take},
+        budgets::Failure,
         columns::At,
+        limit_rows::change_limits,
         on,
         schema::{approvals, confirmations, pending_signups, rate_limits, session_grants},
         sqlite::Commit,

@@ -171,3 +171,30 @@ async fn when_a_push_is_asked_about_is_stored_without_waiting_for_the_disk() {
     store.schedule_poll(id, Some(later)).await.unwrap();
     assert_eq!(durability().await, NORMAL);
 }
+
+#[tokio::test]
+async fn changes_that_wait_together_are_committed_together_and_one_that_fails_stops_no_other() {
+    let (_folder, sqlite) = file().await;
+    let insert = |id: i32| {
+        sqlite.change_together(move |connection: &mut Connection<Writing>| {
+            at_once(connection.batch_execute(&format!("insert into users values ({id})")))
+        })
+    };
+    let writing = sqlite.get_to_write().await.unwrap();
+    let [first, second, same, last] = [1, 2, 2, 3].map(insert).map(Box::pin);
+    let (mut first, mut second, mut same, mut last) = (first, second, same, last);
+    for waiting in [&mut first, &mut second, &mut same, &mut last] {
+        assert!(futures_util::poll!(waiting).is_pending());
+    }
+    drop(writing);
+    first.await.unwrap();
+    // All that had waited is stored, although the others have done nothing since.
+    let count =
+        diesel::select(diesel::dsl::sql::<diesel::sql_types::Integer>("(select count(*) from users)"));
+    let count: i32 =
+        diesel_async::RunQueryDsl::get_result(count, &mut sqlite.get().await.unwrap()).await.unwrap();
+    assert_eq!(count, 3);
+    second.await.unwrap();
+    assert!(matches!(same.await, Err(StoreError::Query(..))));
+    last.await.unwrap();
+}
