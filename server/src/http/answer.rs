@@ -30,7 +30,7 @@ pub(super) enum Outcome {
 }
 
 /// The response of a path that does not exist.
-pub(super) fn not_found() -> Response {
+pub(super) fn not_found() -> axum::response::Response {
     refuse(AnswerMedia::Json, StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing here.")
 }
 
