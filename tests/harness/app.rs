@@ -75,11 +75,13 @@ impl AppBuilder {
         let killed = kill.clone();
         let (listening, listens) = oneshot::channel();
         let thread = thread::Builder::new().name("app".to_owned()).spawn(move || {
+            let own_log = log.clone();
             log.adopt_thread();
             let mut threads = tokio::runtime::Builder::new_multi_thread();
             threads.worker_threads(2).enable_all().on_thread_start(move || log.adopt_thread());
             let runtime = threads.build().unwrap();
             runtime.block_on(killed.run_until_cancelled(serve(settings, listening)));
+            own_log.forgive_panics();
             runtime.shutdown_timeout(LAST_THREADS);
         });
         let (service, sandbox) = listens.await.unwrap();

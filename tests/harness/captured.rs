@@ -10,7 +10,10 @@ use std::{
     io::{self, Write},
     panic,
     path::Path,
-    sync::{Arc, Mutex, Once, PoisonError},
+    sync::{
+        Arc, Mutex, Once, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
 };
 
@@ -24,12 +27,18 @@ static SHARED: Mutex<String> = Mutex::new(String::new());
 
 thread_local! {
     /// The log of the world that this thread belongs to.
-    static OWN: RefCell<Option<Arc<File>>> = const { RefCell::new(None) };
+    static OWN: RefCell<Option<Captured>> = const { RefCell::new(None) };
 }
 
 /// The log of one world.
 #[derive(Clone, Debug)]
-pub(crate) struct Captured(Arc<File>);
+pub(crate) struct Captured(Arc<World>);
+
+#[derive(Debug)]
+struct World {
+    file: File,
+    is_over: AtomicBool,
+}
 
 /// A place in the shared log.
 #[derive(Clone, Copy, Debug)]
@@ -40,12 +49,18 @@ impl Captured {
     pub(crate) fn into_file(path: &Path) -> Self {
         static SUBSCRIBER: Once = Once::new();
         SUBSCRIBER.call_once(subscribe);
-        Self(Arc::new(File::options().create(true).append(true).open(path).unwrap()))
+        let file = File::options().create(true).append(true).open(path).unwrap();
+        Self(Arc::new(World { file, is_over: AtomicBool::new(false) }))
     }
 
     /// Has the calling thread log into the file from now on.
     pub(crate) fn adopt_thread(&self) {
-        OWN.with_borrow_mut(|own| *own = Some(self.0.clone()));
+        OWN.with_borrow_mut(|own| *own = Some(self.clone()));
+    }
+
+    /// Forgives panics from now on: a runtime that shuts down panics where a task still sets a timer.
+    pub(crate) fn forgive_panics(&self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
     }
 }
 
@@ -78,14 +93,20 @@ fn subscribe() {
     tracing_subscriber::registry().with(levels).with(lines).init();
     let usual = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {
-        // A test that fails panics too, on a thread of its own.
-        if OWN.with_borrow(Option::is_some)
-            || thread::current().name().is_some_and(|name| name.starts_with("hash-"))
-        {
-            let _ = writeln!(OwnLog.make_writer(), "panic");
+        let is_over = |own: &Option<Captured>| Some(own.as_ref()?.0.is_over.load(Ordering::Relaxed));
+        match OWN.with_borrow(is_over) {
+            Some(true) => return,
+            Some(false) => log_panic(),
+            None if thread::current().name().is_some_and(|name| name.starts_with("hash-")) => log_panic(),
+            // A test that fails, on a thread of its own.
+            None => {}
         }
         usual(panic);
     }));
+}
+
+fn log_panic() {
+    let _ = OwnLog.write_all(b"panic\n");
 }
 
 fn shared<T>(read: impl FnOnce(&mut String) -> T) -> T {
@@ -106,7 +127,7 @@ impl MakeWriter<'_> for OwnLog {
 impl Write for OwnLog {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         OWN.with_borrow(|own| match own {
-            Some(file) => file.as_ref().write(line),
+            Some(own) => (&own.0.file).write(line),
             None => {
                 shared(|log| log.push_str(&String::from_utf8_lossy(line)));
                 Ok(line.len())
