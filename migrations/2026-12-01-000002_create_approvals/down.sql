@@ -1,3 +1,5 @@
+drop table used_codes;
+
 drop table pending_signups;
 
 drop table session_grants;

@@ -20,12 +20,17 @@ create table approvals (
     match_number text,
     -- The key of the rate limit that holds its slot among the phone's open pushes, until the deadline.
     push_slot text,
-    provider text not null,
-    provider_user_id text not null,
+    -- The provider that pushes to the phone, and its id of the person. Null if none can. The push itself: null until it is sent.
+    push_provider text,
+    push_user text,
     push_handle text,
     -- The phone's answer to the push. Set once, ever: the guard against replay.
     verdict text,
     code_channel text,
+    -- Where a code is checked: the provider that sent the last one, and what it needs to check it. If none was sent, a provider whose app
+    -- shows codes; null without one.
+    code_provider text,
+    code_handle text,
     -- Codes that were sent to be checked, and those of them that were wrong.
     tries_taken integer not null,
     wrong_codes integer not null,
@@ -43,7 +48,7 @@ create table approvals (
     network text
 );
 
-create unique index approvals_by_push on approvals (provider, push_handle) where push_handle is not null;
+create unique index approvals_by_push on approvals (push_provider, push_handle) where push_handle is not null;
 
 create unique index approvals_by_match_number on approvals (phone, match_number) where settled_at is null;
 
@@ -52,7 +57,8 @@ create index approvals_by_deadline on approvals (expires_at) where settled_at is
 -- Open approvals without a push to poll. Those with one are polled at their deadline.
 create index approvals_to_expire on approvals (expires_at) where settled_at is null and next_poll_at is null;
 
-create index approvals_by_next_poll_at on approvals (next_poll_at) where next_poll_at is not null;
+-- Each provider is polled at its own pace.
+create index approvals_by_next_poll_at on approvals (push_provider, next_poll_at) where next_poll_at is not null;
 
 create index approvals_by_changed_at on approvals (changed_at) where changed_at is not null;
 
@@ -85,3 +91,12 @@ create table pending_signups (
     phone text not null,
     password_hash text not null
 );
+
+-- Right codes of providers whose app shows codes. The app shows the same code for every approval of a person: it approves one.
+create table used_codes (
+    -- SHA-256 of the provider, the phone and the code.
+    code text primary key not null,
+    used_at timestamp not null
+);
+
+create index used_codes_by_used_at on used_codes (used_at);

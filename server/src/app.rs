@@ -16,23 +16,23 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     approvals::{ApprovalDependencies, Approvals, CallbackOutcome, IncomingCallback},
+    background::{Driver, Statuses, Task},
     clock::Clock,
     config::Settings,
     events::{Carrier, Events},
-    graphql::{self, Api, ValidationMode},
-    housekeeping::Housekeeping,
+    graphql::{self, Api},
+    housekeeping::{
+        DeleteAccountEvents, DeleteApprovals, DeleteDevices, DeleteFailedAttempts, DeleteRateLimits,
+        DeleteSessions, DeleteSmsConversions, DeleteUsedCodes, Retention,
+    },
     http::{
         Admission, Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, Documents, Health,
         HttpParts, HttpSettings, InputTypes, Listener, PerAddress, Readiness, ReadinessProbe, Unavailable,
-        Validating, router,
+        router,
     },
     limits::Limits,
     logins::Logins,
-    provider::{
-        authy::{Authy, AuthyConfig},
-        guarded::{GuardedProvider, SharedPauses},
-        measured::Measured,
-    },
+    provider::{Providers, guarded::SharedPauses},
     random,
     sessions::Sessions,
     storage::Store,
@@ -47,7 +47,8 @@ const LONGEST_SHARED_PAUSE: TimeDelta = TimeDelta::hours(1);
 pub struct App {
     api: Api,
     carrier: Carrier,
-    housekeeping: Housekeeping,
+    background: Driver,
+    periodic: Vec<Box<dyn Task>>,
     time_keeping: TimeKeeping,
     readiness: ReadinessProbe,
     tasks: TaskTracker,
@@ -69,14 +70,10 @@ impl App {
     pub async fn build(settings: Settings, store: Store, clock: Clock) -> anyhow::Result<Self> {
         let (events, carrier) = Events::over(settings.events, &store);
         let tasks = TaskTracker::new();
-        let authy = Authy::new(AuthyConfig {
-            api_key: settings.authy.api_key,
-            api_url: settings.authy.api_url,
-            callback_url: settings.authy.callback_url,
-            timeout: settings.logins.provider_timeout,
-            proxy: settings.authy.proxy,
-            logos: settings.authy.logos,
-        })?;
+        let pauses: Arc<dyn SharedPauses> =
+            Arc::new(StoredPauses { store: store.clone(), clock: clock.clone() });
+        let timeout = settings.logins.provider_timeout;
+        let providers = Providers::from_settings(settings.providers, &pauses, &clock, timeout)?;
         let limits = Limits::new(store.clone(), clock.clone(), settings.limits);
         let passwords = Passwords::new(settings.passwords)?;
         let email_key =
@@ -91,20 +88,21 @@ impl App {
         });
         let idle_ttl = settings.logins.session_idle_ttl;
         let sessions = Sessions::new(store.clone(), clock.clone(), events.clone(), tasks.clone(), idle_ttl);
-        let housekeeping = Housekeeping::new(store.clone(), clock.clone(), settings.retention);
         let time_keeping = TimeKeeping::new(store.clone(), clock.clone());
         let can_serve =
             CanServe { store: store.clone(), clock: clock.clone(), has_failed: AtomicBool::new(false) };
         let readiness = ReadinessProbe::new(Arc::new(can_serve), tasks.clone());
-        let provider = GuardedProvider::new(
-            Measured(authy),
-            StoredPauses { store: store.clone(), clock: clock.clone() },
-            clock.clone(),
-            settings.logins.provider_timeout,
-        );
-        let parts =
-            ApprovalDependencies { store: store.clone(), provider, clock: clock.clone(), events, limits };
+        let parts = ApprovalDependencies {
+            store: store.clone(),
+            providers: providers.clone(),
+            clock: clock.clone(),
+            events: events.clone(),
+            limits,
+        };
         let approvals = Arc::new(Approvals::new(parts, settings.logins));
+        let periodic =
+            periodic_tasks(&store, settings.retention, &approvals, &sessions, (&events, providers));
+        let background = Driver::new(store.clone(), clock.clone());
         let logins = Logins::new(approvals, store, clock, tasks.clone(), email_key);
         let mut http = settings.http;
         http.listener.drain_timeout = settings.shutdown_timeout;
@@ -112,7 +110,8 @@ impl App {
         Ok(Self {
             api: Api { users, sessions, logins },
             carrier,
-            housekeeping,
+            background,
+            periodic,
             time_keeping,
             readiness,
             tasks,
@@ -134,10 +133,25 @@ impl App {
         Health { probe: self.readiness.clone(), leaving, shutdown }
     }
 
+    /// The statuses of the periodic tasks, for the operator's listener.
+    #[must_use]
+    pub fn background(&self) -> Statuses {
+        self.background.statuses()
+    }
+
     /// Serves until its ending has begun, and until what runs then has ended, or its time is up.
     pub async fn serve(self, socket: TcpListener, ending: Ending) -> anyhow::Result<()> {
-        let Self { api, carrier, housekeeping, mut time_keeping, readiness, tasks, http, second_socket } =
-            self;
+        let Self {
+            api,
+            carrier,
+            background,
+            mut periodic,
+            mut time_keeping,
+            readiness,
+            tasks,
+            http,
+            second_socket,
+        } = self;
         // Deadlines and limits of all instances go by the database's time: without it nothing may begin.
         time_keeping.measure_first(&ending.begun).await;
         let drain_timeout = http.listener.drain_timeout;
@@ -145,13 +159,10 @@ impl App {
         let second = second_socket.map(|socket| Listener::over(socket, &http)).transpose()?;
         let Ending { announced, begun } = ending;
         api.logins.approvals.start_tasks(&tasks, &begun);
-        api.sessions.start(&tasks, &begun);
-        housekeeping.start(&tasks, &begun);
-        time_keeping.start(&tasks, &begun);
-        let schema = |validation| graphql::schema(api.clone(), http.graphql.introspection, validation);
-        let schema =
-            Validating { strictly: schema(ValidationMode::Strict), fast: schema(ValidationMode::Fast) };
-        let inputs = InputTypes::of(&schema.strictly.sdl());
+        periodic.push(Box::new(time_keeping));
+        background.start(periodic, &tasks, &begun);
+        let schema = graphql::schema(api.clone(), http.graphql.introspection);
+        let inputs = InputTypes::of(&schema.sdl());
         let router = router(HttpParts {
             schema: Arc::new(schema),
             authenticator: Arc::new(api.sessions),
@@ -187,6 +198,33 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// All periodic tasks but the one that measures the time: it has to run once before the others may start.
+fn periodic_tasks(
+    store: &Store,
+    retention: Retention,
+    approvals: &Approvals,
+    sessions: &Sessions,
+    (events, providers): (&Events, Providers),
+) -> Vec<Box<dyn Task>> {
+    let store = || store.clone();
+    let polling = approvals.polling().map(|task| -> Box<dyn Task> { Box::new(task) });
+    let others: Vec<Box<dyn Task>> = vec![
+        Box::new(approvals.expiring()),
+        Box::new(events.catch_up("catch_up_approvals", approvals.clone())),
+        Box::new(events.catch_up("catch_up_sessions", sessions.clone())),
+        Box::new(providers),
+        Box::new(DeleteApprovals { store: store(), retention }),
+        Box::new(DeleteSessions { store: store(), retention }),
+        Box::new(DeleteAccountEvents { store: store(), retention }),
+        Box::new(DeleteDevices { store: store() }),
+        Box::new(DeleteFailedAttempts { store: store() }),
+        Box::new(DeleteRateLimits::new(store())),
+        Box::new(DeleteSmsConversions { store: store() }),
+        Box::new(DeleteUsedCodes { store: store() }),
+    ];
+    polling.chain(others).collect()
 }
 
 /// The pauses that the provider requested, as turns in the database.
@@ -227,11 +265,15 @@ impl Authenticator for Sessions {
 
 #[async_trait]
 impl Callbacks for Approvals {
-    async fn hear(&self, callback: Callback) -> CallbackAnswer {
+    fn has(&self, provider: &str) -> bool {
+        self.has_callback(provider)
+    }
+
+    async fn handle(&self, provider: &str, callback: Callback) -> CallbackAnswer {
         let Callback { method, headers, query, body } = &callback;
-        match self.handle_callback(&IncomingCallback { method, headers, query, body }).await {
+        match self.handle_callback(provider, &IncomingCallback { method, headers, query, body }).await {
             CallbackOutcome::Accepted => CallbackAnswer::Accepted,
-            CallbackOutcome::Refused => CallbackAnswer::Refused,
+            CallbackOutcome::Refused | CallbackOutcome::UnknownProvider => CallbackAnswer::Refused,
         }
     }
 }

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 pub mod app;
 pub mod approvals;
 mod audit;
+pub mod background;
 pub mod clock;
 mod command;
 pub mod config;
@@ -67,7 +68,9 @@ fn run(command: config::Run) -> anyhow::Result<ExitCode> {
         telemetry::start(&settings)?
     };
     if settings.export.as_ref().is_some_and(config::are_headers_in_the_clear) {
-        tracing::warn!("OTLP_ENDPOINT is not https: others on the way can read OTLP_HEADERS");
+        tracing::warn!(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is not https: others on the way can read OTEL_EXPORTER_OTLP_HEADERS"
+        );
     }
     if !unknown_names.is_empty() {
         let names = unknown_names.join(", ");

@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
-use chrono::TimeDelta;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
+    background::{Schedule, Task, TaskError},
     clock::{Clock, Followed, Measurement},
     storage::{Store, StoreError},
 };
@@ -37,21 +39,6 @@ impl TimeKeeping {
     #[must_use]
     pub fn new(store: Store, clock: Clock) -> Self {
         Self { store, clock, logged_skew: TimeDelta::zero(), is_catching_up: false }
-    }
-
-    /// Starts to measure every minute.
-    pub fn start(mut self, tasks: &TaskTracker, shutdown: &CancellationToken) {
-        if !self.store.is_shared() {
-            return;
-        }
-        tasks.spawn(shutdown.clone().run_until_cancelled_owned(async move {
-            loop {
-                tokio::time::sleep(EVERY).await;
-                if let Err(error) = self.measure().await {
-                    tracing::warn!(%error, "the database's time was not measured; the clock goes on as before");
-                }
-            }
-        }));
     }
 
     /// Measures until that succeeds once, or until shutdown: nothing is to be served by a clock that was never measured, and a database
@@ -103,6 +90,18 @@ impl TimeKeeping {
             );
         }
         self.is_catching_up = is_catching_up;
+    }
+}
+
+#[async_trait]
+impl Task for TimeKeeping {
+    fn schedule(&self) -> Schedule {
+        // By the time that it measures, it could not count.
+        Schedule::every(EVERY, "measure_time").in_machine_time().not_at_start()
+    }
+
+    async fn run(&mut self, _now: DateTime<Utc>) -> Result<(), TaskError> {
+        Ok(self.measure().await?)
     }
 }
 

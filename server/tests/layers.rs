@@ -15,20 +15,25 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Migrating makes the key that all instances share.
     ("storage", &["model", "random"]),
     // Its circuit breakers go by business time, so that tests can move it.
-    ("provider", &["model", "telemetry", "clock", "network", "outgoing"]),
+    ("provider", &["background", "model", "telemetry", "clock", "network", "outgoing"]),
     ("outgoing", &[]),
-    ("events", &["model", "storage", "clock", "random"]),
+    // It knows no domain: whoever owns periodic work implements its trait.
+    ("background", &["storage", "clock"]),
+    ("events", &["background", "model", "storage", "clock", "random"]),
     // `users` and `logins` record each attempt in the same way.
     ("audit", &["model", "storage", "clock"]),
     ("limits", &["model", "storage", "clock", "network", "random"]),
     ("users", &["audit", "model", "storage", "limits", "clock", "random"]),
     ("sessions", &["audit", "model", "storage", "events", "clock"]),
-    ("approvals", &["audit", "model", "storage", "provider", "events", "limits", "clock", "random"]),
+    (
+        "approvals",
+        &["audit", "background", "model", "storage", "provider", "events", "limits", "clock", "random"],
+    ),
     ("logins", &["approvals", "audit", "clock", "limits", "model", "random", "storage"]),
     ("graphql", &["model", "users", "sessions", "approvals", "logins"]),
     ("http", &["graphql", "network", "telemetry"]),
-    ("housekeeping", &["storage", "clock", "model"]),
-    ("timekeeping", &["storage", "clock"]),
+    ("housekeeping", &["background", "storage", "model"]),
+    ("timekeeping", &["background", "storage", "clock"]),
     // Whoever hears of a trace or tells of one, says so to it: `http` and `provider`.
     ("telemetry", &["random", "outgoing"]),
     // These join the parts, and hold no rules.
@@ -50,7 +55,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "users",
         ],
     ),
-    ("doctor", &["clock", "config", "events", "provider", "random", "storage", "users"]),
+    ("doctor", &["background", "clock", "config", "events", "provider", "random", "storage", "users"]),
     ("app", &["*"]),
     ("command", &["*"]),
     ("lib", &["*"]),
@@ -69,9 +74,9 @@ const HOMES: &[(&str, &[&str])] = &[
     // The doctor asks at the public URL whether it leads to this service.
     ("reqwest", &["doctor", "outgoing", "provider", "telemetry"]),
     ("opentelemetry", &["telemetry"]),
-    ("opentelemetry_proto", &["telemetry"]),
+    ("opentelemetry_http", &["telemetry"]),
+    ("opentelemetry_otlp", &["telemetry"]),
     ("opentelemetry_sdk", &["telemetry"]),
-    ("prost", &["telemetry"]),
     ("tracing_opentelemetry", &["telemetry"]),
     ("tracing_subscriber", &["telemetry"]),
     ("argon2", &["users"]),
@@ -82,7 +87,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("clap", &["approvals", "config", "housekeeping", "limits", "storage", "users"]),
 ];
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

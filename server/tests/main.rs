@@ -4,10 +4,12 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod countries;
+mod cycles;
 mod frontend;
 mod layers;
 mod metrics;
 mod phones;
+mod providers;
 mod schema;
 // Without it there are fewer settings than `.env.sample` names.
 #[cfg(feature = "sandbox")]

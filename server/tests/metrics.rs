@@ -10,8 +10,17 @@ use serde_json::Value;
 
 /// What a reader adds to each series that it has read.
 const OF_THE_READER: [&str; 2] = ["instance", "job"];
-const ROWS: [&str; 8] =
-    ["Logins", "Provider", "Passwords", "Waiting", "HTTP and GraphQL", "Budgets", "Database", "Process"];
+const ROWS: [&str; 9] = [
+    "Logins",
+    "Provider",
+    "Passwords",
+    "Waiting",
+    "HTTP and GraphQL",
+    "Budgets",
+    "Database",
+    "Background work",
+    "Process",
+];
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()

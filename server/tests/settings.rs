@@ -72,8 +72,9 @@ fn a_setting_has_a_heading_and_one_help() {
 #[test]
 fn what_may_hold_a_secret_is_not_shown_by_help() {
     for (variable, argument) in settings() {
-        let is_secret = ["AUTHY_API_KEY", "DATABASE_URL", "EVENTS_URL", "HTTPS_PROXY", "OTLP_HEADERS"]
-            .contains(&variable.as_str());
+        let is_secret =
+            ["AUTHY_API_KEY", "DATABASE_URL", "EVENTS_URL", "HTTPS_PROXY", "OTEL_EXPORTER_OTLP_HEADERS"]
+                .contains(&variable.as_str());
         assert_eq!(argument.is_hide_env_values_set(), is_secret, "{variable}");
     }
 }

@@ -213,7 +213,7 @@ async fn a_pause_that_the_provider_requests_is_shared_between_instances() {
         let reply = fleet.client_from(address(number)).signup(person.signup()).await.unwrap();
         assert_eq!(reply.login_token, None);
     }
-    let open = r#"countersign_provider_breaker_changes_total{call="enrol",state="open"}"#;
+    let open = r#"countersign_provider_breaker_changes_total{provider="authy",call="enroll",state="open"}"#;
     for instance in 0..2 {
         in_time(fleet.meter(instance).wait_for(open, 1)).await;
     }

@@ -174,14 +174,14 @@ async fn what_is_over_is_removed_when_it_is_old_and_takes_nothing_with_it(databa
             tokio::task::yield_now().await;
         }
     };
-    let cleaned = async |kind: &str| logged(&format!("removed=1 kind={kind}")).await;
+    let cleaned = async |table: &str| logged(&format!("table=\"{table}\" deleted=1")).await;
     world.advance(Duration::from_mins(62)).await;
-    in_time(cleaned("Logins")).await;
-    in_time(logged("housekeeping of rate limits")).await;
+    in_time(cleaned("approvals")).await;
+    in_time(logged("table=\"rate_limits\"")).await;
     assert!(world.client.with_bearer(session.token).me().await.unwrap().is_some());
     world.advance(Duration::from_hours(12)).await;
-    in_time(cleaned("Sessions")).await;
-    in_time(cleaned("Devices")).await;
+    in_time(cleaned("sessions")).await;
+    in_time(cleaned("devices")).await;
     let begun = world.begin_login(&person).await;
     world.approve(&person, &begun.status).await;
     world.session(&begun.login_token).await;

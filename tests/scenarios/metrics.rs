@@ -193,14 +193,19 @@ async fn codes_denials_and_ends_are_counted_by_what_came_of_them(database: Datab
 }
 
 fn call(call: &str, outcome: &str) -> (String, i64) {
-    (format!(r#"countersign_provider_call_seconds_count{{call="{call}",outcome="{outcome}"}}"#), 1)
+    (
+        format!(
+            r#"countersign_provider_call_seconds_count{{provider="authy",call="{call}",outcome="{outcome}"}}"#
+        ),
+        1,
+    )
 }
 
 async fn calls_to_the_provider_are_counted_by_what_came_of_them(database: Database) {
     let (world, person) = (World::builder(database).with_metrics().start().await, Person::new());
     let mut ledger = Ledger::of(world.meter(), &["countersign_provider_"]).await;
     world.sign_up(&person).await;
-    ledger.shows([call("enrol", "ok"), call("request_push", "ok")]).await;
+    ledger.shows([call("enroll", "ok"), call("request_push", "ok")]).await;
     for (kind, outcome) in [(ApiFaultKind::Status, "nonsense"), (ApiFaultKind::Silent, "timed_out")] {
         let fault = ApiFault::new(kind).in_paths(["approval_requests"]);
         world.phone.set_faults(&Faults::api(fault)).await.unwrap();
@@ -218,7 +223,7 @@ async fn a_provider_that_is_away_is_counted_and_begins_no_login(database: Databa
     world.plant(&person);
     let refused = world.client.signup(person.signup()).await.unwrap();
     assert_eq!(refused.errors[0].code, SignupErrorCode::ProviderUnavailable);
-    ledger.shows([call("enrol", "unreachable")]).await;
+    ledger.shows([call("enroll", "unreachable")]).await;
 }
 
 async fn who_waits_is_counted_while_they_wait(database: Database) {

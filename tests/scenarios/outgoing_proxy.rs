@@ -46,7 +46,7 @@ async fn world(proxy: &ProxyOfNothing, direct: &str) -> World {
     World::builder(Database::Sqlite)
         .split()
         .set("AUTHY_API_URL", "https://authy.invalid")
-        .set("OTLP_ENDPOINT", "https://collector.invalid")
+        .set("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.invalid")
         .set("HTTPS_PROXY", &proxy.url)
         .set("NO_PROXY", direct)
         .start()

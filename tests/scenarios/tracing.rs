@@ -1,16 +1,11 @@
 //! Seeing where the time of a login goes: spans at a collector, the trace that others are told of, logs that programs read.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    net::IpAddr,
-    time::Duration,
-};
+use std::{collections::HashMap, net::IpAddr, time::Duration};
 
 use countersign_client::LoginState;
 use futures_util::StreamExt;
 use harness::{
-    Collector, Counts, Database, Person, Recorder, World, WorldBuilder, attribute, in_time,
-    on_both_databases, run,
+    Collector, Database, Person, Recorder, World, WorldBuilder, attribute, in_time, on_both_databases, run,
 };
 use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
 use serde_json::{Map, Value, json};
@@ -19,6 +14,8 @@ use tempfile::TempDir;
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const STATE: &str = "rojo=what-others-keep-in-the-trace";
+const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+const HEADERS: &str = "OTEL_EXPORTER_OTLP_HEADERS";
 const COLLECTOR_KEY: &str = "Basic a2V5LW9mLXRoZS1jb2xsZWN0b3I";
 const LOGIN: &str =
     "mutation($input: LoginInput!) { login(input: $input) { loginToken status { state } errors { code } } }";
@@ -79,8 +76,13 @@ async fn a_login_is_one_trace_through_hash_database_and_provider(database: Datab
     let system = if matches!(database, Database::Sqlite) { "sqlite" } else { "postgresql" };
     let collector = Collector::start().await;
     let headers = format!("Authorization={}", COLLECTOR_KEY.replace(' ', "%20"));
-    let builder =
-        World::builder(database).set("OTLP_ENDPOINT", collector.url()).set("OTLP_HEADERS", &headers);
+    let builder = World::builder(database)
+        .set(ENDPOINT, collector.url())
+        .set(HEADERS, &headers)
+        .set("OTEL_SERVICE_NAME", "login-of-the-tests")
+        // The library reads these. It must not send there, nor send what no setting has checked.
+        .set("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", &format!("{}/elsewhere", collector.url()))
+        .set("OTEL_EXPORTER_OTLP_TRACES_HEADERS", "authorization=unchecked");
     // Spans are exported whatever is logged; but this log has to be detailed.
     let (mut world, provider) = recorded(builder).await;
     world.planted.plant("key of the collector", COLLECTOR_KEY);
@@ -130,7 +132,7 @@ async fn a_login_is_one_trace_through_hash_database_and_provider(database: Datab
 
 fn what_is_exported_says_who_we_are_and_no_secret(world: &World, collector: &Collector) {
     let resource = collector.resource();
-    assert_eq!(attribute(&resource, "service.name"), "countersign");
+    assert_eq!(attribute(&resource, "service.name"), "login-of-the-tests");
     assert!(!attribute(&resource, "service.version").is_empty());
     assert_eq!(attribute(&resource, "service.instance.id").len(), 36);
     for export in collector.exports() {
@@ -147,7 +149,7 @@ fn what_is_exported_says_who_we_are_and_no_secret(world: &World, collector: &Col
 
 async fn a_socket_that_waits_holds_no_span_open(database: Database) {
     let collector = Collector::start().await;
-    let world = World::builder(database).set("OTLP_ENDPOINT", collector.url()).spawned().start().await;
+    let world = World::builder(database).set(ENDPOINT, collector.url()).spawned().start().await;
     let person = Person::new();
     let begun = world.begin_signup(&person).await;
     let mut watch = world.watch(&begun.login_token);
@@ -174,7 +176,7 @@ async fn a_socket_that_waits_holds_no_span_open(database: Database) {
 
 async fn a_collector_that_is_away_costs_nobody_anything(database: Database) {
     let nobody = format!("http://127.0.0.1:{}", throwaway::free_port());
-    let mut world = World::builder(database).split().set("OTLP_ENDPOINT", &nobody).start().await;
+    let mut world = World::builder(database).split().set(ENDPOINT, &nobody).start().await;
     let person = Person::new();
     world.sign_up(&person).await;
     let away = "traces cannot be exported";
@@ -193,7 +195,7 @@ async fn a_collector_that_never_answers_does_not_hold_up_the_end(database: Datab
     // It takes connections, and nobody reads them.
     let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
-    let mut world = World::builder(database).split().set("OTLP_ENDPOINT", &url).start().await;
+    let mut world = World::builder(database).split().set(ENDPOINT, &url).start().await;
     let person = Person::new();
     world.sign_up(&person).await;
     world.begin_login(&person).await;
@@ -202,8 +204,7 @@ async fn a_collector_that_never_answers_does_not_hold_up_the_end(database: Datab
 
 async fn a_trace_that_is_not_sampled_is_passed_on_and_not_exported(database: Database) {
     let collector = Collector::start().await;
-    let builder =
-        World::builder(database).set("OTLP_ENDPOINT", collector.url()).set("OTLP_SAMPLE_RATIO", "0");
+    let builder = World::builder(database).set(ENDPOINT, collector.url()).set("OTEL_TRACES_SAMPLER_ARG", "0");
     let (mut world, provider) = recorded(builder).await;
     let person = Person::new();
     world.sign_up(&person).await;
@@ -247,27 +248,39 @@ async fn without_a_collector_a_trace_is_logged_and_passed_on_untouched(database:
     assert_eq!(told(&provider, "traceparent").last().unwrap(), PARENT);
 }
 
-async fn spans_are_counted_that_no_collector_got(database: Database) {
-    const DROPPED: &str = "countersign_spans_dropped_total";
+async fn spans_that_no_collector_received_are_not_counted_as_exported(database: Database) {
     let nobody = format!("http://127.0.0.1:{}", throwaway::free_port());
-    let world = World::builder(database).with_metrics().set("OTLP_ENDPOINT", &nobody).start().await;
+    let world = World::builder(database).with_metrics().set(ENDPOINT, &nobody).start().await;
     world.sign_up(&Person::new()).await;
     let waited = async {
-        while world.meter().read().await.of(&format!("{DROPPED}{{reason=\"not_sent\"}}")) == 0 {
+        while !world.log().contains("traces cannot be exported") {
             tokio::task::yield_now().await;
         }
     };
     in_time(waited).await;
-    assert_eq!(world.meter().read().await.of(&format!("{DROPPED}{{reason=\"queue_full\"}}")), 0);
+    let counts = world.meter().read().await;
+    assert!(counts.of("countersign_spans_ended_total") > 0);
+    assert_eq!(counts.of("countersign_spans_exported_total"), 0);
 }
 
-async fn spans_that_a_collector_got_are_not_counted_as_dropped(database: Database) {
+async fn spans_that_a_collector_received_are_counted_as_exported(database: Database) {
     let collector = Collector::start().await;
-    let world = World::builder(database).with_metrics().set("OTLP_ENDPOINT", collector.url()).start().await;
+    let world = World::builder(database).with_metrics().set(ENDPOINT, collector.url()).start().await;
     world.sign_up(&Person::new()).await;
-    in_time(collector.wait_for(|span| span.name == "POST /graphql")).await;
-    let counts = world.meter().read().await;
-    assert_eq!(counts.since(&Counts::default(), &["countersign_spans_"]), BTreeMap::new());
+    let waited = async {
+        loop {
+            let counts = world.meter().read().await;
+            let [ended, exported] =
+                ["ended", "exported"].map(|what| counts.of(&format!("countersign_spans_{what}_total")));
+            assert!(exported <= ended, "{exported} of {ended}");
+            if ended > 0 && exported == ended {
+                return exported;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let exported = in_time(waited).await;
+    assert!(usize::try_from(exported).unwrap() <= collector.spans().len());
 }
 
 /// The lines of a log as objects.
@@ -329,11 +342,10 @@ async fn headers_that_others_can_read_on_their_way_are_warned_of() {
     for (endpoint, is_warned_of) in
         [("http://collector.invalid", true), ("https://collector.invalid", false), ("http://[::1]:1", false)]
     {
-        let settings =
-            [SERVE.as_slice(), &[("OTLP_ENDPOINT", endpoint), ("OTLP_HEADERS", "authorization=x")]].concat();
+        let settings = [SERVE.as_slice(), &[(ENDPOINT, endpoint), (HEADERS, "authorization=x")]].concat();
         let finished = in_time(run("server-under-test", &["serve"], &settings, folder.path())).await;
         let warns_of_headers = |line: &Map<String, Value>| {
-            line["level"] == "WARN" && line["message"].as_str().unwrap().contains("OTLP_HEADERS")
+            line["level"] == "WARN" && line["message"].as_str().unwrap().contains(HEADERS)
         };
         assert_eq!(lines(&finished.log).iter().any(warns_of_headers), is_warned_of, "{}", finished.log);
     }
@@ -345,11 +357,11 @@ async fn an_export_that_cannot_be_is_refused_and_shows_no_secret() {
     let secret = "key-of-the-collector-0123456789";
     for (variable, value) in [
         ("LOG_FORMAT", "xml".to_owned()),
-        ("OTLP_ENDPOINT", "collector:4318".to_owned()),
-        ("OTLP_ENDPOINT", format!("http://me:{secret}@127.0.0.1:4318")),
-        ("OTLP_HEADERS", secret.to_owned()),
-        ("OTLP_HEADERS", format!("authorization={secret}%0a")),
-        ("OTLP_SAMPLE_RATIO", "2".to_owned()),
+        (ENDPOINT, "collector:4318".to_owned()),
+        (ENDPOINT, format!("http://me:{secret}@127.0.0.1:4318")),
+        (HEADERS, secret.to_owned()),
+        (HEADERS, format!("authorization={secret}%0a")),
+        ("OTEL_TRACES_SAMPLER_ARG", "2".to_owned()),
     ] {
         let settings = [(variable, value.as_str())];
         let finished = in_time(run("server-under-test", &["dev"], &settings, folder.path())).await;
@@ -359,10 +371,20 @@ async fn an_export_that_cannot_be_is_refused_and_shows_no_secret() {
 }
 
 #[tokio::test]
+async fn compression_that_the_exporter_does_not_have_stops_the_start() {
+    let folder = TempDir::new().unwrap();
+    for variable in ["OTEL_EXPORTER_OTLP_COMPRESSION", "OTEL_EXPORTER_OTLP_TRACES_COMPRESSION"] {
+        let settings = [SERVE.as_slice(), &[(ENDPOINT, "http://127.0.0.1:1"), (variable, "gzip")]].concat();
+        let finished = in_time(run("server-under-test", &["serve"], &settings, folder.path())).await;
+        assert_eq!((finished.code, finished.log.lines().count()), (Some(1), 1), "{}", finished.log);
+        assert!(finished.log.contains(variable), "{}", finished.log);
+    }
+}
+
+#[tokio::test]
 async fn a_collector_is_told_of_nothing_by_probes() {
     let collector = Collector::start().await;
-    let mut world =
-        World::builder(Database::Sqlite).split().set("OTLP_ENDPOINT", collector.url()).start().await;
+    let mut world = World::builder(Database::Sqlite).split().set(ENDPOINT, collector.url()).start().await;
     for path in ["live", "ready"] {
         let url = format!("{}/health/{path}", world.service_address());
         assert_eq!(world.http.get(url).send().await.unwrap().status(), 200);
@@ -379,8 +401,8 @@ on_both_databases! {
     a_collector_that_is_away_costs_nobody_anything,
     a_collector_that_never_answers_does_not_hold_up_the_end,
     a_trace_that_is_not_sampled_is_passed_on_and_not_exported,
-    spans_are_counted_that_no_collector_got,
-    spans_that_a_collector_got_are_not_counted_as_dropped,
+    spans_that_no_collector_received_are_not_counted_as_exported,
+    spans_that_a_collector_received_are_counted_as_exported,
     without_a_collector_a_trace_is_logged_and_passed_on_untouched,
     a_log_in_json_is_an_object_a_line_and_names_request_and_trace,
 }

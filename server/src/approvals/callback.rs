@@ -20,7 +20,7 @@ use super::{
     metrics::{Source, count_callback},
 };
 use crate::{
-    model::{ApprovalId, Decision, Effect},
+    model::{ApprovalId, Decision, Effect, UsedCode},
     provider::{Callback, CallbackReport},
     storage::StoreError,
 };
@@ -41,6 +41,8 @@ pub enum CallbackOutcome {
     Accepted,
     /// It is not theirs, or can be read in two ways.
     Refused,
+    /// No provider of that name is configured that calls back.
+    UnknownProvider,
 }
 
 /// What was event and could not be stored yet.
@@ -61,10 +63,10 @@ struct Queued {
 /// What says how a login ends, and cannot be asked for again as soon.
 #[derive(Clone, Debug)]
 pub(super) enum ProviderEvent {
-    /// The provider's own report.
-    Report(CallbackReport),
-    /// The provider has judged a code right, and does not do so twice; and what that decides.
-    RightCode(ApprovalId, Decision),
+    /// A provider's own report.
+    Report(&'static str, CallbackReport),
+    /// A provider has judged a code right, and does not do so twice; what that decides, and the code if it counts once.
+    RightCode(ApprovalId, Decision, Option<UsedCode>),
 }
 
 impl Default for RetryQueue {
@@ -106,9 +108,19 @@ impl Rejections {
 }
 
 impl Approvals {
-    /// Hears a callback. When it is accepted, its effect is stored; or storage is away, and the effect follows.
-    pub async fn handle_callback(&self, callback: &Callback<'_>) -> CallbackOutcome {
-        let report = match self.provider.read_callback(callback) {
+    /// Whether a provider of that name is configured that calls back.
+    #[must_use]
+    pub fn has_callback(&self, provider: &str) -> bool {
+        self.polling_of(provider).is_some()
+    }
+
+    /// Handles a callback of a provider. If it is accepted, its effect is stored; or storage is away, and the effect follows.
+    pub async fn handle_callback(&self, provider: &str, callback: &Callback<'_>) -> CallbackOutcome {
+        let found = self.providers.find(provider);
+        let Some((provider, pushes)) = found.and_then(|found| Some((found.name(), found.pushes()?))) else {
+            return CallbackOutcome::UnknownProvider;
+        };
+        let report = match pushes.read_callback(callback) {
             Ok(report) => report,
             Err(error) => {
                 count_callback("refused");
@@ -119,7 +131,7 @@ impl Approvals {
             }
         };
         // In a task of its own: a transaction that is abandoned half-way holds its locks until somebody finds it.
-        let (this, event) = (self.clone(), ProviderEvent::Report(report));
+        let (this, event) = (self.clone(), ProviderEvent::Report(provider, report));
         let acting = self.tasks.spawn(async move { this.act_or_queue(event).await }.in_current_span());
         if tokio::time::timeout(PATIENCE, acting).await.is_err() {
             tracing::warn!("a callback was not stored in time and is still tried");
@@ -139,9 +151,9 @@ impl Approvals {
     }
 
     /// Keeps a right code whose effect could not be stored: its person cannot type it again.
-    pub(super) fn retry_right_code(&self, login: ApprovalId, decision: Decision) {
+    pub(super) fn retry_right_code(&self, login: ApprovalId, decision: Decision, used: Option<UsedCode>) {
         tracing::warn!(login.id = %login, "a right code could not be stored and is tried again");
-        self.retry_queue.push(ProviderEvent::RightCode(login, decision));
+        self.retry_queue.push(ProviderEvent::RightCode(login, decision, used));
     }
 
     /// Stores what could not be stored when it was event, in the same order, until it is dropped.
@@ -172,13 +184,17 @@ impl Approvals {
     /// Settles the login that is meant, and says which it is.
     async fn act_on(&self, event: &ProviderEvent) -> Result<Acted, StoreError> {
         let (found, decision, source) = match event {
-            ProviderEvent::RightCode(login, decision) => (Some(*login), *decision, Source::Elsewhere),
-            ProviderEvent::Report(CallbackReport::Answered { id: push, user, approval_id, verdict }) => {
-                let found =
-                    self.store.find_approval_of_push(self.provider.name(), push, *approval_id, user).await?;
+            ProviderEvent::RightCode(login, decision, used) => {
+                (Some(*login), *decision, Source::Code(used.clone()))
+            }
+            ProviderEvent::Report(
+                provider,
+                CallbackReport::Answered { id: push, user, approval_id, verdict },
+            ) => {
+                let found = self.store.find_approval_of_push(provider, push, *approval_id, user).await?;
                 (found, Decision::Verdict(*verdict), Source::Callback(push.clone()))
             }
-            ProviderEvent::Report(CallbackReport::NothingToDo) => return Ok(Acted::NothingToDo),
+            ProviderEvent::Report(_, CallbackReport::NothingToDo) => return Ok(Acted::NothingToDo),
         };
         let Some(login) = found else {
             tracing::info!("a callback speaks of no login of ours");

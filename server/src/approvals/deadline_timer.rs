@@ -1,14 +1,11 @@
-//! Wakes one task at the earliest of the times that were set: one timer for all deadlines, not one for each.
+//! Wakes one background task at the earliest of the times that were set: one timer for all deadlines, not one for each.
 
 use std::sync::{Mutex, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
-
-/// The longest sleep. After it, the task finds what other instances started and did not live to end.
-const LONGEST: TimeDelta = TimeDelta::seconds(5);
 
 /// The timer of one task.
 #[derive(Debug, Default)]
@@ -27,14 +24,18 @@ impl DeadlineTimer {
         }
     }
 
-    /// Waits until it fires, and clears it.
+    /// Waits until it fires, and clears it. Returns never while no time is set.
     pub(super) async fn wait(&self, clock: &Clock) {
-        let latest = clock.now() + LONGEST;
         loop {
-            let at =
-                self.earliest.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(latest).min(latest);
+            let earliest = *self.earliest.lock().unwrap_or_else(PoisonError::into_inner);
+            let fires = async {
+                match earliest {
+                    Some(at) => clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
-                () = clock.sleep_until(at) => break,
+                () = fires => break,
                 () = self.moved.notified() => {}
             }
         }
@@ -45,6 +46,8 @@ impl DeadlineTimer {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use chrono::TimeDelta;
 
     use super::*;
 

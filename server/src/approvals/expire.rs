@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{StreamExt, stream};
 
 use super::{AWAY, Approvals, metrics::Source};
 use crate::{
+    background::{Schedule, Task, TaskError},
     model::{ApprovalId, Decision},
     storage::{OverdueClaim, StoreError},
 };
@@ -24,29 +26,41 @@ const AT_ONCE: usize = 16;
 const LEASE: TimeDelta = TimeDelta::seconds(10);
 /// From one look at what others are at to the next.
 const PATIENCE: TimeDelta = TimeDelta::seconds(1);
-/// Deadlines that follow each other more closely are met together.
-const BREATH: Duration = Duration::from_millis(50);
+/// The longest time without a run: then it finds what other instances started and did not live to end.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// The background task that ends approvals at their deadline.
+pub struct ExpireApprovals {
+    approvals: Approvals,
+    /// Since when the database has answered without a break: before, nobody could ask or be heard.
+    answering_since: Option<DateTime<Utc>>,
+}
+
+#[async_trait]
+impl Task for ExpireApprovals {
+    fn schedule(&self) -> Schedule {
+        Schedule::every(EVERY, "expire_approvals").retried_after(AWAY)
+    }
+
+    async fn run(&mut self, now: DateTime<Utc>) -> Result<(), TaskError> {
+        let answering_since = self.answering_since.take().unwrap_or(now);
+        if let Some(next) = self.approvals.expire_overdue(now, answering_since).await? {
+            self.approvals.deadline.set(next);
+        }
+        self.answering_since = Some(answering_since);
+        Ok(())
+    }
+
+    async fn woken(&mut self) {
+        self.approvals.deadline.wait(&self.approvals.clock).await;
+    }
+}
 
 impl Approvals {
-    /// Ends logins at their deadline, until it is dropped.
-    pub(super) async fn keep_expiring(self) {
-        // Since when the database has answered without a break: before, nobody could ask or be heard.
-        let mut answering_since = None;
-        loop {
-            let now = self.clock.now();
-            match self.expire_overdue(now, *answering_since.get_or_insert(now)).await {
-                Ok(Some(next)) => self.deadline.set(next),
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "deadlines cannot be read");
-                    answering_since = None;
-                    tokio::time::sleep(AWAY).await;
-                    continue;
-                }
-            }
-            tokio::time::sleep(BREATH).await;
-            self.deadline.wait(&self.clock).await;
-        }
+    /// Returns the background task that ends approvals at their deadline.
+    #[must_use]
+    pub fn expiring(&self) -> ExpireApprovals {
+        ExpireApprovals { approvals: self.clone(), answering_since: None }
     }
 
     /// Ends what is overdue. Returns when to look again.
@@ -64,7 +78,7 @@ impl Approvals {
             .for_each_concurrent(AT_ONCE, async |id: ApprovalId| self.expire(id).await)
             .await;
         let stopped = match unheard_before {
-            Some(before) => self.store.stop_polling(now, before, BATCH).await?,
+            Some(before) => self.stop_polling(now, before).await?,
             None => 0,
         };
         let forgotten = self.store.forget_login_tokens(now, BATCH).await?;
@@ -75,6 +89,20 @@ impl Approvals {
         let next = self.store.next_deadline(GRACE).await?;
         // One that has passed is in other hands.
         Ok(next.map(|next| if next > now { next } else { now + PATIENCE }))
+    }
+
+    /// Ends the polling of settled approvals. Returns the largest number of one provider.
+    async fn stop_polling(
+        &self,
+        now: DateTime<Utc>,
+        unheard_before: DateTime<Utc>,
+    ) -> Result<usize, StoreError> {
+        let mut most = 0;
+        for polling in self.polling.iter() {
+            let stopped = self.store.stop_polling(polling.provider(), now, unheard_before, BATCH).await?;
+            most = most.max(stopped);
+        }
+        Ok(most)
     }
 
     async fn expire(&self, id: ApprovalId) {

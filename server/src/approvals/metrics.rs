@@ -3,7 +3,7 @@
 use metrics::counter;
 
 use crate::{
-    model::{Approval, ApprovalState, Decision, Effect, Purpose, PushHandle, Settler, Verdict},
+    model::{Approval, ApprovalState, Decision, Effect, Purpose, PushHandle, Settler, UsedCode, Verdict},
     storage::Settled,
 };
 
@@ -14,6 +14,8 @@ pub(super) enum Source {
     Callback(PushHandle),
     /// A poll of this push; `None` without one.
     Poll(Option<PushHandle>),
+    /// A right code; with it, if it counts once over all approvals of its person.
+    Code(Option<UsedCode>),
     /// No push.
     Elsewhere,
 }
@@ -24,7 +26,15 @@ impl Source {
         match self {
             Self::Callback(push) => Some(push),
             Self::Poll(push) => push.as_ref(),
-            Self::Elsewhere => None,
+            Self::Code(_) | Self::Elsewhere => None,
+        }
+    }
+
+    /// The right code that counts once.
+    pub(super) fn used_code(&self) -> Option<&UsedCode> {
+        match self {
+            Self::Code(used) => used.as_ref(),
+            _ => None,
         }
     }
 

@@ -1,15 +1,18 @@
 //! Approvals of any purpose: start, settle, poll, expire, watch.
 //!
 //! Whatever happens to an approval ends in `settle`, and there in one transaction. The push and its callback are only the fast
-//! path: a lost one is made up for by polling (`poll`), and the deadline settles what nothing else does (`expire`). What an approval
+//! path: a lost one is made up for by polling (`poll`), and the deadline settles what nothing else does (`expire`). Each approval keeps the
+//! provider that pushed and the one that sent its last code: it is polled, checked and called back by those. What an approval
 //! opens or allows is data ([`Consequence`]); what a push says is the caller's ([`PushText`]).
 
 mod callback;
+mod contacts;
 mod deadline_timer;
 mod expire;
 mod metrics;
 mod poll;
 mod push;
+mod request;
 mod send_code;
 mod settings;
 mod settle;
@@ -25,10 +28,12 @@ use tokio::time::Instant;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use callback::CallbackOutcome;
-pub use push::{PushDetail, PushText};
+pub use expire::ExpireApprovals;
+pub use poll::PollPushes;
+pub use request::{PushDetail, PushText, StartRequest};
 pub use send_code::{CodeTrouble, ResendError};
 pub use settings::ApprovalSettings;
-pub use start::{StartError, StartRequest, StartedApproval};
+pub use start::{StartError, StartedApproval};
 pub use status::ApprovalStatus;
 pub use verify_code::VerifyError;
 pub use watch::{Watch, WatchError, Watched};
@@ -40,12 +45,13 @@ pub use crate::storage::{Consequence, NewSessionGrant};
 use self::{
     callback::{Rejections, RetryQueue},
     deadline_timer::DeadlineTimer,
+    poll::Polling,
 };
 use crate::{
     clock::Clock,
     events::Events,
     limits::Limits,
-    provider::{ProviderError, guarded::GuardedProvider},
+    provider::{ProviderError, Providers},
     storage::Store,
 };
 
@@ -56,8 +62,8 @@ const AWAY: Duration = Duration::from_secs(1);
 pub struct ApprovalDependencies {
     /// Storage.
     pub store: Store,
-    /// The provider of the second factor.
-    pub provider: GuardedProvider,
+    /// The providers that reach phones.
+    pub providers: Providers,
     /// The clock.
     pub clock: Clock,
     /// Notifications to watchers.
@@ -70,7 +76,7 @@ pub struct ApprovalDependencies {
 #[derive(Clone)]
 pub struct Approvals {
     store: Store,
-    provider: GuardedProvider,
+    providers: Providers,
     clock: Clock,
     events: Events,
     limits: Limits,
@@ -79,8 +85,7 @@ pub struct Approvals {
     tasks: TaskTracker,
     /// Fires at the next deadline.
     deadline: Arc<DeadlineTimer>,
-    /// Fires when the next poll is due.
-    polling: Arc<DeadlineTimer>,
+    polling: Arc<[Arc<Polling>]>,
     retry_queue: RetryQueue,
     rejections: Arc<Rejections>,
 }
@@ -89,11 +94,12 @@ impl Approvals {
     /// Joins the parts.
     #[must_use]
     pub fn new(parts: ApprovalDependencies, settings: ApprovalSettings) -> Self {
-        let ApprovalDependencies { store, provider, clock, events, limits } = parts;
-        let (tasks, deadline, polling, retry_queue, rejections) = <_>::default();
+        let ApprovalDependencies { store, providers, clock, events, limits } = parts;
+        let (tasks, deadline, retry_queue, rejections) = <_>::default();
+        let polling = Polling::of(&providers);
         Self {
             store,
-            provider,
+            providers,
             clock,
             events,
             limits,
@@ -106,16 +112,9 @@ impl Approvals {
         }
     }
 
-    /// Starts the background work: polling, deadlines, retries, and waking watchers that missed a notification.
+    /// Starts what is not periodic: retries until shutdown, and what must not be abandoned half-way to its end.
     pub fn start_tasks(&self, tasks: &TaskTracker, shutdown: &CancellationToken) {
-        let until_shutdown = |work: futures_util::future::BoxFuture<'static, ()>| {
-            tasks.spawn(shutdown.clone().run_until_cancelled_owned(work));
-        };
-        until_shutdown(Box::pin(self.clone().keep_polling()));
-        until_shutdown(Box::pin(self.clone().keep_expiring()));
-        until_shutdown(Box::pin(self.clone().keep_catching_up()));
-        until_shutdown(Box::pin(self.clone().keep_retrying()));
-        until_shutdown(Box::pin(self.provider.clone().keep_reading_pauses()));
+        tasks.spawn(shutdown.clone().run_until_cancelled_owned(self.clone().keep_retrying()));
         let (shutdown, own) = (shutdown.clone(), self.tasks.clone());
         tasks.spawn(async move {
             shutdown.cancelled().await;

@@ -1,17 +1,24 @@
-//! Asking the provider how open pushes stand: for callbacks that were lost, on their way or on ours.
+//! Polling open pushes: for callbacks that were lost, by the provider or by us.
 //!
-//! First after 5 seconds, then after 5, 10, 20 and 40 more, with jitter; as long as there is no crowd, never more than
-//! 10 seconds apart, so that a lost callback costs a person 15 seconds at the most. Once more at the deadline, and where
-//! the provider does not answer then, for as long as the grace lasts: an approval given in time counts. Instances share
-//! the work and one pace, at most ten requests a second, half as fast after each 429.
+//! First after 5 seconds, then after 5, 10, 20 and 40 more, with jitter; while few pushes are due, never more than 10 seconds apart, so that
+//! a lost callback delays a person by 15 seconds at most. Once more at the deadline and, if the provider does not respond then, until the
+//! grace is over: a verdict given in time counts. Each provider is polled about its own pushes, by a task of its own: one that is slow
+//! delays no other. Instances share the work and the provider's pace, at most ten requests a second, half as fast after each 429.
 
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::JoinSet;
 
-use super::{AWAY, Approvals, delta, expire::GRACE, metrics::Source};
+use super::{AWAY, Approvals, deadline_timer::DeadlineTimer, delta, expire::GRACE, metrics::Source};
 use crate::{
+    background::{Schedule, Task, TaskError},
     model::{Decision, PushHandle},
-    provider::{ProviderError, PushStatus, guarded::CallSubject},
+    provider::{
+        ProviderError, Providers, PushStatus,
+        guarded::{CallSubject, GuardedProvider},
+    },
     random,
     storage::{DuePush, PollClaim, StoreError},
 };
@@ -36,6 +43,45 @@ const AHEAD: TimeDelta = TimeDelta::seconds(1);
 const AT_ONCE: usize = 64;
 /// How many open pushes are asked about at once after a restart.
 const AFTER_RESTART: i64 = 200;
+/// The longest time without a run: then it finds what other instances claimed and did not live to poll.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// The background task that polls the pushes of one provider when they are due.
+pub struct PollPushes {
+    approvals: Approvals,
+    polling: Arc<Polling>,
+    /// The polls that are under way.
+    polls: JoinSet<()>,
+    is_prepared: bool,
+}
+
+#[async_trait]
+impl Task for PollPushes {
+    fn schedule(&self) -> Schedule {
+        Schedule::every(EVERY, "poll_pushes").about(self.polling.provider()).retried_after(AWAY)
+    }
+
+    async fn run(&mut self, now: DateTime<Utc>) -> Result<(), TaskError> {
+        let Self { approvals, polling, polls, is_prepared } = self;
+        if !*is_prepared {
+            approvals.prepare_polling(polling).await?;
+            *is_prepared = true;
+        }
+        match approvals.poll_due(polling, polls).await {
+            Ok(next) => next.into_iter().for_each(|next| polling.timer.set(next)),
+            Err(error) => {
+                // A database that was restored may lack it.
+                approvals.store.ensure_turn(&polling.lease, now, FASTEST).await?;
+                return Err(error.into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn woken(&mut self) {
+        self.polling.timer.wait(&self.approvals.clock).await;
+    }
+}
 
 /// How soon after a push the provider is asked about it first.
 pub(super) fn first_interval() -> TimeDelta {
@@ -99,84 +145,105 @@ fn may_keep_lease(login: &DuePush, asked_at: DateTime<Utc>, at: DateTime<Utc>) -
     delay >= TimeDelta::zero() && delay <= lateness && login.leased_until <= login.expires_at
 }
 
+/// The polling of one provider's pushes.
+pub(super) struct Polling {
+    provider: GuardedProvider,
+    /// The lease that keeps the pace. Instances with this provider share it.
+    lease: String,
+    /// Fires when the next poll is due.
+    pub(super) timer: DeadlineTimer,
+}
+
+impl Polling {
+    /// Prepares the polling of each provider that pushes.
+    pub(super) fn of(providers: &Providers) -> Arc<[Arc<Self>]> {
+        let pushing = providers.iter().filter(|provider| provider.pushes().is_some());
+        let polling = |provider: &GuardedProvider| {
+            let lease = format!("polling {}", provider.name());
+            Arc::new(Self { provider: provider.clone(), lease, timer: DeadlineTimer::default() })
+        };
+        pushing.map(polling).collect()
+    }
+
+    /// Returns the provider's name.
+    pub(super) fn provider(&self) -> &'static str {
+        self.provider.name()
+    }
+}
+
 impl Approvals {
-    /// Asks about open pushes at their time, until it is dropped.
-    pub(super) async fn keep_polling(self) {
-        while let Err(error) = self.prepare_polling().await {
-            tracing::warn!(%error, "open pushes cannot be read");
-            tokio::time::sleep(AWAY).await;
-        }
-        let mut asking = JoinSet::new();
-        loop {
-            match self.poll_due(&mut asking).await {
-                Ok(Some(next)) => self.polling.set(next),
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::warn!(%error, "open pushes cannot be read");
-                    tokio::time::sleep(AWAY).await;
-                    // A database that was restored may lack it.
-                    let _ = self.store.ensure_turn(&self.turn(), self.clock.now(), FASTEST).await;
-                    continue;
-                }
-            }
-            self.polling.wait(&self.clock).await;
-        }
+    /// Returns the polling of a provider, if it is configured and pushes.
+    pub(super) fn polling_of(&self, provider: &str) -> Option<&Polling> {
+        self.polling.iter().find(|polling| polling.provider() == provider).map(|polling| &**polling)
     }
 
-    /// The name of the turn that keeps the pace: instances with one provider share it.
-    fn turn(&self) -> String {
-        format!("asking {}", self.provider.name())
+    /// Returns the background tasks that poll pushes when they are due, one for each provider that pushes.
+    pub fn polling(&self) -> impl Iterator<Item = PollPushes> {
+        let task = |polling: &Arc<Polling>| PollPushes {
+            approvals: self.clone(),
+            polling: polling.clone(),
+            polls: JoinSet::new(),
+            is_prepared: false,
+        };
+        self.polling.iter().map(task)
     }
 
-    async fn prepare_polling(&self) -> Result<(), StoreError> {
+    async fn prepare_polling(&self, polling: &Polling) -> Result<(), StoreError> {
         let now = self.clock.now();
-        self.store.ensure_turn(&self.turn(), now, FASTEST).await?;
-        self.store.poll_open_pushes(now, AFTER_RESTART).await?;
+        self.store.ensure_turn(&polling.lease, now, FASTEST).await?;
+        self.store.poll_open_pushes(polling.provider(), now, AFTER_RESTART).await?;
         Ok(())
     }
 
-    /// Claims pushes that are due, and has each asked about in its slot. Returns when to look again.
-    async fn poll_due(&self, asking: &mut JoinSet<()>) -> Result<Option<DateTime<Utc>>, StoreError> {
+    /// Claims pushes that are due, and polls each in its slot. Returns when the next one is due.
+    async fn poll_due(
+        &self,
+        polling: &Arc<Polling>,
+        polls: &mut JoinSet<()>,
+    ) -> Result<Option<DateTime<Utc>>, StoreError> {
         let now = self.clock.now();
-        match self.store.next_poll().await? {
+        match self.store.next_poll(polling.provider()).await? {
             Some(next) if next <= now => {}
             later => return Ok(later),
         }
-        while asking.try_join_next().is_some() {}
-        if asking.len() >= AT_ONCE {
-            // The provider is silent; what cannot be asked about is left to others.
-            asking.join_next().await;
+        while polls.try_join_next().is_some() {}
+        if polls.len() >= AT_ONCE {
+            // The provider does not respond: pushes that cannot be polled are left to other instances.
+            polls.join_next().await;
         }
-        let (turn, patience) = (self.turn(), delta(self.settings.provider_timeout * 2));
+        let longest_poll = delta(self.settings.provider_timeout * 2);
         let claim = PollClaim {
-            turn: &turn,
+            provider: polling.provider(),
+            lease: &polling.lease,
             now,
             until: now + AHEAD,
             farthest: now + AHEAD + SLOWEST * 2,
-            leased_until: now + AHEAD + patience + PAST_DEADLINE,
-            limit: AT_ONCE - asking.len(),
+            leased_until: now + AHEAD + longest_poll + PAST_DEADLINE,
+            limit: AT_ONCE - polls.len(),
         };
         let claimed = self.store.claim_polls(&claim).await?;
         for (login, slot) in claimed.pushes {
-            let logins = self.clone();
-            asking.spawn(async move { logins.poll_in_slot(&login, slot, claimed.interval).await });
+            let (approvals, polling) = (self.clone(), polling.clone());
+            polls
+                .spawn(async move { approvals.poll_in_slot(&polling, &login, slot, claimed.interval).await });
         }
-        Ok(self.store.next_poll().await?.map(|next| next.max(claimed.next_slot)))
+        let next = self.store.next_poll(polling.provider()).await?;
+        Ok(next.map(|next| next.max(claimed.next_slot)))
     }
 
-    async fn poll_in_slot(&self, login: &DuePush, slot: DateTime<Utc>, pace: TimeDelta) {
+    async fn poll_in_slot(&self, polling: &Polling, login: &DuePush, slot: DateTime<Utc>, pace: TimeDelta) {
         self.clock.sleep_until(slot).await;
-        if let Err(error) = self.poll(login, pace).await {
-            tracing::warn!(login.id = %login.id, %error, "a push was not asked about");
+        if let Err(error) = self.poll(polling, login, pace).await {
+            tracing::warn!(login.id = %login.id, %error, "push not polled");
         }
     }
 
-    /// Asks the provider about one claimed push, and acts on what it says.
-    async fn poll(&self, login: &DuePush, pace: TimeDelta) -> Result<(), StoreError> {
+    /// Polls one claimed push, and handles the response.
+    async fn poll(&self, polling: &Polling, login: &DuePush, pace: TimeDelta) -> Result<(), StoreError> {
         let asked_at = self.clock.now();
         let is_crowded = asked_at - login.due_at > CROWDED_AFTER;
         let standing = match &login.open_push {
-            Some(push) => self.standing(login, push, pace).await?,
+            Some(push) => self.standing(polling, login, push, pace).await?,
             // Claimed to be ended by an instance that did not live to do it.
             None => Some(PushStatus::Gone),
         };
@@ -198,7 +265,7 @@ impl Approvals {
             Next::AskAgain(at) if may_keep_lease(login, asked_at, at) => {}
             Next::AskAgain(at) => {
                 self.store.schedule_poll(login.id, Some(at)).await?;
-                self.polling.set(at);
+                polling.timer.set(at);
             }
             Next::Stop => self.store.schedule_poll(login.id, None).await?,
         }
@@ -208,12 +275,14 @@ impl Approvals {
     /// How a push stands, as the provider says; `None` where it does not say. Keeps the pace that it asks for.
     async fn standing(
         &self,
+        polling: &Polling,
         login: &DuePush,
         push: &PushHandle,
         pace: TimeDelta,
     ) -> Result<Option<PushStatus>, StoreError> {
         let of = CallSubject { phone: &login.phone, network: login.network.as_deref() };
-        let standing = self.remaining_time().limit(self.provider.find_push(of, push)).await;
+        let Some(pushes) = polling.provider.pushes() else { return Ok(None) };
+        let standing = self.remaining_time().limit(pushes.find(of, push)).await;
         let new_pace = match &standing {
             Ok(_) => (pace * 9 / 10).max(FASTEST),
             Err(ProviderError::RateLimited { .. }) => (pace * 2).min(SLOWEST),
@@ -221,7 +290,7 @@ impl Approvals {
         };
         if new_pace != pace {
             // Of several answers to one pace the first counts: ten refusals at once halve it once.
-            self.store.change_turn_interval(&self.turn(), pace, new_pace).await?;
+            self.store.change_turn_interval(&polling.lease, pace, new_pace).await?;
         }
         standing.map(Some).or_else(|error| {
             if matches!(error, ProviderError::Paused { .. }) {

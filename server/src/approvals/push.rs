@@ -1,31 +1,14 @@
 //! The push of an approval that was just started.
 
-use super::{Approvals, RemainingTime, StartRequest, poll, start::UnsentApproval};
+use super::{
+    Approvals, PushDetail, PushText, RemainingTime, StartRequest, contacts::Contact, poll,
+    request::UnsentApproval,
+};
 use crate::{
     model::{Approval, PushHandle},
-    provider::{ProviderError, PushRequest},
+    provider::{ProviderError, PushRequest, guarded::GuardedProvider},
     storage::StoreError,
 };
-
-/// What a push says. The match number and the time are filled in when it is sent.
-#[derive(Clone, Debug)]
-pub struct PushText {
-    /// The line that the person reads first.
-    pub message: String,
-    /// What is shown below it, in this order: label and value.
-    pub details: Vec<(&'static str, PushDetail)>,
-}
-
-/// One line below the message of a push.
-#[derive(Clone, Debug)]
-pub enum PushDetail {
-    /// The number that the page shows too.
-    MatchNumber,
-    /// When the approval was started.
-    StartedAt,
-    /// This text.
-    Text(String),
-}
 
 /// The result of a push.
 pub(super) enum PushOutcome {
@@ -46,6 +29,9 @@ impl Approvals {
         request: &StartRequest<'_>,
         time: RemainingTime,
     ) -> Result<PushOutcome, StoreError> {
+        if unsent.push.is_none() {
+            return Ok(PushOutcome::NotSent(ProviderError::NoPush { code: "no provider pushes".to_owned() }));
+        }
         let Some(place) = unsent.place.take() else {
             return Ok(PushOutcome::NoSlot);
         };
@@ -53,7 +39,9 @@ impl Approvals {
             Ok(Ok(push)) => {
                 let next_poll_at = (self.clock.now() + poll::first_interval()).min(unsent.expires_at);
                 let approval = self.store.record_push(unsent.id, &push, next_poll_at).await?;
-                self.polling.set(next_poll_at);
+                if let Some(polling) = unsent.push.as_ref().and_then(|to| self.polling_of(&to.provider)) {
+                    polling.timer.set(next_poll_at);
+                }
                 return Ok(PushOutcome::Sent(approval.map(Box::new)));
             }
             Ok(Err(error)) => Ok(error),
@@ -80,11 +68,18 @@ impl Approvals {
         if !matches!(sent, Err(ProviderError::NotEnrolled)) {
             return Ok(sent);
         }
-        let network = unsent.network.clone();
-        match self.enrol(request, network.as_deref(), time).await? {
+        let pushing = unsent.contacts.iter().position(|contact| contact.push_recipient() == unsent.push);
+        let Some(pushing) = pushing else { return Ok(sent) };
+        let provider = unsent.contacts[pushing].provider.clone();
+        match self.enroll(&provider, request, unsent.network.as_deref(), time).await? {
             Ok(known) => {
-                self.store.record_provider_user(unsent.id, &known).await?;
-                unsent.provider_user_id = known;
+                let contact = Contact { provider, user: Some(known) };
+                if unsent.code == unsent.contacts[pushing].app_codes() {
+                    unsent.code = contact.app_codes();
+                }
+                unsent.push = contact.push_recipient();
+                unsent.contacts[pushing] = contact;
+                self.store.record_enrollment(unsent.id, unsent.push.as_ref(), unsent.code.as_ref()).await?;
                 Ok(self.request_push(unsent, request, time).await)
             }
             Err(error) => Ok(Err(error)),
@@ -100,6 +95,10 @@ impl Approvals {
         let Some(match_number) = &unsent.match_number else {
             return Err(ProviderError::NoPush { code: "no match number is free".to_owned() });
         };
+        let provider = unsent.push.as_ref().and_then(|push| self.providers.find(&push.provider));
+        let (Some(to), Some(pushes)) = (&unsent.push, provider.and_then(GuardedProvider::pushes)) else {
+            return Err(ProviderError::NoPush { code: "no provider pushes".to_owned() });
+        };
         let value = |detail: &PushDetail| match detail {
             PushDetail::MatchNumber => match_number.clone(),
             PushDetail::StartedAt => unsent.created_at.format("%Y-%m-%d %H:%M:%S UTC").to_string(),
@@ -108,12 +107,12 @@ impl Approvals {
         let PushText { message, details } = &request.push;
         let details: Vec<_> = details.iter().map(|(label, detail)| (*label, value(detail))).collect();
         let push = PushRequest {
-            user: &unsent.provider_user_id,
+            user: &to.user,
             approval_id: unsent.id,
             message,
             details: &details,
             expires_in: (unsent.expires_at - self.clock.now()).to_std().unwrap_or_default(),
         };
-        time.limit(self.provider.request_push(unsent.call_subject(request), &push)).await
+        time.limit(pushes.request(unsent.call_subject(request), &push)).await
     }
 }

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{ApprovalStatus, Approvals, RemainingTime, delta};
+use super::{ApprovalStatus, Approvals, RemainingTime, contacts::Contact, delta};
 use crate::{
     limits::{Grant, LimitError, PhoneUse, Standing},
-    model::{Approval, ApprovalId, ApprovalState, CodeChannel, LoginToken, Method, ProviderUserId, Purpose},
-    provider::{PauseScope, ProviderError, Sending, guarded::CallSubject},
+    model::{Approval, ApprovalId, ApprovalState, CodeChannel, CodeSource, LoginToken, Method, Purpose},
+    provider::{CodeMessage, PauseScope, ProviderError, Sending, SentCode, guarded::CallSubject},
     storage::StoreError,
 };
 
@@ -73,9 +73,9 @@ impl From<ProviderError> for CodeTrouble {
                 Self::RateLimited { retry_after: Some(retry_after) }
             }
             ProviderError::Paused { retry_after, .. } => Self::Unavailable { retry_after: Some(retry_after) },
-            ProviderError::ChannelUnavailable { .. } | ProviderError::NoPush { .. } => {
-                Self::ChannelUnavailable
-            }
+            ProviderError::ChannelUnavailable { .. }
+            | ProviderError::ChannelDisabled { .. }
+            | ProviderError::NoPush { .. } => Self::ChannelUnavailable,
             _ => Self::Unavailable { retry_after: None },
         }
     }
@@ -94,8 +94,8 @@ impl NotSent {
     }
 }
 
-/// Whom a code is sent to.
-#[derive(Clone, Copy, Debug)]
+/// The person whom a code is sent to.
+#[derive(Clone, Copy)]
 pub(super) struct Recipient<'a> {
     /// For which login.
     pub(super) id: ApprovalId,
@@ -103,8 +103,10 @@ pub(super) struct Recipient<'a> {
     pub(super) purpose: Purpose,
     /// The state that it was in when the code was asked for.
     pub(super) state: ApprovalState,
-    /// How the provider knows the person.
-    pub(super) user: &'a ProviderUserId,
+    /// The providers that reach the person, in the order in which they are tried.
+    pub(super) contacts: &'a [Contact],
+    /// Where a code is checked so far.
+    pub(super) code: Option<&'a CodeSource>,
     /// Their phone, and what is known of them.
     pub(super) phone: PhoneUse<'a>,
     /// Whether none was sent for this login before.
@@ -114,15 +116,27 @@ pub(super) struct Recipient<'a> {
 }
 
 impl<'a> Recipient<'a> {
-    fn of(approval: &'a Approval) -> Self {
+    fn of(approval: &'a Approval, contacts: &'a [Contact]) -> Self {
         Self {
             id: approval.id,
             purpose: approval.purpose,
             state: approval.state,
-            user: &approval.provider_user_id,
+            contacts,
+            code: approval.code.as_ref(),
             phone: phone_use(approval),
             is_first: !was_sent_a_code(approval),
             expires_at: approval.expires_at,
+        }
+    }
+}
+
+impl Recipient<'_> {
+    /// Where a code that was sent is checked. If the app shows it, nothing was sent: a message that the same provider sent before is still
+    /// the last one.
+    fn source_of(&self, provider: &str, sent: &SentCode) -> CodeSource {
+        match self.code.filter(|code| sent.channel == CodeChannel::App && code.provider == provider) {
+            Some(unchanged) => unchanged.clone(),
+            None => CodeSource { provider: provider.to_owned(), handle: sent.handle.clone() },
         }
     }
 }
@@ -159,7 +173,9 @@ impl Approvals {
         let sent = if is_too_soon {
             Err(CodeTrouble::TooSoon { retry_after: self.settings.resend_pause })
         } else {
-            self.send_code(&Recipient::of(&status.approval), sending, self.remaining_time()).await?
+            let contacts = self.contacts_of(&status.approval).await?;
+            let to = Recipient::of(&status.approval, &contacts);
+            self.send_code(&to, sending, self.remaining_time()).await?
         };
         let status = self.find_status(token).await?.ok_or(ResendError::LoginNotFound)?;
         let sent = match sent {
@@ -243,23 +259,20 @@ impl Approvals {
             let trouble = CodeTrouble::TooSoon { retry_after: self.settings.resend_pause };
             return Ok(Err(NotSent::certainly(trouble)));
         }
-        let of = CallSubject { phone: to.phone.phone, network: to.phone.network };
-        match time.limit(self.provider.send_code(of, to.user, sending)).await {
+        match self.send_by_first_provider(to, sending, time).await? {
             Ok(channel) => {
                 self.count_sending(to, channel, grant).await;
-                self.store.record_code_sent(to.id, to.state, channel, self.clock.now()).await?;
                 self.publish(to.id);
                 Ok(Ok(channel))
             }
             Err(error) => {
-                tracing::warn!(login.id = %to.id, %error, "a code was not sent");
                 let may_have_been_sent = error.may_have_taken_effect();
                 if !may_have_been_sent {
                     self.limits.give_back(grant).await;
                 }
                 let trouble = CodeTrouble::from(error);
                 match trouble.pause() {
-                    // The provider is not asked again before: that is what the person is told, too.
+                    // The providers are not called before that; the person is told the same.
                     Some(pause) => {
                         let until = now + delta(pause).max(delta(self.settings.resend_pause));
                         self.store.postpone_sending(to.id, until.min(to.expires_at)).await?;
@@ -267,12 +280,50 @@ impl Approvals {
                     None if trouble == CodeTrouble::ChannelUnavailable => {
                         self.store.give_back_sending(to.id, now, next).await?;
                     }
-                    // Asking a provider that fails again and again is no use: the pause stays.
+                    // A provider that fails again and again is not called more often: the pause stays.
                     None => {}
                 }
                 Ok(Err(NotSent { trouble, may_have_been_sent }))
             }
         }
+    }
+
+    /// Sends a code by the first provider that can, and stores where it is checked. The next provider is tried only if the one before
+    /// certainly sent nothing, for a reason that is not about this person: one reservation of the rate limits pays for one message.
+    async fn send_by_first_provider(
+        &self,
+        to: &Recipient<'_>,
+        sending: Sending,
+        time: RemainingTime,
+    ) -> Result<Result<CodeChannel, ProviderError>, StoreError> {
+        let of = CallSubject { phone: to.phone.phone, network: to.phone.network };
+        let mut last = ProviderError::NotAsked;
+        for contact in to.contacts {
+            let Some(codes) = contact.provider.codes() else { continue };
+            let user = contact.user.as_ref();
+            let message = CodeMessage { phone: to.phone.phone, user, approval_id: to.id, sending };
+            let provider = contact.provider.name();
+            let error = match time.limit(codes.send(of, &message)).await {
+                Ok(sent) => {
+                    let source = to.source_of(provider, &sent);
+                    let recorded = (sent.channel, &source);
+                    self.store.record_code_sent(to.id, to.state, recorded, self.clock.now()).await?;
+                    return Ok(Ok(sent.channel));
+                }
+                Err(error) => error,
+            };
+            tracing::warn!(login.id = %to.id, provider, %error, "code not sent");
+            if let (true, Some(handle)) = (error.may_have_taken_effect(), codes.expected_handle(&message)) {
+                let source = CodeSource { provider: provider.to_owned(), handle };
+                self.store.record_code_source(to.id, &source).await?;
+            }
+            let is_last = !error.allows_another_provider();
+            last = error;
+            if is_last {
+                break;
+            }
+        }
+        Ok(Err(last))
     }
 
     /// What budgets learn from a code that is on its way. Whoever waits for it does not depend on that.

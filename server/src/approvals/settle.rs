@@ -34,6 +34,7 @@ impl Approvals {
         let how = Settlement {
             at,
             push: source.push().cloned(),
+            used_code: source.used_code().cloned(),
             after_denial: self.settings.after_denial,
             denial_charges: self.denial_charges(id, decision).await?,
             user_id: UserId::new(random::id(at)),

@@ -1,17 +1,15 @@
 //! Starting an approval: stored first, then the phone is asked, by push or else with a code.
 
-use std::{net::IpAddr, time::Duration};
-
-use chrono::{DateTime, Utc};
+use std::time::Duration;
 
 use super::{
-    ApprovalStatus, Approvals, CodeTrouble, Consequence, PushText, RemainingTime, delta,
-    metrics::count_started, push::PushOutcome, send_code::Recipient,
+    ApprovalStatus, Approvals, CodeTrouble, RemainingTime, StartRequest, contacts::Contact, delta,
+    metrics::count_started, push::PushOutcome, request::UnsentApproval, send_code::Recipient,
 };
 use crate::{
-    limits::{self, Grant, LimitError, LoginClaims, PhoneUse, PushPlace, Standing},
-    model::{ApprovalId, ApprovalState, DeviceId, Email, LoginToken, Method, Phone, ProviderUserId, UserId},
-    provider::{PauseScope, ProviderError, Sending, guarded::CallSubject},
+    limits::{self, Grant, LimitError, LoginClaims},
+    model::{ApprovalId, ApprovalState, Method, Phone},
+    provider::{PauseScope, ProviderError, Sending},
     random,
     storage::{Insertion, LimitChanges, NewApproval, StoreError, Taken, UsedUp},
 };
@@ -22,20 +20,6 @@ const DRAWS: usize = 32;
 
 /// How many match numbers there are: those of two digits.
 const MATCH_NUMBERS: usize = 100;
-
-/// An approval to start.
-pub struct StartRequest<'a> {
-    /// Its secret handle.
-    pub token: &'a LoginToken,
-    /// What approving it does, and to whose account.
-    pub consequence: Consequence<'a>,
-    /// The known device that the client presented.
-    pub device: Option<DeviceId>,
-    /// The client's address, if known.
-    pub address: Option<IpAddr>,
-    /// What the push says.
-    pub push: PushText,
-}
 
 /// A started approval.
 #[derive(Debug)]
@@ -75,55 +59,6 @@ impl From<LimitError> for StartError {
             LimitError::UsedUp { retry_after } => Self::RateLimited { retry_after: Some(retry_after) },
             LimitError::Store(error) => Self::Store(error),
         }
-    }
-}
-
-/// A stored approval whose phone was not asked yet.
-pub(super) struct UnsentApproval {
-    pub(super) id: ApprovalId,
-    /// Its slot on the phone, if it may push.
-    pub(super) place: Option<PushPlace>,
-    /// The network that starts it.
-    pub(super) network: Option<String>,
-    pub(super) match_number: Option<String>,
-    pub(super) provider_user_id: ProviderUserId,
-    pub(super) created_at: DateTime<Utc>,
-    pub(super) expires_at: DateTime<Utc>,
-}
-
-impl UnsentApproval {
-    /// The subject of its calls to the provider.
-    pub(super) fn call_subject<'a>(&'a self, request: &'a StartRequest<'a>) -> CallSubject<'a> {
-        CallSubject { phone: request.phone(), network: self.network.as_deref() }
-    }
-}
-
-impl StartRequest<'_> {
-    pub(super) fn phone(&self) -> &Phone {
-        match &self.consequence {
-            Consequence::CreateUser(signup, _) => &signup.phone,
-            Consequence::OpenSession(user, _) | Consequence::AllowOperation(user, ..) => &user.phone,
-        }
-    }
-
-    fn email(&self) -> &Email {
-        match &self.consequence {
-            Consequence::CreateUser(signup, _) => &signup.email,
-            Consequence::OpenSession(user, _) | Consequence::AllowOperation(user, ..) => &user.email,
-        }
-    }
-
-    fn user_id(&self) -> Option<UserId> {
-        match &self.consequence {
-            Consequence::CreateUser(..) => None,
-            Consequence::OpenSession(user, _) | Consequence::AllowOperation(user, ..) => Some(user.id),
-        }
-    }
-
-    /// `network`: the network that starts it.
-    fn phone_use<'b>(&'b self, network: Option<&'b str>) -> PhoneUse<'b> {
-        let standing = Standing::of(self.consequence.purpose(), self.device);
-        PhoneUse { phone: self.phone(), standing, network }
     }
 }
 
@@ -169,38 +104,6 @@ impl Approvals {
         Ok(StartedApproval { status, trouble })
     }
 
-    /// Enrolls a person at the provider and stores a user's enrollment.
-    pub(super) async fn enrol(
-        &self,
-        request: &StartRequest<'_>,
-        network: Option<&str>,
-        time: RemainingTime,
-    ) -> Result<Result<ProviderUserId, ProviderError>, StoreError> {
-        let of = CallSubject { phone: request.phone(), network };
-        let enrolled = time.limit(self.provider.enrol(of, request.email(), request.phone())).await;
-        if let (Some(user), Ok(known)) = (request.user_id(), &enrolled) {
-            self.store.save_enrollment(user, self.provider.name(), known, self.clock.now()).await?;
-        }
-        Ok(enrolled)
-    }
-
-    /// The provider's id of the person, and the user whose start is still to be reserved. A signup is enrolled, and so is a user who
-    /// is new to this provider: that is a call, which the limit on starts guards as well.
-    async fn known_at_provider(
-        &self,
-        request: &StartRequest<'_>,
-        network: Option<&str>,
-        time: RemainingTime,
-    ) -> Result<(ProviderUserId, Option<UserId>), StartError> {
-        if let Some(user) = request.user_id() {
-            if let Some(known) = self.store.find_enrollment(user, self.provider.name()).await? {
-                return Ok((known, Some(user)));
-            }
-            self.limits.take_started_login(user, network, request.device).await?;
-        }
-        Ok((self.enrol(request, network, time).await??, None))
-    }
-
     /// Stores an approval in one transaction with what it takes of the rate limits and what it releases.
     async fn store_unsent(
         &self,
@@ -209,7 +112,7 @@ impl Approvals {
         time: RemainingTime,
     ) -> Result<UnsentApproval, StartError> {
         let network = request.address.map(limits::network);
-        let (provider_user_id, user) = self.known_at_provider(request, network.as_deref(), time).await?;
+        let (contacts, user) = self.contacts_of_request(request, network.as_deref(), time).await?;
         let created_at = self.clock.now();
         let expires_at = created_at + delta(self.settings.login_ttl);
         let mut unsent = UnsentApproval {
@@ -217,13 +120,15 @@ impl Approvals {
             place: None,
             network,
             match_number: None,
-            provider_user_id,
+            push: contacts.iter().find_map(Contact::push_recipient),
+            code: contacts.iter().find_map(Contact::app_codes),
+            contacts,
             created_at,
             expires_at,
         };
         let phone = request.phone_use(unsent.network.as_deref());
         let user = user.map(|user| (user, request.device));
-        let may_push = request.consequence.purpose().allows(Method::Push);
+        let may_push = request.consequence.purpose().allows(Method::Push) && unsent.push.is_some();
         let mut claims = self.limits.login_claims(user, phone, may_push, created_at..expires_at);
         let released = password_try.map_or(&[][..], Grant::taken);
         loop {
@@ -269,8 +174,8 @@ impl Approvals {
                 push_slot: claims.place(),
                 device_id: request.device,
                 network: unsent.network.as_deref(),
-                provider: self.provider.name(),
-                provider_user_id: &unsent.provider_user_id,
+                push: unsent.push.as_ref(),
+                code: unsent.code.as_ref(),
                 created_at: unsent.created_at,
                 expires_at: unsent.expires_at,
             };
@@ -301,7 +206,8 @@ impl Approvals {
             id: unsent.id,
             purpose: request.consequence.purpose(),
             state: ApprovalState::Pending,
-            user: &unsent.provider_user_id,
+            contacts: &unsent.contacts,
+            code: unsent.code.as_ref(),
             phone: request.phone_use(unsent.network.as_deref()),
             is_first: true,
             expires_at: unsent.expires_at,
@@ -322,7 +228,6 @@ fn match_number(number: usize) -> String {
 
 impl From<ProviderError> for StartError {
     fn from(error: ProviderError) -> Self {
-        tracing::warn!(%error, "enrollment at the provider failed");
         match error {
             ProviderError::Refused { .. } => Self::Refused,
             ProviderError::RateLimited { retry_after, .. } => Self::RateLimited { retry_after },

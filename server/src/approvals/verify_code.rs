@@ -1,18 +1,20 @@
-//! Having a code judged.
+//! Checking a typed code.
 //!
-//! A try is taken before the provider is asked, and given back only where the code was certainly not judged: a hundred
-//! guesses at once reach the provider as often as one login may guess.
+//! One provider checks it: the one that sent the approval's last code or, if none was sent, one whose app shows codes. A try is taken before
+//! the provider is called, and released only if the code certainly was not judged: of a hundred guesses at once, as many reach the provider as
+//! one approval may guess.
 
-use std::time::Duration;
-
-use std::net::IpAddr;
+use std::{net::IpAddr, time::Duration};
 
 use super::{ApprovalStatus, Approvals, metrics::Source, send_code::phone_use};
 use crate::{
     limits::{self, Grant, LimitError},
-    model::{Approval, ApprovalState, Code, Decision, LoginToken, Method},
-    provider::{CodeJudgement, PauseScope, ProviderError, guarded::CallSubject},
-    storage::StoreError,
+    model::{Approval, ApprovalState, Code, CodeHandle, CodeSource, Decision, LoginToken, Method, UsedCode},
+    provider::{
+        CodeCheck, CodeJudgement, PauseScope, ProviderError,
+        guarded::{CallSubject, GuardedCodes},
+    },
+    storage::{Settled, StoreError},
 };
 
 /// Why a code did not sign anybody in.
@@ -50,7 +52,21 @@ pub enum VerifyError {
     Store(#[from] StoreError),
 }
 
-/// Whom a login's calls to the provider are made for.
+/// Where a code is checked.
+struct Judge<'a> {
+    provider: &'static str,
+    codes: GuardedCodes<'a>,
+    handle: &'a CodeHandle,
+}
+
+impl Judge<'_> {
+    /// A right code of a provider whose app shows the same code for every approval of a person: it approves one of them.
+    fn used_code(&self, approval: &Approval, code: &Code) -> Option<UsedCode> {
+        self.codes.has_app().then(|| UsedCode::new(self.provider, &approval.phone, code))
+    }
+}
+
+/// The subject of an approval's calls to its providers.
 fn call_subject(approval: &Approval) -> CallSubject<'_> {
     CallSubject { phone: &approval.phone, network: approval.network.as_deref() }
 }
@@ -89,20 +105,9 @@ impl Approvals {
         if status.approval.state == ApprovalState::Approved {
             return Ok(status);
         }
-        if self.is_over(&status) {
-            return Err(VerifyError::LoginOver(Box::new(status)));
-        }
-        if status.approval.needs_new_code() {
-            return Err(VerifyError::NoCodeSent(Box::new(status)));
-        }
-        if !status.approval.purpose.allows(Method::ProviderCode) {
-            return Err(VerifyError::NoCodeSent(Box::new(status)));
-        }
-        let Ok(code) = Code::parse(code) else {
-            return Err(VerifyError::UnreadableCode(Box::new(status)));
-        };
-        let (id, right_code) = (status.approval.id, status.approval.right_code());
-        let network = from.map(limits::network);
+        let code = self.read_code(&status, code)?;
+        let judge = self.judge_of(&status)?;
+        let (id, network) = (status.approval.id, from.map(limits::network));
         match self.limits.check_unjudged_codes(id, network.as_deref()).await {
             Ok(()) => {}
             Err(LimitError::UsedUp { retry_after }) => {
@@ -111,19 +116,19 @@ impl Approvals {
             Err(LimitError::Store(error)) => return Err(error.into()),
         }
         let grant = self.take_tries(token, &status).await?;
-        let (of, user) = (call_subject(&status.approval), &status.approval.provider_user_id);
-        let judged = self.remaining_time().limit(self.provider.check_code(of, user, &code)).await;
+        let check = CodeCheck { handle: judge.handle, approval_id: id, code: &code };
+        let of = call_subject(&status.approval);
+        let mut judged = self.remaining_time().limit(judge.codes.check(of, &check)).await;
         if let Ok(CodeJudgement::Right) = judged {
-            let settled = self
-                .settle(id, right_code, Source::Elsewhere)
-                .await
-                .inspect_err(|_| self.retry_right_code(id, right_code));
-            self.limits.give_back(grant).await;
-            let was_first = settled?.is_some_and(|settled| settled.effect.settles());
-            return self.after_right_code(token, was_first).await;
-        }
-        if let Err(error) = &judged {
-            tracing::warn!(login.id = %id, %error, "a code was not judged");
+            let used = judge.used_code(&status.approval, &code);
+            match self.settle_right_code(&status.approval, used).await {
+                Ok(Some(settled)) if settled.is_code_used => judged = Ok(CodeJudgement::AlreadyUsed),
+                settled => {
+                    self.limits.give_back(grant).await;
+                    let was_first = settled?.is_some_and(|settled| settled.effect.settles());
+                    return self.after_right_code(token, was_first).await;
+                }
+            }
         }
         let mut pause = None;
         if was_no_guess(&judged) {
@@ -137,8 +142,45 @@ impl Approvals {
         Err(match judged {
             Ok(CodeJudgement::AlreadyUsed) => VerifyError::CodeAlreadyUsed(status),
             Ok(_) => VerifyError::InvalidCode(status),
-            Err(error) => not_judged(status, &error, pause),
+            Err(error) => {
+                tracing::warn!(login.id = %id, %error, "code not checked");
+                not_judged(status, &error, pause)
+            }
         })
+    }
+
+    /// Reads a typed code, if the approval can be answered by one. Nothing is taken for it.
+    fn read_code(&self, status: &ApprovalStatus, code: &str) -> Result<Code, VerifyError> {
+        if self.is_over(status) {
+            return Err(VerifyError::LoginOver(Box::new(status.clone())));
+        }
+        if status.approval.needs_new_code() || !status.approval.purpose.allows(Method::ProviderCode) {
+            return Err(VerifyError::NoCodeSent(Box::new(status.clone())));
+        }
+        Code::parse(code).map_err(|_| VerifyError::UnreadableCode(Box::new(status.clone())))
+    }
+
+    /// Returns where a code of this approval is checked. A provider that is no longer configured checks nothing, and takes no try.
+    fn judge_of<'a>(&'a self, status: &'a ApprovalStatus) -> Result<Judge<'a>, VerifyError> {
+        let Some(CodeSource { provider, handle }) = &status.approval.code else {
+            return Err(VerifyError::NoCodeSent(Box::new(status.clone())));
+        };
+        let provider = self.providers.find(provider);
+        match provider.and_then(|provider| Some((provider.name(), provider.codes()?))) {
+            Some((provider, codes)) => Ok(Judge { provider, codes, handle }),
+            None => Err(VerifyError::Unavailable(Box::new(status.clone()), None)),
+        }
+    }
+
+    /// Settles an approval by a right code, or has that tried again: the provider does not judge it right twice.
+    async fn settle_right_code(
+        &self,
+        approval: &Approval,
+        used: Option<UsedCode>,
+    ) -> Result<Option<Settled>, StoreError> {
+        let decision = approval.right_code();
+        let settled = self.settle(approval.id, decision, Source::Code(used.clone())).await;
+        settled.inspect_err(|_| self.retry_right_code(approval.id, decision, used))
     }
 
     /// The result of a right code. `was_first`: it ended the login.

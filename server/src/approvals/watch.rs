@@ -51,11 +51,6 @@ impl Approvals {
         let watcher = self.events.watch_as_one_of(MAX_WATCHERS, Topic::Approval(status.approval.id));
         Ok(Some(Watch { approvals: self.clone(), token, watcher, sequence: None, is_settled: false }))
     }
-
-    /// Wakes watchers whose event was lost, until it is dropped.
-    pub(super) async fn keep_catching_up(self) {
-        self.events.keep_looking(&self.clock, &self).await;
-    }
 }
 
 impl Changed for Approvals {

@@ -2,11 +2,10 @@
 
 use std::net::SocketAddr;
 
-use tokio_util::sync::CancellationToken;
-
-use super::{bind, print};
+use super::{Ending, bind, print};
 use crate::{
-    http::{Health, HttpSettings, Listener, health_routes, metrics_router, own_hosts_only},
+    app::App,
+    http::{HttpSettings, Listener, background_router, health_routes, metrics_router, own_hosts_only},
     telemetry::Metrics,
 };
 
@@ -26,19 +25,23 @@ pub(super) fn announce(listening: Option<&(Listener, Metrics)>) -> anyhow::Resul
     }
 }
 
-/// Serves the counts, and the service's health beside them, until the end. `hosts` are public names by which the counts are read.
-pub(super) async fn serve(
+/// Serves the counts, the statuses of background tasks and the service's health, until the end. `hosts` are public names by which they are
+/// read.
+pub(super) fn serve(
     listening: Option<(Listener, Metrics)>,
     hosts: Vec<String>,
-    health: Health,
-    shutdown: CancellationToken,
-) {
-    if let Some((listener, metrics)) = listening {
+    app: &App,
+    ending: &Ending,
+) -> impl Future<Output = ()> + use<> {
+    let (health, statuses, shutdown) = (app.health(ending), app.background(), ending.begun.clone());
+    async move {
+        let Some((listener, metrics)) = listening else { return };
         let counts = metrics.clone();
+        let background =
+            background_router(move || serde_json::to_string(&statuses.read()).unwrap_or_default());
         // A balancer asks for health by whatever name it likes.
-        let counts_router = own_hosts_only(metrics_router(move || counts.render()), hosts);
-        let router = counts_router.merge(health_routes(health));
-        let serving = listener.serve(router, shutdown);
+        let for_operators = own_hosts_only(metrics_router(move || counts.render()).merge(background), hosts);
+        let serving = listener.serve(for_operators.merge(health_routes(health)), shutdown);
         tokio::select! {
             () = serving => {}
             () = metrics.keep_adding_up() => {}

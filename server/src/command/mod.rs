@@ -86,6 +86,7 @@ async fn serve(mut settings: Settings, ending: Ending) -> anyhow::Result<()> {
     let store = open(&settings.database_url, &settings.store)?;
     store.check_encoding().await.map_err(readable)?;
     refuse_another_schema(&store).await?;
+    warn_of_missing_providers(&store, &settings).await?;
     let listener = bind(settings.listen).await?;
     let listener_settings = &mut settings.http.listener;
     listener_settings.max_connections =
@@ -95,7 +96,7 @@ async fn serve(mut settings: Settings, ending: Ending) -> anyhow::Result<()> {
     let app = App::build(settings, store, Clock::system()).await.context("the service cannot be built")?;
     print(&format!("service http://{}\n", listener.local_addr()?))?;
     metrics::announce(metrics.as_ref())?;
-    let counts = metrics::serve(metrics, metrics_hosts, app.health(&ending), ending.begun.clone());
+    let counts = metrics::serve(metrics, metrics_hosts, &app, &ending);
     tokio::join!(app.serve(listener, ending), counts).0
 }
 
@@ -117,6 +118,23 @@ fn warn_of_weak_settings(settings: &Settings) {
             "HASH_MEMORY_KIB and HASH_PASSES are below OWASP's minimum; remove both to use 19456 and 2"
         );
     }
+}
+
+/// Open logins keep the provider that they were started with: without it, they end at their deadline.
+async fn warn_of_missing_providers(store: &Store, settings: &Settings) -> anyhow::Result<()> {
+    if settings.providers.is_empty() {
+        tracing::warn!("PROVIDERS is `none`: nobody can countersign a login");
+    }
+    let needed = store.providers_of_open_approvals().await.context(UNREADABLE)?;
+    for provider in needed {
+        if settings.providers.iter().all(|configured| configured.name() != provider) {
+            tracing::warn!(
+                provider,
+                "open logins need a provider that is not configured; add it to PROVIDERS until they have ended"
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Asks a running service whether it can serve, or only whether it responds.

@@ -13,7 +13,10 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{App, Clock, Context, Ending, bind, metrics, migrated, open, print, warn_of_another_process};
-use crate::config::{DatabaseUrl, DevSettings, SandboxSettings};
+use crate::{
+    config::{DatabaseUrl, DevSettings, SandboxSettings},
+    provider::ProviderSettings,
+};
 
 /// Runs the service and the sandbox until the end.
 pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> {
@@ -26,7 +29,7 @@ pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> 
     let names = (service.second.name_of(service.address()?), service.sandbox_address()?);
     print(&format!("service http://{}\nsandbox http://{}\n", names.0, names.1))?;
     metrics::announce(metrics.as_ref())?;
-    let counts = metrics::serve(metrics, metrics_hosts, service.app.health(&ending), ending.begun.clone());
+    let counts = metrics::serve(metrics, metrics_hosts, &service.app, &ending);
     tokio::join!(service.serve(ending), counts).0
 }
 
@@ -42,7 +45,7 @@ pub struct DevService {
 impl DevService {
     /// Migrates the database, listens, and joins the parts. `state_file` keeps the phones over a restart.
     pub async fn build(dev: DevSettings, state_file: Option<PathBuf>) -> anyhow::Result<Self> {
-        let DevSettings { mut settings, sandbox_listen } = dev;
+        let DevSettings { mut settings, mut authy, sandbox_listen } = dev;
         let clock = Clock::system();
         let store = open(&settings.database_url, &settings.store)?;
         migrated(&store).await?;
@@ -51,18 +54,19 @@ impl DevService {
         let second = SecondAddress::of(service).await;
         // Only now are the ports known.
         let phone_url = format!("http://{}", sandbox_listener.local_addr()?);
-        settings.authy.api_url = Url::parse(&phone_url)?;
-        settings.authy.callback_url = format!("http://{service}/authy/callback");
+        authy.api_url = Url::parse(&phone_url)?;
+        authy.callback_url = format!("http://{service}/authy/callback");
         settings.http.phone = Some(phone_url);
         settings.http.session_cookie_port = Some(service.port());
         let sandbox = SandboxConfig {
-            api_key: settings.authy.api_key.expose().to_owned(),
-            callback_url: Some(settings.authy.callback_url.clone()),
+            api_key: authy.api_key.expose().to_owned(),
+            callback_url: Some(authy.callback_url.clone()),
             state_file,
             exposed: false,
         };
         let sandbox = Sandbox::open(sandbox, Arc::new(Shared(clock.clone())))
             .context("the sandbox cannot be opened")?;
+        settings.providers.push(ProviderSettings::Authy(authy));
         let app = App::build(settings, store, clock).await.context("the service cannot be built")?;
         Ok(Self { app, listener, second, sandbox, sandbox_listener })
     }

@@ -1,8 +1,8 @@
 //! The settings of the provider Authy.
 
-use std::str::FromStr;
+use std::{str::FromStr, time::Duration};
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use url::Url;
 
 use super::{
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     outgoing::OutgoingProxy,
-    provider::authy::{ApiKey, Logo},
+    provider::authy::{ApiKey, AuthyConfig, Logo},
 };
 
 /// Authy accepts no longer URL of a logo, in bytes.
@@ -40,21 +40,25 @@ pub(crate) struct AuthyArguments {
     /// The URL of Authy's API. It must be https, except on loopback.
     #[arg(long, env = "AUTHY_API_URL", default_value = "https://api.authy.com", value_parser = http_url)]
     authy_api_url: Url,
+    #[command(flatten)]
+    pub(crate) options: AuthyOptions,
 }
 
-/// How to reach Authy, and how Authy reaches the service.
-#[derive(Debug)]
-pub struct AuthySettings {
-    /// The key of the application: it authenticates the service, and signs callbacks.
-    pub api_key: ApiKey,
-    /// The URL of Authy's API.
-    pub api_url: Url,
-    /// The URL that Authy calls back, exactly as entered in its console.
-    pub callback_url: String,
-    /// The proxy for calls, if any.
-    pub proxy: OutgoingProxy,
-    /// The logos of the push.
-    pub logos: Vec<Logo>,
+/// The settings of Authy that `dev` takes too.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Provider")]
+pub(crate) struct AuthyOptions {
+    /// Whether people whom Authy does not know are enrolled there.
+    #[arg(long, env = "AUTHY_ENROLL_NEW", default_value_t = true, action = ArgAction::Set)]
+    pub(super) authy_enroll_new: bool,
+    /// Whether a code that Authy sends approves only the login that it was sent for. Codes of its app approve any login of their
+    /// person, once.
+    #[arg(long, env = "AUTHY_BIND_CODES", default_value_t = true, action = ArgAction::Set)]
+    pub(super) authy_bind_codes: bool,
+    /// The logos that a push shows, by resolution (`default`, `low`, `med`, `high`): `default=https://…,low=https://…`. `default`
+    /// is required beside the others [default: none].
+    #[arg(long, env = "APPROVAL_LOGOS", default_value = "", hide_default_value = true)]
+    pub(crate) approval_logos: Logos,
 }
 
 impl SharedAuthyArguments {
@@ -68,21 +72,23 @@ impl SharedAuthyArguments {
 
 impl AuthyArguments {
     pub(super) fn check(
-        self,
+        &self,
         public_url: Option<&Url>,
-        logos: Logos,
-        proxy: OutgoingProxy,
+        (timeout, proxy): (Duration, OutgoingProxy),
         problems: &mut Problems,
-    ) -> Option<AuthySettings> {
+    ) -> Option<AuthyConfig> {
         let callback_url = problems.keep(self.callback_url(public_url));
         let api_url = problems.keep(self.api_url());
-        let api_key = problems.require("AUTHY_API_KEY", self.shared.authy_api_key);
-        Some(AuthySettings {
+        let api_key = problems.require("AUTHY_API_KEY", self.shared.authy_api_key.clone());
+        Some(AuthyConfig {
             api_key: api_key?,
             api_url: api_url?,
             callback_url: callback_url??,
+            timeout,
             proxy,
-            logos: logos.0,
+            logos: self.options.approval_logos.0.clone(),
+            enroll_new: self.options.authy_enroll_new,
+            bind_codes: self.options.authy_bind_codes,
         })
     }
 

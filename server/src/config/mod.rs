@@ -9,6 +9,7 @@ mod authy;
 mod environment;
 mod partial_settings;
 mod problems;
+mod providers;
 mod proxy;
 mod reference;
 mod replaced;
@@ -26,7 +27,7 @@ use clap::error::ErrorKind;
 use url::Url;
 
 pub use arguments::{Arguments, Command, HealthSettings, Reference};
-pub use authy::{AuthySettings, Logos};
+pub use authy::Logos;
 pub use partial_settings::{DoctorSettings, PartialSettings};
 pub use problems::SettingError;
 pub use reference::reference;

@@ -87,12 +87,13 @@ impl PartialSettings {
 
     /// Returns the URL of Authy's API, if the key is safe there.
     pub(crate) fn api_url(&self) -> Option<Url> {
-        self.right("AUTHY_API_URL", self.given.authy.api_url().ok()?)
+        self.right("AUTHY_API_URL", self.given.providers.authy.api_url().ok()?)
     }
 
     /// Returns the URL that Authy calls back.
     pub(crate) fn callback_url(&self) -> Option<String> {
-        self.right("AUTHY_CALLBACK_URL", self.given.authy.callback_url(self.given.public_url.as_ref()).ok()??)
+        let authy = &self.given.providers.authy;
+        self.right("AUTHY_CALLBACK_URL", authy.callback_url(self.given.public_url.as_ref()).ok()??)
     }
 
     /// Returns how notifications reach other instances.

@@ -1,8 +1,6 @@
 //! Settings that were replaced. A deployment that still has one is rejected with the name of its successor.
 
-use std::ffi::OsStr;
-
-use super::{environment::EnvFile, problems::SettingError};
+use super::problems::SettingError;
 
 /// Each variable that is no longer read, and what to do instead.
 pub(super) const REPLACED: &[(&str, &str)] = &[(
@@ -12,8 +10,8 @@ pub(super) const REPLACED: &[(&str, &str)] = &[(
 )];
 
 /// Returns an error for the first of them that is set.
-pub(super) fn check(settings: &EnvFile) -> Result<(), SettingError> {
-    match REPLACED.iter().find(|(variable, _)| settings.value(OsStr::new(variable)).is_some()) {
+pub(super) fn check(is_set: impl Fn(&str) -> bool) -> Result<(), SettingError> {
+    match REPLACED.iter().find(|(variable, _)| is_set(variable)) {
         Some((variable, problem)) => Err(SettingError::new(variable, problem)),
         None => Ok(()),
     }

@@ -6,14 +6,14 @@ use clap::{Arg, Args};
 use url::Url;
 
 use super::{
-    authy::{AuthySettings, SharedAuthyArguments},
+    authy::{AuthyOptions, SharedAuthyArguments},
     problems::{Problems, SettingError},
     service::{CommandParts, ServiceArguments, Settings},
     values::listen_address,
 };
 use crate::{
     outgoing::OutgoingProxy,
-    provider::authy::{ApiKey, Logo},
+    provider::authy::{ApiKey, AuthyConfig},
     random,
     storage::Durability,
 };
@@ -48,6 +48,8 @@ pub struct DevArguments {
     #[command(flatten)]
     pub(super) service: ServiceArguments,
     #[command(flatten)]
+    authy: AuthyOptions,
+    #[command(flatten)]
     sandbox: SandboxListenArgument,
 }
 
@@ -70,8 +72,10 @@ pub struct SandboxArguments {
 /// What `countersign dev` needs to know.
 #[derive(Debug)]
 pub struct DevSettings {
-    /// The service. Its addresses for Authy hold the ports that the settings name, which may be 0.
+    /// The service, without a provider.
     pub settings: Settings,
+    /// The sandbox as its provider. The addresses have the ports that the settings name, which may be 0.
+    pub authy: AuthyConfig,
     /// The address on which the sandbox listens, on loopback.
     pub sandbox_listen: SocketAddr,
 }
@@ -102,7 +106,7 @@ fn with_dev_default(argument: Arg) -> Arg {
 
 impl DevArguments {
     pub(super) fn check(self, mut problems: Problems) -> Result<DevSettings, Vec<SettingError>> {
-        let Self { mut service, sandbox: SandboxListenArgument { sandbox_listen } } = self;
+        let Self { mut service, authy, sandbox: SandboxListenArgument { sandbox_listen } } = self;
         let listen = service.listen.listen;
         let addresses = [
             ("LISTEN", Some(listen)),
@@ -115,31 +119,39 @@ impl DevArguments {
         }
         problems.keep(service.export.check(OutgoingProxy::default()));
         service.store.durability = Durability::Process;
+        let timeout = service.logins.provider_timeout;
+        let authy = problems.keep(sandbox_as_authy((listen, sandbox_listen), timeout, authy));
         let parts = CommandParts {
             http: problems.keep(service.wire.clone().check_local()),
-            authy: problems.keep(sandbox_as_authy(listen, sandbox_listen, service.approval_logos.0.clone())),
+            providers: Some(Vec::new()),
             shutdown_delay: Duration::ZERO,
             shutdown_timeout: Duration::from_secs(10),
         };
-        let settings = service.check(parts, problems)?;
-        Ok(DevSettings { settings, sandbox_listen })
+        let settings = service.check(parts, problems);
+        match (settings, authy) {
+            (Ok(settings), Some(authy)) => Ok(DevSettings { settings, authy, sandbox_listen }),
+            (settings, _) => Err(settings.err().unwrap_or_default()),
+        }
     }
 }
 
 /// The sandbox in the place of Authy, with a key that only the two know.
 fn sandbox_as_authy(
-    listen: SocketAddr,
-    sandbox_listen: SocketAddr,
-    logos: Vec<Logo>,
-) -> Result<AuthySettings, SettingError> {
+    (listen, sandbox_listen): (SocketAddr, SocketAddr),
+    timeout: Duration,
+    options: AuthyOptions,
+) -> Result<AuthyConfig, SettingError> {
     let key = uuid::Uuid::from_bytes(random::bytes()).simple().to_string();
-    Ok(AuthySettings {
+    Ok(AuthyConfig {
         api_key: ApiKey::parse(&key).map_err(|error| SettingError::new("AUTHY_API_KEY", error))?,
         api_url: Url::parse(&format!("http://{sandbox_listen}"))
             .map_err(|error| SettingError::new("SANDBOX_LISTEN", error))?,
         callback_url: format!("http://{listen}/authy/callback"),
+        timeout,
         proxy: OutgoingProxy::default(),
-        logos,
+        logos: options.approval_logos.0,
+        enroll_new: options.authy_enroll_new,
+        bind_codes: options.authy_bind_codes,
     })
 }
 

@@ -6,8 +6,8 @@ use clap::Args;
 use url::Url;
 
 use super::{
-    authy::{AuthyArguments, AuthySettings, Logos},
     problems::{Problems, SettingError},
+    providers::ProviderArguments,
     proxy::ProxyArguments,
     telemetry::ExportArguments,
     values::{DatabaseUrl, http_url, listen_address},
@@ -20,6 +20,7 @@ use crate::{
     http::HttpSettings,
     limits::LimitSettings,
     model::{parse_duration_or_none, parse_short_duration},
+    provider::ProviderSettings,
     storage::StoreSettings,
     users::PasswordSettings,
 };
@@ -79,16 +80,6 @@ pub(crate) struct ServiceArguments {
     pub(crate) passwords: PasswordSettings,
     #[command(flatten)]
     pub(crate) limits: LimitSettings,
-    /// The logos that a push shows, by resolution (`default`, `low`, `med`, `high`): `default=https://…,low=https://…`. `default`
-    /// is required beside the others [default: none].
-    #[arg(
-        long,
-        env = "APPROVAL_LOGOS",
-        default_value = "",
-        hide_default_value = true,
-        help_heading = "Provider"
-    )]
-    pub(crate) approval_logos: Logos,
     /// The address on which Prometheus reads the metrics, at `/metrics`. Only the operator should reach it. Port 0 takes a free
     /// one [default: none].
     #[arg(long, env = "METRICS_LISTEN", value_parser = listen_address, help_heading = "Metrics, logs and traces")]
@@ -105,7 +96,7 @@ pub struct ServeArguments {
     #[arg(long, env = "PUBLIC_URL", value_parser = http_url)]
     pub(crate) public_url: Option<Url>,
     #[command(flatten)]
-    pub(crate) authy: AuthyArguments,
+    pub(crate) providers: ProviderArguments,
     #[command(flatten)]
     pub(crate) service: ServiceArguments,
     #[command(flatten)]
@@ -130,8 +121,8 @@ pub struct Settings {
     pub database_url: DatabaseUrl,
     /// The database's connections.
     pub store: StoreSettings,
-    /// The provider.
-    pub authy: AuthySettings,
+    /// The providers, in the order in which codes are sent by them.
+    pub providers: Vec<ProviderSettings>,
     /// Logins and sessions.
     pub logins: ApprovalSettings,
     /// Passwords and their hashes.
@@ -153,7 +144,7 @@ pub struct Settings {
 /// The settings in which commands differ.
 pub(super) struct CommandParts {
     pub(super) http: Option<HttpSettings>,
-    pub(super) authy: Option<AuthySettings>,
+    pub(super) providers: Option<Vec<ProviderSettings>>,
     pub(super) shutdown_delay: Duration,
     pub(super) shutdown_timeout: Duration,
 }
@@ -186,7 +177,7 @@ impl ServiceArguments {
                 metrics_listen: self.metrics_listen,
                 database_url: database_url?,
                 store: self.store,
-                authy: parts.authy?,
+                providers: parts.providers?,
                 logins: self.logins,
                 passwords: self.passwords,
                 limits: self.limits,
@@ -207,15 +198,15 @@ impl ServeArguments {
         let Self { service, proxy, public_url, .. } = self;
         let proxy = proxy.check();
         problems.keep(service.export.check(proxy.clone()));
-        let authy =
-            self.authy.check(public_url.as_ref(), service.approval_logos.clone(), proxy, &mut problems);
+        let timeout = service.logins.provider_timeout;
+        let providers = self.providers.check(public_url.as_ref(), timeout, &proxy, &mut problems);
         let public_url = problems.require("PUBLIC_URL", public_url);
         let http = problems.keep(service.wire.clone().check());
         let http =
             http.zip(public_url).and_then(|(http, url)| problems.keep(service.wire.publish(http, &url)));
         let parts = CommandParts {
             http,
-            authy,
+            providers,
             shutdown_delay: self.shutdown_delay,
             shutdown_timeout: self.shutdown_timeout,
         };

@@ -41,7 +41,7 @@ pub(super) fn read(line: &[OsString]) -> Result<Given, UsageError> {
             Err(error) if name != "doctor" => return Err(vec![error].into()),
             file => problems.keep(file).unwrap_or_default(),
         };
-        problems.keep(replaced::check(&file));
+        problems.keep(replaced::check(|variable| file.value(OsStr::new(variable)).is_some()));
         line = complete(&line, &typed, &documented, &file, &mut problems);
         unknown_names = file.unknown_names(&documented);
     }

@@ -38,27 +38,36 @@ impl From<LogFormatArgument> for LogFormat {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Metrics, logs and traces")]
 pub(crate) struct ExportArguments {
-    /// The collector to which spans are exported, by OTLP over HTTP: `http://collector:4318`. The service appends `/v1/traces`
-    /// [default: none].
-    #[arg(long, env = "OTLP_ENDPOINT", value_parser = http_url)]
-    otlp_endpoint: Option<Url>,
+    /// The collector to which spans are exported, by OTLP over HTTP (`http/protobuf`): `http://collector:4318`. The service appends
+    /// `/v1/traces` [default: none].
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_parser = http_url)]
+    otel_exporter_otlp_endpoint: Option<Url>,
     /// Headers of each batch, separated by commas: `NAME=VALUE`, percent-encoded where necessary [default: none].
-    #[arg(long, env = "OTLP_HEADERS", hide_env_values = true)]
-    otlp_headers: Option<Headers>,
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_HEADERS", hide_env_values = true)]
+    otel_exporter_otlp_headers: Option<Headers>,
+    /// The name of the service in exported spans.
+    #[arg(long, env = "OTEL_SERVICE_NAME", default_value = "countersign")]
+    otel_service_name: String,
     /// The share of the traces beginning here that is exported, from 0 to 1. A caller's `traceparent` decides about its own trace.
-    #[arg(long, env = "OTLP_SAMPLE_RATIO", default_value_t = 1.0, value_parser = ratio)]
-    otlp_sample_ratio: f64,
+    #[arg(long, env = "OTEL_TRACES_SAMPLER_ARG", default_value_t = 1.0, value_parser = ratio)]
+    otel_traces_sampler_arg: f64,
 }
 
 impl ExportArguments {
     pub(super) fn check(&self, proxy: OutgoingProxy) -> Result<Option<ExportSettings>, SettingError> {
-        let Some(endpoint) = self.otlp_endpoint.clone() else { return Ok(None) };
+        let Some(endpoint) = self.otel_exporter_otlp_endpoint.clone() else { return Ok(None) };
         if !endpoint.username().is_empty() || endpoint.password().is_some() {
-            let problem = "must be without a user; put secrets in OTLP_HEADERS";
-            return Err(SettingError::new("OTLP_ENDPOINT", problem));
+            let problem = "must be without a user; put secrets in OTEL_EXPORTER_OTLP_HEADERS";
+            return Err(SettingError::new("OTEL_EXPORTER_OTLP_ENDPOINT", problem));
         }
-        let headers = self.otlp_headers.clone().map_or_else(ExportHeaders::default, |headers| headers.0);
-        Ok(Some(ExportSettings { endpoint, headers, proxy, sample_ratio: self.otlp_sample_ratio }))
+        let headers = self.otel_exporter_otlp_headers.clone();
+        Ok(Some(ExportSettings {
+            service_name: self.otel_service_name.clone(),
+            endpoint,
+            headers: headers.map_or_else(ExportHeaders::default, |headers| headers.0),
+            proxy,
+            sample_ratio: self.otel_traces_sampler_arg,
+        }))
     }
 }
 
@@ -118,6 +127,7 @@ mod tests {
         let are_in_the_clear = |endpoint: &str, headers: &str| {
             let (endpoint, Headers(headers)) = (http_url(endpoint).unwrap(), headers.parse().unwrap());
             are_headers_in_the_clear(&ExportSettings {
+                service_name: String::new(),
                 endpoint,
                 headers,
                 proxy: OutgoingProxy::default(),

@@ -8,12 +8,14 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     Finding, Status,
+    background::Leases,
     clock::{DATABASE, Told},
     emails, file,
     reason::whole,
     within,
 };
 use crate::{
+    background::LEASE_PREFIX,
     clock::Clock,
     config::{DatabaseUrl, PartialSettings},
     storage::{
@@ -39,13 +41,14 @@ pub(super) struct Found {
     pub(super) database: Vec<Finding>,
     pub(super) schema: Vec<Finding>,
     pub(super) time: Option<Told>,
+    pub(super) leases: Option<Leases>,
 }
 
 impl Found {
     /// Without a database there is no schema to look at.
     fn without_schema(database: Finding) -> Self {
         let schema = vec![Finding::skipped(SCHEMA, "not looked at: see the database")];
-        Self { database: vec![database], schema, time: None }
+        Self { database: vec![database], schema, time: None, leases: None }
     }
 }
 
@@ -53,11 +56,12 @@ pub(super) async fn check(settings: &PartialSettings, clock: Clock) -> Found {
     let Some(url) = settings.given.service.database.database_url.clone() else {
         return Found::without_schema(Finding::skipped(CHECK, "not looked at: see DATABASE_URL"));
     };
+    let configured = settings.given.providers.names();
     let settings = settings.given.service.store;
     // On a thread of its own: whoever asks a disk waits for it there, and the time of all other questions goes on.
     let looking = TaskTracker::new().spawn_blocking({
         let url = url.clone();
-        move || Handle::current().block_on(look(&url, &settings, &clock))
+        move || Handle::current().block_on(look(&url, (&settings, &configured), &clock))
     });
     match within(GIVEN_UP_AFTER, looking).await {
         Some(Ok(found)) => found,
@@ -81,7 +85,7 @@ fn hangs(url: &DatabaseUrl) -> Finding {
     Finding::failure(CHECK, "whoever looks at it waits without an end", advice)
 }
 
-async fn look(url: &DatabaseUrl, settings: &StoreSettings, clock: &Clock) -> Found {
+async fn look(url: &DatabaseUrl, (settings, configured): (&StoreSettings, &[&str]), clock: &Clock) -> Found {
     if let Some(missing) = url.sqlite_path().and_then(|path| file::missing(Path::new(path))) {
         return Found::without_schema(missing);
     }
@@ -113,7 +117,10 @@ async fn look(url: &DatabaseUrl, settings: &StoreSettings, clock: &Clock) -> Fou
             (findings, Some(told(server.now(), here)))
         }
     };
-    Found { database, schema: schema(&store).await, time }
+    let schema = schema(&store, configured).await;
+    // Where the schema does not fit, it has been told.
+    let leases = within(ANSWERS_WITHIN, store.last_turns(LEASE_PREFIX)).await.and_then(Result::ok);
+    Found { database, schema, time, leases }
 }
 
 fn told(now: DateTime<Utc>, here: (DateTime<Utc>, DateTime<Utc>)) -> Told {
@@ -183,7 +190,7 @@ async fn pooler(store: &Store) -> Option<Finding> {
     })
 }
 
-async fn schema(store: &Store) -> Vec<Finding> {
+async fn schema(store: &Store, configured: &[&str]) -> Vec<Finding> {
     let refused = match within(ANSWERS_WITHIN, store.refused_rights()).await {
         Some(Ok(refused)) => refused,
         Some(Err(error)) => return vec![unreadable(&whole(&error), HELD_UP)],
@@ -204,8 +211,18 @@ async fn schema(store: &Store) -> Vec<Finding> {
     }
     if findings.iter().all(|finding| finding.status == Status::Ok) {
         findings.extend(emails::check(store).await);
+        findings.extend(missing_providers(store, configured).await);
     }
     findings
+}
+
+/// The providers that open logins were started with, and that are not configured: such a login ends at its deadline.
+async fn missing_providers(store: &Store, configured: &[&str]) -> Option<Finding> {
+    let needed = within(ANSWERS_WITHIN, store.providers_of_open_approvals()).await?.ok()?;
+    let missing: Vec<_> = needed.into_iter().filter(|name| !configured.contains(&name.as_str())).collect();
+    let advice = "add it to PROVIDERS until they have ended";
+    let message = || format!("open logins need a provider that is not configured: {}", missing.join(", "));
+    (!missing.is_empty()).then(|| Finding::warning(SCHEMA, message(), advice))
 }
 
 /// `select, insert on users; delete on logins`.

@@ -15,7 +15,7 @@ use super::{
     health::reachable,
     public::{beginning, is_alive},
 };
-use crate::config::PartialSettings;
+use crate::{background::TaskStatus, config::PartialSettings};
 
 /// What every Countersign tells that is asked what it has counted.
 const COUNTED_BY_US: &str = "countersign_build_info";
@@ -54,7 +54,30 @@ impl Listener {
     }
 }
 
-pub(super) async fn check(settings: &PartialSettings, client: &Client) -> Vec<Finding> {
+/// What was found.
+pub(super) struct Found {
+    pub(super) listening: Vec<Finding>,
+    /// Whether the service runs here.
+    pub(super) is_serving: bool,
+    /// The background tasks of the instance that listens at `METRICS_LISTEN`.
+    pub(super) tasks: Option<Vec<TaskStatus>>,
+}
+
+pub(super) async fn check(settings: &PartialSettings, client: &Client) -> Found {
+    let metrics = settings.given.service.metrics_listen;
+    let (is_serving, tasks) = tokio::join!(
+        async {
+            match settings.listen() {
+                Some(address) => is_ours(Listener::Service, address, client).await,
+                None => false,
+            }
+        },
+        async { read_tasks(client, metrics?).await }
+    );
+    Found { listening: addresses(settings, client).await, is_serving, tasks }
+}
+
+async fn addresses(settings: &PartialSettings, client: &Client) -> Vec<Finding> {
     let mut findings = Vec::new();
     match settings.listen() {
         Some(address) => findings.push(look(Listener::Service, address, client).await),
@@ -138,6 +161,13 @@ async fn tells_counts(client: &Client, url: &Url) -> bool {
     let Ok(mut answer) = client.get(url).send().await else { return false };
     let counts = beginning(&mut answer, LONGEST_COUNTS).await;
     answer.status() == StatusCode::OK && String::from_utf8_lossy(&counts).contains(COUNTED_BY_US)
+}
+
+async fn read_tasks(client: &Client, address: SocketAddr) -> Option<Vec<TaskStatus>> {
+    let url = format!("http://{}/background", reachable(address));
+    let mut answer = client.get(url).send().await.ok()?;
+    let statuses = beginning(&mut answer, LONGEST_COUNTS).await;
+    serde_json::from_slice(&statuses).ok()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! The invariant: nothing is changed and nobody is sent a message; no secret is said. Every question has its time, and
 //! those that do not need each other's answers are asked at once.
 
+mod background;
 mod clock;
 mod database;
 mod emails;
@@ -82,11 +83,13 @@ async fn findings(settings: &DoctorSettings, open_files: Option<OpenFiles>) -> a
         listening::check(partial, &client),
     );
     let told: Vec<_> = provider_time.into_iter().chain(database.time).collect();
+    let background = background::judge(&listening, database.leases.as_ref(), clock.now());
     let parts = [
         settings::check(settings, open_files),
-        listening,
+        listening.listening,
         database.database,
         database.schema,
+        background,
         events,
         provider,
         public,

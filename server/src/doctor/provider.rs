@@ -17,18 +17,24 @@ const CHECK: &str = "provider";
 const ANSWERS_WITHIN: Duration = Duration::from_secs(8);
 
 pub(super) async fn check(settings: &PartialSettings, clock: &Clock) -> (Vec<Finding>, Option<Told>) {
-    let (Some(api_key), Some(api_url)) = (&settings.given.authy.shared.authy_api_key, settings.api_url())
-    else {
-        return (vec![Finding::skipped(CHECK, "not looked at: see AUTHY_API_KEY and AUTHY_API_URL")], None);
+    if settings.given.providers.are_none() {
+        let advice = "remove PROVIDERS, or name a provider: nobody can countersign a login without one";
+        return (vec![Finding::warning(CHECK, "PROVIDERS is `none`", advice)], None);
+    }
+    let given = &settings.given.providers.authy;
+    let (Some(api_key), Some(api_url)) = (&given.shared.authy_api_key, settings.api_url()) else {
+        return (vec![Finding::skipped(CHECK, "not checked: see AUTHY_API_KEY and AUTHY_API_URL")], None);
     };
     let authy = Authy::new(AuthyConfig {
         api_key: api_key.clone(),
         api_url: api_url.clone(),
-        // Nobody calls back because of this.
+        // This check causes no callback.
         callback_url: api_url.to_string(),
         timeout: settings.given.service.logins.provider_timeout.min(ANSWERS_WITHIN),
         proxy: settings.given.proxy.check(),
-        logos: settings.given.service.approval_logos.0.clone(),
+        logos: given.options.approval_logos.0.clone(),
+        enroll_new: false,
+        bind_codes: true,
     });
     let authy = match authy {
         Ok(authy) => authy,

@@ -18,7 +18,7 @@ use crate::{
 const PUBLIC: &str = "public url";
 const CALLBACK: &str = "callback url";
 /// The route of callbacks, below whatever a proxy puts before it.
-const CALLBACK_PATH: &str = "/authy/callback";
+const CALLBACK_PATHS: [&str; 2] = ["/authy/callback", "/callbacks/authy"];
 /// What is spoken on the service's sockets.
 const SUB_PROTOCOL: &str = "graphql-transport-ws";
 /// Sixteen bytes, as every handshake has; nothing is said on this socket.
@@ -98,6 +98,9 @@ pub(super) async fn is_alive(client: &Client, url: &Url) -> Result<bool, Reason>
 }
 
 pub(super) async fn check_callback(settings: &PartialSettings, client: &Client) -> Vec<Finding> {
+    if settings.given.providers.are_none() {
+        return vec![Finding::skipped(CALLBACK, "not checked: PROVIDERS is `none`")];
+    }
     let url = settings.callback_url().and_then(|text| Url::parse(&text).ok());
     let Some(url) = url else {
         return vec![Finding::skipped(CALLBACK, "not looked at: see PUBLIC_URL and AUTHY_CALLBACK_URL")];
@@ -121,7 +124,7 @@ pub(super) async fn check_callback(settings: &PartialSettings, client: &Client) 
 
 /// Sends a callback with the signature that these settings give it: the running service must have the same key and URL.
 async fn signed(settings: &PartialSettings, client: &Client, url: &Url, here: &str) -> Option<Finding> {
-    let key = settings.given.authy.shared.authy_api_key.as_ref()?;
+    let key = settings.given.providers.authy.shared.authy_api_key.as_ref()?;
     let nonce = uuid::Uuid::from_bytes(random::name()).simple().to_string();
     let (headers, body) = signed_trial(key, &settings.callback_url()?, &nonce)?;
     let request = client.post(url.clone()).headers(headers).header(header::CONTENT_TYPE, "application/json");
@@ -157,9 +160,9 @@ fn misdirected(settings: &PartialSettings, url: &Url) -> Vec<Finding> {
             "set PUBLIC_URL or AUTHY_CALLBACK_URL to a public one",
         );
     }
-    if !url.path().ends_with(CALLBACK_PATH) {
+    if !CALLBACK_PATHS.iter().any(|path| url.path().ends_with(path)) {
         warn(
-            "its path does not end with /authy/callback, where the service listens",
+            "its path ends neither with /authy/callback nor with /callbacks/authy, where the service listens",
             "correct it, or let the proxy change it",
         );
     }

@@ -58,6 +58,11 @@ impl Finding {
         Self::new(check, Status::Skipped, message.as_ref(), "")
     }
 
+    #[cfg(test)]
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     fn new(check: &'static str, status: Status, message: &str, advice: &str) -> Self {
         let advice = advice.lines().map(printable).collect();
         Self { check, status, message: printable(message), advice }

@@ -2,9 +2,9 @@
 //!
 //! Waking the watchers of one login costs the same however many others are watched. A hint may be lost, repeated or
 //! merged with the next; nothing may depend on it but how soon somebody notices. Between instances hints travel through
-//! PostgreSQL (`notify`) or NATS (`nats`); what gets lost there is looked for (`look`).
+//! PostgreSQL (`notify`) or NATS (`nats`); what gets lost there is looked for (`catch_up`).
 
-mod look;
+mod catch_up;
 mod nats;
 mod notify;
 mod topic;
@@ -15,7 +15,7 @@ use dashmap::{DashMap, Entry};
 use metrics::{counter, gauge};
 use tokio::sync::watch;
 
-pub use look::{Change, Changed};
+pub use catch_up::{CatchUp, Change, Changed};
 pub use nats::NatsUrl;
 pub use topic::Topic;
 

@@ -5,10 +5,10 @@ use async_graphql::{Context, InputObject, Object, Result, SimpleObject};
 use super::{
     api, client_info,
     error::{
-        CONFIRMATION_REQUIRED, ChangePasswordError, ChangePasswordErrorCode, NOT_SIGNED_IN, internal, seconds,
+        CONFIRMATION_REQUIRED, ChangePasswordError, ChangePasswordErrorCode, NOT_SIGNED_IN, internal,
+        password_message, seconds,
     },
     signed_in,
-    user::password_message,
 };
 use crate::{
     model::{InvalidPassword, LoginToken},

@@ -9,12 +9,24 @@ use std::time::Duration;
 use async_graphql::{Context, Enum, Error, ErrorExtensions, SimpleObject};
 
 use super::RequestId;
-use crate::model::Unavailable;
+use crate::model::{InvalidPassword, Unavailable};
 
 /// An error with a code that a client can act on.
 #[must_use]
 pub fn coded(code: &'static str, message: &str) -> Error {
     Error::new(message).extend_with(|_, extensions| extensions.set("code", code))
+}
+
+/// Why a new password is not accepted, for people.
+pub(super) fn password_message(fault: InvalidPassword) -> &'static str {
+    match fault {
+        InvalidPassword::TooShort => "A password needs at least 8 characters.",
+        InvalidPassword::TooLong => "A password may have at most 128 characters.",
+        InvalidPassword::ContainsNul => "A password must not contain a NUL character.",
+        InvalidPassword::Common => {
+            "This password is easy to guess. Please use a longer one, such as four words."
+        }
+    }
 }
 
 /// A fault of ours, or of something that we need. The client is told the request's id and nothing else.

@@ -14,10 +14,10 @@ pub mod login;
 mod request;
 mod root_fields;
 pub mod session;
+pub mod signup;
 pub mod user;
 pub mod watch;
 
-pub use async_graphql::ValidationMode;
 use async_graphql::{Context, Guard, MergedObject, SDLExportOptions, Schema, SchemaBuilder};
 use chrono::{DateTime, Utc};
 
@@ -66,7 +66,7 @@ pub struct Query(user::UserQuery, active_session::SessionQuery, login::LoginQuer
 /// `resendToken`, `confirm` and `changePassword`, once, and for each other field once.
 #[derive(Default, MergedObject)]
 pub struct Mutation(
-    user::SignupMutation,
+    signup::SignupMutation,
     login::LoginMutation,
     code::CodeMutation,
     confirm::ConfirmMutation,
@@ -75,10 +75,10 @@ pub struct Mutation(
     session::SessionMutation,
 );
 
-/// Joins the schema, which validates so. Where `introspection` is off it does not help to guess its names either.
+/// Joins the schema. Where `introspection` is off it does not help to guess its names either.
 #[must_use]
-pub fn schema(api: Api, introspection: bool, validation: ValidationMode) -> ApiSchema {
-    let builder = builder().data(api).validation_mode(validation);
+pub fn schema(api: Api, introspection: bool) -> ApiSchema {
+    let builder = builder().data(api);
     if introspection {
         builder.finish()
     } else {

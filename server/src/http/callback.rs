@@ -1,57 +1,55 @@
-//! The provider's callback, as far as the wire goes: method, headers, query and body, handed on untouched.
+//! A provider's callback, as far as the wire goes: method, headers, query and body, passed on unchanged.
 //!
-//! What they mean, and whether they are authentic, is judged behind [`Callbacks`]. The invariant: the answer is
-//! 200 or 401 and has no body, since Authy switches a callback off after three HTTP errors in a row.
+//! What they mean, and whether they are authentic, is judged behind [`Callbacks`]. For a provider that is configured the response is 200 or
+//! 401 and has no body, since Authy switches a callback off after three HTTP errors in a row. For any other there is nothing here: 404.
+//!
+//! [`Callbacks`]: super::callback_request::Callbacks
 
-use async_trait::async_trait;
 use axum::{
-    body::Bytes,
-    extract::{Extension, Request, State},
-    http::{HeaderMap, Method, StatusCode},
+    extract::{Extension, Path, Request, State},
+    http::StatusCode,
+    response::{IntoResponse as _, Response},
 };
 use metrics::counter;
 use tracing::Instrument as _;
 
 use super::{
     body,
+    callback_request::{Callback, CallbackAnswer},
     request_id::{RequestId, log_panic},
+    router,
     state::HttpState,
 };
 
-/// One callback as it came over the wire.
-pub struct Callback {
-    /// POST or GET (HEAD comes as HEAD).
-    pub method: Method,
-    /// All headers.
-    pub headers: HeaderMap,
-    /// The query as it stood in the URL, still encoded; empty without one.
-    pub query: String,
-    /// The body; empty with GET.
-    pub body: Bytes,
+/// A callback at the provider's own path.
+pub(super) async fn receive(
+    state: State<HttpState>,
+    id: Extension<RequestId>,
+    Path(provider): Path<String>,
+    request: Request,
+) -> Response {
+    respond(state, id, provider, request).await
 }
 
-/// How a callback is answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CallbackAnswer {
-    /// 200: authentic, and its effect, if it has one, is lasting.
-    Accepted,
-    /// 401: not authentic; nothing was touched.
-    Refused,
-}
-
-/// Hears the provider's callbacks.
-#[async_trait]
-pub trait Callbacks: Send + Sync + 'static {
-    /// Judges one callback and brings about its effect. It is not cancelled when the caller hangs up.
-    async fn hear(&self, callback: Callback) -> CallbackAnswer;
+/// A callback of Authy at the path that its console may have from before.
+pub(super) async fn receive_authy(
+    state: State<HttpState>,
+    id: Extension<RequestId>,
+    request: Request,
+) -> Response {
+    respond(state, id, "authy".to_owned(), request).await
 }
 
 /// A body that is too large, too slow or broken cannot be verified: 401, not an error of its own.
-pub(super) async fn hear(
+async fn respond(
     State(state): State<HttpState>,
     Extension(id): Extension<RequestId>,
+    provider: String,
     request: Request,
-) -> StatusCode {
+) -> Response {
+    if !state.callbacks.has(&provider) {
+        return router::not_found().await;
+    }
     let (parts, body) = request.into_parts();
     let body = match body::read(body, state.settings.body).await {
         Ok(body) => body,
@@ -60,7 +58,7 @@ pub(super) async fn hear(
             tracing::debug!(%error, "callback rejected");
             // Those whose body can be read are counted behind the trait.
             counter!("countersign_callbacks_total", "answer" => "refused").increment(1);
-            return StatusCode::UNAUTHORIZED;
+            return StatusCode::UNAUTHORIZED.into_response();
         }
     };
     let callback = Callback {
@@ -70,8 +68,9 @@ pub(super) async fn hear(
         body,
     };
     let callbacks = state.callbacks.clone();
-    let heard = state.tasks.spawn(async move { callbacks.hear(callback).await }.in_current_span());
-    match heard.await {
+    let handled =
+        state.tasks.spawn(async move { callbacks.handle(&provider, callback).await }.in_current_span());
+    let status = match handled.await {
         Ok(CallbackAnswer::Accepted) => StatusCode::OK,
         Ok(CallbackAnswer::Refused) => StatusCode::UNAUTHORIZED,
         Err(_panicked) => {
@@ -79,5 +78,6 @@ pub(super) async fn hear(
             log_panic("a callback", &id);
             StatusCode::OK
         }
-    }
+    };
+    status.into_response()
 }

@@ -12,47 +12,27 @@ use futures_util::{
 
 pub use crate::graphql::Transport;
 
-/// What is known of a document before it is executed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Validity {
-    /// Nothing: it is validated.
-    Unknown,
-    /// It is valid.
-    Known,
-}
-
 /// A schema, whatever its root types.
 pub trait ExecutableSchema: Send + Sync + 'static {
     /// Executes a query or a mutation.
-    fn execute(&self, request: Request, validity: Validity) -> BoxFuture<'static, Response>;
+    fn execute(&self, request: Request) -> BoxFuture<'static, Response>;
 
     /// Executes any operation, with the data that all operations of one socket share.
     fn execute_stream(&self, request: Request, session: Arc<Data>) -> BoxStream<'static, Response>;
 }
 
-/// A schema twice, since how a schema validates is settled when it is built.
-pub struct Validating<Query, Mutation, Subscription> {
-    /// By every rule ([`ValidationMode::Strict`](async_graphql::ValidationMode)).
-    pub strictly: Schema<Query, Mutation, Subscription>,
-    /// By those alone that say what a document costs ([`ValidationMode::Fast`](async_graphql::ValidationMode)).
-    pub fast: Schema<Query, Mutation, Subscription>,
-}
-
-impl<Query, Mutation, Subscription> ExecutableSchema for Validating<Query, Mutation, Subscription>
+impl<Query, Mutation, Subscription> ExecutableSchema for Schema<Query, Mutation, Subscription>
 where
     Query: ObjectType + 'static,
     Mutation: ObjectType + 'static,
     Subscription: SubscriptionType + 'static,
 {
-    fn execute(&self, request: Request, validity: Validity) -> BoxFuture<'static, Response> {
-        let schema = match validity {
-            Validity::Unknown => self.strictly.clone(),
-            Validity::Known => self.fast.clone(),
-        };
+    fn execute(&self, request: Request) -> BoxFuture<'static, Response> {
+        let schema = self.clone();
         async move { Schema::execute(&schema, request).await }.boxed()
     }
 
     fn execute_stream(&self, request: Request, session: Arc<Data>) -> BoxStream<'static, Response> {
-        self.strictly.execute_stream_with_session_data(request, session)
+        self.execute_stream_with_session_data(request, session)
     }
 }

@@ -133,7 +133,7 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
     };
     // From here on it ends without having been refused only if its peer hangs up.
     let counted = counted.goes_on();
-    let (kind, validation) = (operation.kind, operation.validation());
+    let kind = operation.kind;
     let mut request = operation.into_request();
     let found = match token {
         Some(token) => state.authenticator.authenticate(token).await,
@@ -152,7 +152,7 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
     request.data.insert(id.clone());
     insert_client(&mut request.data, parts, client);
     // A mutation whose peer hangs up keeps its permit until it ends.
-    let executing = state.schema.execute(request, validation.validity()).inspect(move |_| drop(permit));
+    let executing = state.schema.execute(request).inspect(move |_| drop(permit));
     let executing = counted.execute(executing).in_current_span();
     let executed = match kind {
         // A task of its own: the peer that hangs up takes this handler with it, but not what it began.
@@ -163,9 +163,6 @@ async fn execute(state: &HttpState, id: &RequestId, parts: &Parts, asked: Asked)
         log_panic("a GraphQL operation", id);
         return answer::internal(id);
     };
-    if response.errors.is_empty() {
-        validation.passed();
-    }
     let mut response = answer::respond(media, &Outcome::from(response));
     if let TokenDelivery::InCookie(slot) = delivery {
         session_cookie::write(&state.settings, &slot, &mut response);

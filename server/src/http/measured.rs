@@ -4,12 +4,10 @@
 
 use axum::{
     extract::{MatchedPath, Request},
-    http::StatusCode,
+    http::{Method, StatusCode},
 };
 use metrics::{SharedString, counter, gauge, histogram};
 use tokio::time::Instant;
-
-use super::request_id::known;
 
 /// A request that is not answered yet. It is counted when it is dropped, so that one whose peer hung up counts too.
 pub(super) struct InFlight {
@@ -43,5 +41,19 @@ impl Drop for InFlight {
         let status = self.status.map_or(SharedString::const_str("gone"), |status| status.to_string().into());
         let labels = [("method", SharedString::const_str(self.method)), ("route", route), ("status", status)];
         counter!("countersign_http_requests_total", &labels).increment(1);
+    }
+}
+
+/// A method of HTTP's own; a peer may make up any other word.
+pub(super) fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
     }
 }

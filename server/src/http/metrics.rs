@@ -1,4 +1,4 @@
-//! What was counted, for Prometheus, on a listener of its own: it is nobody's business but the operator's.
+//! What was counted, for Prometheus, and how background tasks are doing, on a listener of its own: for the operator alone.
 
 use std::sync::Arc;
 
@@ -11,6 +11,8 @@ use axum::{
 /// The text format of Prometheus, version 0.0.4.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+const JSON: &str = "application/json";
+
 /// `/metrics`, a route of the operator's listener; `render` gives the text.
 pub fn metrics_router(render: impl Fn() -> String + Send + Sync + 'static) -> Router {
     let render = Arc::new(render);
@@ -22,6 +24,12 @@ pub fn metrics_router(render: impl Fn() -> String + Send + Sync + 'static) -> Ro
             .map_err(|_panicked| StatusCode::INTERNAL_SERVER_ERROR)
     };
     Router::new().route("/metrics", get(read))
+}
+
+/// `/background`, a route of the operator's listener; `render` gives the statuses of the background tasks, as JSON.
+pub fn background_router(render: impl Fn() -> String + Send + Sync + 'static) -> Router {
+    let render = Arc::new(render);
+    Router::new().route("/background", get(async move || ([(CONTENT_TYPE, JSON)], render())))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, Method},
+    http::{HeaderName, HeaderValue},
     middleware::Next,
     response::Response,
 };
@@ -15,7 +15,11 @@ use futures_util::FutureExt as _;
 use tracing::{Instrument as _, field};
 
 use super::{
-    answer, browser, client_address::ClientAddress, head, listener::PeerAddress, measured::InFlight,
+    answer, browser,
+    client_address::ClientAddress,
+    head,
+    listener::PeerAddress,
+    measured::{InFlight, known},
     state::HttpState,
 };
 pub use crate::graphql::RequestId;
@@ -70,20 +74,6 @@ pub(super) async fn identify(State(state): State<HttpState>, mut request: Reques
     }
     in_flight.end(status);
     response
-}
-
-/// A method of HTTP's own; a peer may make up any other word.
-pub(super) fn known(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
-    }
 }
 
 /// Says that `what` panicked, without what the panic said: that may hold what a peer sent.

@@ -40,7 +40,8 @@ pub fn router(parts: HttpParts) -> Router {
         .merge(explorer)
         .merge(health::health_routes(health))
         .route("/graphql/ws", get(websocket::get))
-        .route("/authy/callback", get(callback::hear).post(callback::hear))
+        .route("/callbacks/{provider}", get(callback::receive).post(callback::receive))
+        .route("/authy/callback", get(callback::receive_authy).post(callback::receive_authy))
         .fallback(any(not_found))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(identified)
@@ -49,7 +50,7 @@ pub fn router(parts: HttpParts) -> Router {
         .with_state(state)
 }
 
-async fn not_found() -> Response {
+pub(super) async fn not_found() -> Response {
     answer::refuse(AnswerMedia::Json, StatusCode::NOT_FOUND, "NOT_FOUND", "There is nothing here.")
 }
 

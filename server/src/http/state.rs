@@ -8,7 +8,7 @@ use std::{ops::Deref, sync::Arc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    admission::Admission, callback::Callbacks, document::Documents, execution::ExecutableSchema,
+    admission::Admission, callback_request::Callbacks, document::Documents, execution::ExecutableSchema,
     health::ReadinessProbe, per_address::PerAddress, requester::Authenticator, settings::HttpSettings,
 };
 

@@ -9,6 +9,7 @@
 
 mod network;
 mod passwords;
+mod phone_use;
 mod phones;
 mod pushes;
 mod remembered;
@@ -23,10 +24,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use dashmap::{DashMap, DashSet};
 
 pub use network::{network, queue_path};
-pub use phones::{PhoneUse, Standing};
+pub use phone_use::{PhoneUse, Standing};
 pub use pushes::PushPlace;
-pub use settings::LimitSettings;
-pub use started_logins::{LoginClaims, LoginLimitSettings};
+pub use settings::{LimitSettings, LoginLimitSettings};
+pub use started_logins::LoginClaims;
 
 use self::remembered::Remembered;
 use crate::{

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{Claim, Grant, Limits, PhoneUse, Standing, phones::Named, settings::AFTER_DENIALS, takings};
+use super::{Claim, Grant, Limits, PhoneUse, Standing, phone_use::Named, settings::AFTER_DENIALS, takings};
 use crate::{
     model::{Budget, BudgetKey},
     random,

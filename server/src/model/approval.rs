@@ -6,8 +6,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    ApprovalId, BudgetKey, DeviceId, Method, Phone, ProviderUserId, Purpose, PushHandle, UndeliveredSession,
-    UserId, words::words,
+    ApprovalId, BudgetKey, CodeSource, DeviceId, Method, Phone, Purpose, PushHandle, PushRecipient, UserId,
+    words::words,
 };
 
 words! {
@@ -181,12 +181,14 @@ pub struct Approval {
     pub readable_until: Option<DateTime<Utc>>,
     /// Shown to the person and on the phone; `None` without a push.
     pub match_number: Option<String>,
-    /// The provider's id of the person.
-    pub provider_user_id: ProviderUserId,
+    /// Whom a provider pushes to; `None` if no provider can.
+    pub push: Option<PushRecipient>,
     /// The provider's handle of the push, if known.
     pub push_handle: Option<PushHandle>,
     /// The phone's one verdict on the push.
     pub verdict: Option<Verdict>,
+    /// Where a code is checked; `None` if none was sent and no app shows one.
+    pub code: Option<CodeSource>,
     /// How the last code was sent; after a denial, the last code that was requested since.
     pub code_channel: Option<CodeChannel>,
     /// Codes that were sent to be checked, whatever the result.
@@ -213,15 +215,6 @@ impl Approval {
     #[must_use]
     pub fn needs_new_code(&self) -> bool {
         self.state == ApprovalState::Denied && self.code_channel.is_none()
-    }
-
-    /// What has to be recorded when the session that it opened is delivered; `None` if a delivery is recorded already. No
-    /// column says so: a delivery moves `readable_until` away from where settling has put it.
-    #[must_use]
-    pub fn undelivered_session(&self) -> Option<UndeliveredSession> {
-        let undelivered_until = readable_until(self.expires_at, self.settled_at?);
-        (self.readable_until == Some(undelivered_until))
-            .then_some(UndeliveredSession { login: self.id, readable_until: undelivered_until })
     }
 
     /// The decision that a right code is, for an approval that was in this state when the code was typed.

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
     Approval, ApprovalId, CodeChannel, Decision, DeliveryMethod, Method, SessionId, SessionSalt, UserId,
-    approval::READABLE_AFTER,
+    approval::{READABLE_AFTER, readable_until},
 };
 
 /// A session as each request reads it.
@@ -87,6 +87,15 @@ impl UndeliveredSession {
 }
 
 impl Approval {
+    /// What has to be recorded when the session that it opened is delivered; `None` if a delivery is recorded already. No
+    /// column says so: a delivery moves `readable_until` away from where settling has put it.
+    #[must_use]
+    pub fn undelivered_session(&self) -> Option<UndeliveredSession> {
+        let undelivered_until = readable_until(self.expires_at, self.settled_at?);
+        (self.readable_until == Some(undelivered_until))
+            .then_some(UndeliveredSession { login: self.id, readable_until: undelivered_until })
+    }
+
     /// How a person was authenticated who answered this approval with that decision, the password included: values of RFC 8176,
     /// separated by blanks. `mca` is a confirmation on another channel.
     #[must_use]

@@ -75,40 +75,6 @@ pub struct PendingSignup {
     pub password_hash: PasswordHash,
 }
 
-/// How a provider knows a person. Authy: the `authy_id`, which is the same in every account for one phone.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ProviderUserId(String);
-
-impl ProviderUserId {
-    /// Takes an id as the provider gave it. Each provider checks the form of its own before it puts one into a path.
-    pub fn new(id: impl Into<String>) -> Self {
-        Self(id.into())
-    }
-
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-/// The provider's handle of one approval request. Authy: the OneTouch `uuid`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct PushHandle(String);
-
-impl PushHandle {
-    /// Takes a handle as the provider gave it.
-    pub fn new(id: impl Into<String>) -> Self {
-        Self(id.into())
-    }
-
-    /// The handle as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::PasswordHash;

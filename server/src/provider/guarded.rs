@@ -14,13 +14,15 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{
-    Callback, CallbackError, CallbackReport, CodeJudgement, ProviderError, PushRequest, PushStatus,
-    RateLimitScope, SecondFactor, Sending,
+    Callback, CallbackError, CallbackReport, CodeCheck, CodeJudgement, CodeMessage, CodeProvider, Enrollment,
+    Provider, ProviderError, PushProvider, PushRequest, PushStatus, RateLimitScope, SentCode,
     breaker::{Breaker, Caller, Outcome, Permit, Transition},
+    measured::measure,
 };
 use crate::{
+    background::TaskError,
     clock::Clock,
-    model::{Code, CodeChannel, Email, Phone, ProviderUserId, PushHandle},
+    model::{CodeHandle, Email, Phone, ProviderUserId, PushHandle},
     network::Network,
 };
 
@@ -28,8 +30,6 @@ use crate::{
 const UNKNOWN_NETWORK: &str = "unknown";
 /// A poll is due at the deadline and in the thirty seconds after it: no pause may be as long as that.
 const LONGEST_WITHOUT_POLL: TimeDelta = TimeDelta::seconds(20);
-/// How often the pauses of other instances are read.
-const READ_EVERY: Duration = Duration::from_secs(3);
 
 /// Whom a call is made for. Breakers tell by it whether a failure is about one phone, one network or all.
 #[derive(Clone, Copy, Debug)]
@@ -56,22 +56,21 @@ pub trait SharedPauses: Send + Sync {
 /// What a breaker guards. The names are those of the metric `countersign_provider_call_seconds`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operation {
-    Enrol,
-    RequestApproval,
-    FindApproval,
+    Enroll,
+    RequestPush,
+    FindPush,
     SendCode,
     CheckCode,
 }
 
 impl Operation {
-    const ALL: [Self; 5] =
-        [Self::Enrol, Self::RequestApproval, Self::FindApproval, Self::SendCode, Self::CheckCode];
+    const ALL: [Self; 5] = [Self::Enroll, Self::RequestPush, Self::FindPush, Self::SendCode, Self::CheckCode];
 
     const fn name(self) -> &'static str {
         match self {
-            Self::Enrol => "enrol",
-            Self::RequestApproval => "request_push",
-            Self::FindApproval => "find_push",
+            Self::Enroll => "enroll",
+            Self::RequestPush => "request_push",
+            Self::FindPush => "find_push",
             Self::SendCode => "send_code",
             Self::CheckCode => "check_code",
         }
@@ -79,36 +78,48 @@ impl Operation {
 
     /// Whether its calls name a person who is known to the provider, so that an answer can be about that person.
     const fn names_person(self) -> bool {
-        matches!(self, Self::RequestApproval | Self::SendCode | Self::CheckCode)
+        matches!(self, Self::RequestPush | Self::SendCode | Self::CheckCode)
     }
 }
 
-/// A provider that is asked only while it makes sense. Clones share it.
+/// A provider whose calls are made only while they can succeed. Clones share it.
 #[derive(Clone)]
 pub struct GuardedProvider(Arc<Guarded>);
 
 struct Guarded {
-    provider: Box<dyn SecondFactor>,
+    provider: Box<dyn Provider>,
     clock: Clock,
-    shared: Box<dyn SharedPauses>,
+    shared: Arc<dyn SharedPauses>,
     breakers: [Mutex<Breaker>; Operation::ALL.len()],
 }
 
+/// A guarded provider's [`Enrollment`].
+#[derive(Clone, Copy)]
+pub struct GuardedEnrollment<'a>(&'a Guarded, &'a dyn Enrollment);
+
+/// A guarded provider's [`PushProvider`].
+#[derive(Clone, Copy)]
+pub struct GuardedPushes<'a>(&'a Guarded, &'a dyn PushProvider);
+
+/// A guarded provider's [`CodeProvider`].
+#[derive(Clone, Copy)]
+pub struct GuardedCodes<'a>(&'a Guarded, &'a dyn CodeProvider);
+
 impl GuardedProvider {
-    /// Puts breakers before a provider. `call_timeout`: how long one of its calls takes at most.
+    /// Puts circuit breakers before a provider. `call_timeout`: how long one of its calls takes at most.
     #[must_use]
     pub fn new(
-        provider: impl SecondFactor + 'static,
-        shared: impl SharedPauses + 'static,
+        provider: Box<dyn Provider>,
+        shared: Arc<dyn SharedPauses>,
         clock: Clock,
         call_timeout: Duration,
     ) -> Self {
         let call_timeout = TimeDelta::from_std(call_timeout).unwrap_or(TimeDelta::MAX);
         let breakers = Operation::ALL.map(|operation| {
-            let longest = (operation == Operation::FindApproval).then_some(LONGEST_WITHOUT_POLL);
+            let longest = (operation == Operation::FindPush).then_some(LONGEST_WITHOUT_POLL);
             Mutex::new(Breaker::new(longest, call_timeout))
         });
-        Self(Arc::new(Guarded { provider: Box::new(provider), clock, shared: Box::new(shared), breakers }))
+        Self(Arc::new(Guarded { provider, clock, shared, breakers }))
     }
 
     /// Returns the provider's name as it is stored.
@@ -117,63 +128,104 @@ impl GuardedProvider {
         self.0.provider.name()
     }
 
-    /// [`SecondFactor::enrol`].
-    pub async fn enrol(
+    /// Returns how people are enrolled, if the provider keeps people of its own.
+    #[must_use]
+    pub fn enrollment(&self) -> Option<GuardedEnrollment<'_>> {
+        self.0.provider.enrollment().map(|enrollment| GuardedEnrollment(&self.0, enrollment))
+    }
+
+    /// Returns the provider's pushes, if it has any.
+    #[must_use]
+    pub fn pushes(&self) -> Option<GuardedPushes<'_>> {
+        self.0.provider.pushes().map(|pushes| GuardedPushes(&self.0, pushes))
+    }
+
+    /// Returns the provider's codes, if it has any.
+    #[must_use]
+    pub fn codes(&self) -> Option<GuardedCodes<'_>> {
+        self.0.provider.codes().map(|codes| GuardedCodes(&self.0, codes))
+    }
+
+    /// Reads the pauses that other instances were asked for.
+    pub(super) async fn read_pauses(&self) -> Result<(), TaskError> {
+        self.0.read_pauses().await
+    }
+}
+
+impl GuardedEnrollment<'_> {
+    /// [`Enrollment::takes_new_people`].
+    #[must_use]
+    pub fn takes_new_people(&self) -> bool {
+        self.1.takes_new_people()
+    }
+
+    /// [`Enrollment::enroll`].
+    pub async fn enroll(
         &self,
         of: CallSubject<'_>,
         email: &Email,
         phone: &Phone,
     ) -> Result<ProviderUserId, ProviderError> {
-        self.0.call(Operation::Enrol, of, self.0.provider.enrol(email, phone)).await
+        self.0.call(Operation::Enroll, of, self.1.enroll(email, phone)).await
     }
+}
 
-    /// [`SecondFactor::request_push`].
-    pub async fn request_push(
+impl GuardedPushes<'_> {
+    /// [`PushProvider::request`].
+    pub async fn request(
         &self,
         of: CallSubject<'_>,
         request: &PushRequest<'_>,
     ) -> Result<PushHandle, ProviderError> {
-        self.0.call(Operation::RequestApproval, of, self.0.provider.request_push(request)).await
+        self.0.call(Operation::RequestPush, of, self.1.request(request)).await
     }
 
-    /// [`SecondFactor::find_push`].
-    pub async fn find_push(&self, of: CallSubject<'_>, id: &PushHandle) -> Result<PushStatus, ProviderError> {
-        self.0.call(Operation::FindApproval, of, self.0.provider.find_push(id)).await
+    /// [`PushProvider::find`].
+    pub async fn find(&self, of: CallSubject<'_>, push: &PushHandle) -> Result<PushStatus, ProviderError> {
+        self.0.call(Operation::FindPush, of, self.1.find(push)).await
     }
 
-    /// [`SecondFactor::send_code`].
-    pub async fn send_code(
-        &self,
-        of: CallSubject<'_>,
-        user: &ProviderUserId,
-        sending: Sending,
-    ) -> Result<CodeChannel, ProviderError> {
-        self.0.call(Operation::SendCode, of, self.0.provider.send_code(user, sending)).await
-    }
-
-    /// [`SecondFactor::check_code`].
-    pub async fn check_code(
-        &self,
-        of: CallSubject<'_>,
-        user: &ProviderUserId,
-        code: &Code,
-    ) -> Result<CodeJudgement, ProviderError> {
-        self.0.call(Operation::CheckCode, of, self.0.provider.check_code(user, code)).await
-    }
-
-    /// [`SecondFactor::read_callback`]. No breaker stops it.
+    /// [`PushProvider::read_callback`]. No breaker stops it.
     pub fn read_callback(&self, callback: &Callback<'_>) -> Result<CallbackReport, CallbackError> {
-        self.0.provider.read_callback(callback)
+        self.1.read_callback(callback)
+    }
+}
+
+impl GuardedCodes<'_> {
+    /// [`CodeProvider::has_app`].
+    #[must_use]
+    pub fn has_app(&self) -> bool {
+        self.1.has_app()
     }
 
-    /// Reads the pauses that other instances were asked for, every three seconds, until it is dropped.
-    pub async fn keep_reading_pauses(self) {
-        let mut ticks = tokio::time::interval(READ_EVERY);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            self.0.read_pauses().await;
-        }
+    /// [`CodeProvider::app_codes`].
+    #[must_use]
+    pub fn app_codes(&self, user: &ProviderUserId) -> Option<CodeHandle> {
+        self.1.app_codes(user)
+    }
+
+    /// [`CodeProvider::expected_handle`].
+    #[must_use]
+    pub fn expected_handle(&self, message: &CodeMessage<'_>) -> Option<CodeHandle> {
+        self.1.expected_handle(message)
+    }
+
+    /// [`CodeProvider::send`].
+    pub async fn send(
+        &self,
+        of: CallSubject<'_>,
+        message: &CodeMessage<'_>,
+    ) -> Result<SentCode, ProviderError> {
+        self.0.call(Operation::SendCode, of, self.1.send(message)).await
+    }
+
+    /// [`CodeProvider::check`].
+    pub async fn check(
+        &self,
+        of: CallSubject<'_>,
+        check: &CodeCheck<'_>,
+    ) -> Result<CodeJudgement, ProviderError> {
+        self.0.call(Operation::CheckCode, of, self.1.check(check)).await
     }
 }
 
@@ -190,13 +242,18 @@ impl Guarded {
             network.map_or_else(|| UNKNOWN_NETWORK.to_owned(), |network| network.outermost().to_string());
         let caller = Caller { phone: of.phone.e164(), network: &network };
         let mut running = self.admit(operation, caller)?;
-        let mut answer = call.await;
+        let mut answer = measure(self.provider.name(), operation.name(), call).await;
         running.outcome = outcome(operation, &answer);
         let opened = running.record();
         if let Some(until) = opened
             && let Err(error) = self.shared.extend(&self.key(operation), until).await
         {
-            tracing::warn!(call = operation.name(), error, "failed to share a pause with other instances");
+            tracing::warn!(
+                provider = self.provider.name(),
+                call = operation.name(),
+                error,
+                "failed to share a pause with other instances"
+            );
         }
         // How long the next call like this really has to wait.
         if let Err(ProviderError::RateLimited { retry_after, .. }) = &mut answer {
@@ -209,13 +266,17 @@ impl Guarded {
     fn admit<'a>(&'a self, operation: Operation, caller: Caller<'a>) -> Result<Running<'a>, ProviderError> {
         let admitted = self.breaker(operation).admit(caller, self.clock.now());
         let permit = admitted.map_err(|refusal| {
-            let labels = [("call", operation.name()), ("scope", refusal.scope.as_str())];
+            let labels = [
+                ("provider", self.provider.name()),
+                ("call", operation.name()),
+                ("scope", refusal.scope.as_str()),
+            ];
             metrics::counter!("countersign_provider_calls_paused_total", &labels).increment(1);
             let retry_after = refusal.retry_after.to_std().unwrap_or_default();
             ProviderError::Paused { retry_after, scope: refusal.scope }
         })?;
         if permit.is_probe() {
-            count_change(operation, "half_open");
+            self.count_change(operation, "half_open");
         }
         Ok(Running { guarded: self, operation, caller, permit, outcome: Outcome::Failed, is_recorded: false })
     }
@@ -223,13 +284,18 @@ impl Guarded {
     fn breaker(&self, operation: Operation) -> MutexGuard<'_, Breaker> {
         let [enrol, request_push, find_push, send_code, check_code] = &self.breakers;
         let breaker = match operation {
-            Operation::Enrol => enrol,
-            Operation::RequestApproval => request_push,
-            Operation::FindApproval => find_push,
+            Operation::Enroll => enrol,
+            Operation::RequestPush => request_push,
+            Operation::FindPush => find_push,
             Operation::SendCode => send_code,
             Operation::CheckCode => check_code,
         };
         breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count_change(&self, operation: Operation, state: &'static str) {
+        let labels = [("provider", self.provider.name()), ("call", operation.name()), ("state", state)];
+        metrics::counter!("countersign_provider_breaker_changes_total", &labels).increment(1);
     }
 
     /// The name of an operation's pause: instances with one provider share it.
@@ -237,25 +303,21 @@ impl Guarded {
         format!("pause {} {}", self.provider.name(), operation.name())
     }
 
-    async fn read_pauses(&self) {
+    async fn read_pauses(&self) -> Result<(), TaskError> {
         let keys = Operation::ALL.map(|operation| self.key(operation));
-        let pauses = match self.shared.read(&keys.each_ref().map(String::as_str)).await {
-            Ok(pauses) => pauses,
-            Err(error) => {
-                tracing::debug!(error, "the pauses of other instances cannot be read");
-                return;
-            }
-        };
+        let pauses = self.shared.read(&keys.each_ref().map(String::as_str)).await?;
         let now = self.clock.now();
         for (key, until) in pauses {
             let found = Operation::ALL.into_iter().find(|operation| self.key(*operation) == key);
             if let Some(operation) = found
                 && self.breaker(operation).pause_until(until, now)
             {
-                count_change(operation, "open");
-                tracing::warn!(call = operation.name(), %until, "provider calls paused by another instance");
+                self.count_change(operation, "open");
+                let provider = self.provider.name();
+                tracing::warn!(provider, call = operation.name(), %until, "provider calls paused by another instance");
             }
         }
+        Ok(())
     }
 }
 
@@ -278,17 +340,23 @@ impl Running<'_> {
         let now = self.guarded.clock.now();
         let transition =
             self.guarded.breaker(self.operation).record(self.permit, self.caller, self.outcome, now);
-        let call = self.operation.name();
+        let (provider, call) = (self.guarded.provider.name(), self.operation.name());
         match transition? {
             Transition::Closed => {
-                count_change(self.operation, "closed");
-                tracing::info!(call, "provider calls resumed: the probe succeeded");
+                self.guarded.count_change(self.operation, "closed");
+                tracing::info!(provider, call, "provider calls resumed: the probe succeeded");
                 None
             }
             Transition::Opened { until, is_requested } => {
-                count_change(self.operation, "open");
+                self.guarded.count_change(self.operation, "open");
                 let retry_after = (until - now).num_seconds();
-                tracing::warn!(call, retry_after, is_requested, "provider calls paused for all phones");
+                tracing::warn!(
+                    provider,
+                    call,
+                    retry_after,
+                    is_requested,
+                    "provider calls paused for all phones"
+                );
                 is_requested.then_some(until)
             }
         }
@@ -299,11 +367,6 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         self.record();
     }
-}
-
-fn count_change(operation: Operation, state: &'static str) {
-    let labels = [("call", operation.name()), ("state", state)];
-    metrics::counter!("countersign_provider_breaker_changes_total", &labels).increment(1);
 }
 
 /// What an answer says of the provider.

@@ -1,12 +1,15 @@
-//! Who confirms the second factor.
+//! Providers: vendors that reach phones.
 //!
-//! [`SecondFactor`] is a trait because configuration picks the provider: Authy first, Twilio Verify v2 next. What a
-//! provider says is reduced here to what a caller can act on; how it says it stays in the provider's own file.
+//! Several are configured at once ([`Providers`]). What a vendor can do is two traits, [`PushProvider`] and [`CodeProvider`], and
+//! [`Enrollment`] if it keeps people of its own. No word of a vendor leaves its folder: what it answers is reduced here to what a caller can
+//! act on. Adding one takes a folder, its settings, and a line in [`Providers::from_settings`].
 
 pub mod authy;
 mod breaker;
+mod configured;
+mod error;
 pub mod guarded;
-pub mod measured;
+mod measured;
 mod payload;
 pub(crate) mod signature;
 
@@ -15,198 +18,168 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use http::{HeaderMap, Method};
 
-pub use self::breaker::PauseScope;
-use crate::model::{ApprovalId, Code, CodeChannel, Email, Phone, ProviderUserId, PushHandle, Verdict};
+pub use self::{
+    breaker::PauseScope,
+    configured::{ProviderSettings, Providers},
+    error::{ProviderError, RateLimitScope},
+};
+use crate::model::{
+    ApprovalId, Code, CodeChannel, CodeHandle, Email, Phone, ProviderUserId, PushHandle, Verdict,
+};
 
-/// One provider of second factors.
+/// One vendor, and what it can do.
 ///
-/// Every call ends within the configured `PROVIDER_TIMEOUT`. None is repeated blindly: a call that sends a message
-/// or judges a code is made once.
-#[async_trait]
-pub trait SecondFactor: fmt::Debug + Send + Sync {
-    /// The provider's name as it is stored with enrollments and logins: `authy`.
+/// Every call ends within `PROVIDER_TIMEOUT`. None is repeated blindly: a call that sends a message or checks a code is made once.
+pub trait Provider: fmt::Debug + Send + Sync {
+    /// Returns its name as it is stored and as its callback's path has it: `authy`.
     fn name(&self) -> &'static str;
 
-    /// Registers a person's phone and returns how the provider knows them. The same phone gives the same id.
-    async fn enrol(&self, email: &Email, phone: &Phone) -> Result<ProviderUserId, ProviderError>;
+    /// Returns how people are enrolled, if it keeps people of its own.
+    fn enrollment(&self) -> Option<&dyn Enrollment> {
+        None
+    }
 
-    /// Sends the push that asks for the second factor.
-    async fn request_push(&self, request: &PushRequest<'_>) -> Result<PushHandle, ProviderError>;
+    /// Returns its pushes, if it has any.
+    fn pushes(&self) -> Option<&dyn PushProvider> {
+        None
+    }
 
-    /// Asks how an approval request stands.
-    async fn find_push(&self, id: &PushHandle) -> Result<PushStatus, ProviderError>;
+    /// Returns its codes, if it has any.
+    fn codes(&self) -> Option<&dyn CodeProvider> {
+        None
+    }
+}
 
-    /// Sends a code, or tells the person to open the app, and says which of the two happened.
-    async fn send_code(&self, user: &ProviderUserId, sending: Sending) -> Result<CodeChannel, ProviderError>;
+/// A provider that keeps people of its own.
+#[async_trait]
+pub trait Enrollment: Send + Sync {
+    /// Whether people whom it does not know are enrolled.
+    fn takes_new_people(&self) -> bool;
 
-    /// Has a code judged. Only an `Ok` is a judgement; [`ProviderError::was_certainly_not_judged`] tells the rest.
-    async fn check_code(&self, user: &ProviderUserId, code: &Code) -> Result<CodeJudgement, ProviderError>;
+    /// Registers a person's phone. The same phone gives the same id.
+    async fn enroll(&self, email: &Email, phone: &Phone) -> Result<ProviderUserId, ProviderError>;
+}
 
-    /// Reads a callback: checks whose it is first, and then what it says. Touches nothing.
+/// A provider that pushes to the people who are enrolled with it.
+#[async_trait]
+pub trait PushProvider: Send + Sync {
+    /// Sends a push that asks for an answer.
+    async fn request(&self, request: &PushRequest<'_>) -> Result<PushHandle, ProviderError>;
+
+    /// Returns the status of a push.
+    async fn find(&self, push: &PushHandle) -> Result<PushStatus, ProviderError>;
+
+    /// Reads a callback, after it has checked that the provider sent it. Changes nothing.
     fn read_callback(&self, callback: &Callback<'_>) -> Result<CallbackReport, CallbackError>;
 }
 
-/// What the push is to say.
+/// A provider that sends codes and checks them.
+#[async_trait]
+pub trait CodeProvider: Send + Sync {
+    /// Whether it has an app that shows codes, the same ones for every approval of a person.
+    fn has_app(&self) -> bool {
+        false
+    }
+
+    /// Returns what the codes are checked with that its app shows; `None` without such an app.
+    fn app_codes(&self, user: &ProviderUserId) -> Option<CodeHandle> {
+        let _ = user;
+        None
+    }
+
+    /// Returns what the code of this message will be checked with, if that is known before the answer: an answer that is lost then
+    /// leaves a code that can be checked.
+    fn expected_handle(&self, message: &CodeMessage<'_>) -> Option<CodeHandle> {
+        let _ = message;
+        None
+    }
+
+    /// Sends a code, or notifies the person to open the app.
+    async fn send(&self, message: &CodeMessage<'_>) -> Result<SentCode, ProviderError>;
+
+    /// Checks a code. Only `Ok` is a judgement; [`ProviderError::was_certainly_not_judged`] says whether an error may be one.
+    async fn check(&self, check: &CodeCheck<'_>) -> Result<CodeJudgement, ProviderError>;
+}
+
+/// A push to send.
 #[derive(Debug)]
 pub struct PushRequest<'a> {
-    /// Whom to ask.
+    /// The person.
     pub user: &'a ProviderUserId,
-    /// The login that the answer belongs to; travels hidden and comes back in the callback.
+    /// The approval that the answer belongs to. It is not shown, and comes back in the callback.
     pub approval_id: ApprovalId,
-    /// The one line that the person reads first.
+    /// The line that the person reads first.
     pub message: &'a str,
     /// What is shown below it, in this order: label and value.
     pub details: &'a [(&'a str, String)],
-    /// How long the request may be answered: what remains of the login.
+    /// How long the push can be answered: until the approval's deadline.
     pub expires_in: Duration,
 }
 
-/// How an approval request stands at the provider.
+/// The status of a push at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PushStatus {
-    /// Nobody has answered yet.
+    /// It is not answered.
     Pending,
     /// The phone answered.
     Answered(Verdict),
-    /// Nobody answered in time, or the provider does not know it (any more).
+    /// It was not answered in time, or the provider does not know it (any more).
     Gone,
 }
 
-/// How a code should travel.
+/// How a code should be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sending {
-    /// As the provider prefers: a person with the app is told to open it, everybody else gets a text message.
+    /// As the provider prefers: a person with its app is notified to open it, everybody else gets a text message.
     Preferred,
-    /// By text message, whether they have the app or not.
+    /// In a text message, to people with the app too.
     Sms,
-    /// By a call, whether they have the app or not.
+    /// In a call, to people with the app too.
     Voice,
 }
 
-/// What became of a code.
+/// A message with a code, to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeMessage<'a> {
+    /// The phone.
+    pub phone: &'a Phone,
+    /// The provider's id of the person; `None` if it keeps no people of its own.
+    pub user: Option<&'a ProviderUserId>,
+    /// The approval that the code belongs to.
+    pub approval_id: ApprovalId,
+    /// How it should be sent.
+    pub sending: Sending,
+}
+
+/// A code that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentCode {
+    /// How. [`CodeChannel::App`]: nothing was sent, and the app shows a code.
+    pub channel: CodeChannel,
+    /// What the code is checked with.
+    pub handle: CodeHandle,
+}
+
+/// A typed code, to be checked.
+#[derive(Debug)]
+pub struct CodeCheck<'a> {
+    /// What the code is checked with.
+    pub handle: &'a CodeHandle,
+    /// The approval that it is to approve.
+    pub approval_id: ApprovalId,
+    /// The code.
+    pub code: &'a Code,
+}
+
+/// The provider's judgement of a code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CodeJudgement {
-    /// It is the person's, and is spent now.
+    /// It is right, and used up now.
     Right,
-    /// It is not.
+    /// It is wrong.
     Wrong,
-    /// It was right, but has already been spent.
+    /// It was right, and has been used before.
     AlreadyUsed,
-}
-
-/// Why the provider did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum ProviderError {
-    /// It will not serve this person: an impossible phone, a banned country, a suspended user.
-    #[error("the provider refused (code {code})")]
-    Refused {
-        /// The provider's own error code, for the log.
-        code: String,
-    },
-    /// No push can be sent: the person has no app, or pushes are switched off.
-    #[error("no push can be sent (code {code})")]
-    NoPush {
-        /// The provider's own error code, for the log.
-        code: String,
-    },
-    /// Codes cannot travel this way to this person.
-    #[error("codes cannot travel this way (code {code})")]
-    ChannelUnavailable {
-        /// The provider's own error code, for the log.
-        code: String,
-    },
-    /// It does not know this person (any more): enrol again.
-    #[error("the provider does not know this person")]
-    NotEnrolled,
-    /// Too many requests.
-    #[error("the provider asks for a pause")]
-    RateLimited {
-        /// How long to wait, at most an hour; `None` if the provider does not say.
-        retry_after: Option<Duration>,
-        /// Whose requests there are too many of.
-        scope: RateLimitScope,
-    },
-    /// The call was not made: calls like it have failed, and a pause is due.
-    #[error("calls to the provider are paused")]
-    Paused {
-        /// How long to wait.
-        retry_after: Duration,
-        /// Which calls are paused.
-        scope: PauseScope,
-    },
-    /// It does not accept our key, or our account is closed. Someone must act.
-    #[error("the provider does not accept our key (code {code})")]
-    Unauthorized {
-        /// The provider's own error code, for the log.
-        code: String,
-    },
-    /// The request certainly did not reach it.
-    #[error("the provider cannot be reached")]
-    Unreachable(#[source] reqwest::Error),
-    /// There was no time left to ask it.
-    #[error("there was no time left to ask the provider")]
-    NotAsked,
-    /// No answer in time. Whether the request took effect is not known.
-    #[error("the provider did not answer in time")]
-    TimedOut,
-    /// An answer that makes no sense (a failure of its own, HTML, a cut-off body). Whether the request took effect is
-    /// not known.
-    #[error("the provider answered nonsense: {reason} (HTTP {status})")]
-    Nonsense {
-        /// The HTTP status, 0 where there was none.
-        status: u16,
-        /// What was wrong with it; never its text.
-        reason: &'static str,
-    },
-}
-
-/// Whose requests there are too many of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RateLimitScope {
-    /// Those about the person of this call.
-    Person,
-    /// The provider does not say.
-    Unknown,
-}
-
-impl ProviderError {
-    /// What kind of failure it is, in a word.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Refused { .. } => "refused",
-            Self::NoPush { .. } => "no_push",
-            Self::ChannelUnavailable { .. } => "channel_unavailable",
-            Self::NotEnrolled => "not_enrolled",
-            Self::RateLimited { .. } => "rate_limited",
-            Self::Paused { .. } => "paused",
-            Self::Unauthorized { .. } => "unauthorized",
-            Self::Unreachable(_) => "unreachable",
-            Self::NotAsked => "not_asked",
-            Self::TimedOut => "timed_out",
-            Self::Nonsense { .. } => "nonsense",
-        }
-    }
-
-    /// Whether what was asked for may have been done although there is no answer that says so.
-    #[must_use]
-    pub fn may_have_taken_effect(&self) -> bool {
-        matches!(self, Self::TimedOut | Self::Nonsense { .. })
-    }
-
-    /// Whether a code sent along was certainly not judged, so that the try can be given back.
-    #[must_use]
-    pub fn was_certainly_not_judged(&self) -> bool {
-        matches!(
-            self,
-            Self::NotEnrolled
-                | Self::RateLimited { .. }
-                | Self::Paused { .. }
-                | Self::Unauthorized { .. }
-                | Self::Unreachable(_)
-                | Self::NotAsked
-        )
-    }
 }
 
 /// A callback as it arrived, unread.
@@ -227,11 +200,11 @@ pub struct Callback<'a> {
 pub enum CallbackReport {
     /// The phone answered an approval request.
     Answered {
-        /// Which.
+        /// The push.
         id: PushHandle,
-        /// Whose phone.
+        /// The person.
         user: ProviderUserId,
-        /// The login that was sent along hidden, where it came back.
+        /// The approval that was sent along with the push, if it came back.
         approval_id: Option<ApprovalId>,
         /// What the phone said.
         verdict: Verdict,

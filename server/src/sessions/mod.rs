@@ -11,7 +11,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::task::TaskTracker;
 
 use crate::{
     audit,
@@ -63,13 +63,6 @@ impl Sessions {
     pub fn new(store: Store, clock: Clock, events: Events, tasks: TaskTracker, idle_ttl: Duration) -> Self {
         let idle_ttl = TimeDelta::from_std(idle_ttl).unwrap_or(TimeDelta::MAX);
         Self { store, clock, events, tasks, idle_ttl }
-    }
-
-    /// Starts the background work: ending sockets whose session's end was missed.
-    pub fn start(&self, tasks: &TaskTracker, shutdown: &CancellationToken) {
-        let this = self.clone();
-        let catching_up = async move { this.events.keep_looking(&this.clock, &this).await };
-        tasks.spawn(shutdown.clone().run_until_cancelled_owned(catching_up));
     }
 
     /// The present instant, by the clock that sessions end by.

@@ -4,7 +4,7 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-use super::{StoreError, approvals::InsertFailure, budgets, sessions::ConfirmedFailure};
+use super::{StoreError, approvals::InsertFailure, budgets, confirmations::ConfirmedFailure};
 
 /// How often one transaction is run at most.
 pub(in crate::storage) const ATTEMPTS: u32 = 5;

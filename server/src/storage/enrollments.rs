@@ -4,20 +4,17 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
-use super::{Store, StoreError, change, columns::At, find, schema::enrollments};
+use super::{Store, StoreError, change, columns::At, on, schema::enrollments};
 use crate::model::{ProviderUserId, UserId};
 
 impl Store {
-    /// Finds how a provider knows a user.
-    pub async fn find_enrollment(
-        &self,
-        user_id: UserId,
-        provider: &str,
-    ) -> Result<Option<ProviderUserId>, StoreError> {
-        let query =
-            enrollments::table.find((user_id.to_string(), provider)).select(enrollments::provider_user_id);
-        let found: Option<String> = find!(self, query);
-        Ok(found.map(ProviderUserId::new))
+    /// Returns a user's enrollments: the name of each provider, and its id of the user.
+    pub async fn enrollments_of(&self, user_id: UserId) -> Result<Vec<(String, ProviderUserId)>, StoreError> {
+        let query = enrollments::table
+            .filter(enrollments::user_id.eq(user_id.to_string()))
+            .select((enrollments::provider, enrollments::provider_user_id));
+        let found: Vec<(String, String)> = on!(self, |conn| query.load(conn).await?);
+        Ok(found.into_iter().map(|(provider, id)| (provider, ProviderUserId::new(id))).collect())
     }
 
     /// Remembers how a provider knows a user, in place of what was remembered before.

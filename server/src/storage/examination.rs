@@ -46,6 +46,7 @@ const REFUSED_BY_POSTGRES: &str = "
         ('approvals', array['select', 'insert', 'update', 'delete']),
         ('session_grants', array['select', 'insert', 'delete']),
         ('pending_signups', array['select', 'insert', 'delete']),
+        ('used_codes', array['select', 'insert', 'delete']),
         ('sessions', array['select', 'insert', 'update', 'delete']),
         ('confirmations', array['select', 'insert', 'update']),
         ('account_events', array['select', 'insert', 'delete']),

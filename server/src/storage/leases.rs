@@ -29,14 +29,16 @@ impl Store {
 
     /// Takes a turn, and with it all the time until `next`. Returns false where somebody else has it.
     ///
-    /// A turn that is taken for longer than that was taken by a clock that is wrong, and is anybody's.
+    /// A turn that is taken for more than twice as long was taken by a clock that is wrong, and is anybody's. Twice, because of two instances
+    /// that come at the same moment, the one that read its clock first may come second.
     pub async fn take_turn(
         &self,
         name: &str,
         now: DateTime<Utc>,
         next: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
-        let is_free = leases::next_at.le(At(now)).or(leases::next_at.gt(At(next)));
+        let farthest = next + (next - now);
+        let is_free = leases::next_at.le(At(now)).or(leases::next_at.gt(At(farthest)));
         let due = leases::table.find(name).filter(is_free);
         let update = diesel::update(due).set(leases::next_at.eq(At(next)));
         Ok(change!(self, |conn| update.execute(conn).await?) == 1)
@@ -77,6 +79,22 @@ impl Store {
         let query = leases::table.filter(leases::name.eq_any(names)).select((leases::name, leases::next_at));
         let found: Vec<(String, At)> = on!(self, |conn| query.load(conn).await?);
         Ok(found.into_iter().map(|(name, at)| (name, at.0)).collect())
+    }
+}
+
+impl Store {
+    /// Returns when each turn was last taken whose name begins so, with the rest of its name.
+    pub async fn last_turns(&self, prefix: &str) -> Result<Vec<(String, DateTime<Utc>)>, StoreError> {
+        let query = leases::table
+            .filter(leases::name.like(format!("{prefix}%")))
+            .order(leases::name)
+            .select((leases::name, leases::next_at, leases::interval_milliseconds));
+        let found: Vec<(String, At, i32)> = on!(self, |conn| query.load(conn).await?);
+        let taken = |(name, next, interval): (String, At, i32)| {
+            let rest = name.strip_prefix(prefix)?.to_owned();
+            Some((rest, next.0 - TimeDelta::milliseconds(interval.into())))
+        };
+        Ok(found.into_iter().filter_map(taken).collect())
     }
 }
 

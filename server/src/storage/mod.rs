@@ -7,6 +7,7 @@
 mod approvals;
 mod budgets;
 mod columns;
+mod confirmations;
 mod conflicts;
 mod counts;
 mod devices;
@@ -40,15 +41,15 @@ pub use approvals::{
     OpenedSession, OverdueClaim, PollClaim, Settled, Settlement,
 };
 pub use budgets::{LimitChanges, RemovedBudgets, Taken, Taking, UsedUp};
+pub use confirmations::{Confirmed, LiveAt};
 pub use events::StoredEvent;
 pub use examination::{Examination, Kind as ExaminedKind, RefusedRights, Server as ExaminedServer};
 pub use hash_parameters::UsedHashParameters;
 pub use notifications::Notifications;
 pub use server_time::ServerTime;
-pub use sessions::{Confirmed, LiveAt};
-pub use settings::StoreSettings;
+pub use settings::{Durability, StoreSettings};
 pub use sms_conversions::CodeReturns;
-pub use sqlite::{Durability, process_using};
+pub use sqlite::process_using;
 
 use self::{counts::count_error, postgres::Address};
 use crate::model::Unavailable;

@@ -58,11 +58,13 @@ diesel::table! {
         readable_until -> Nullable<Timestamp>,
         match_number -> Nullable<Text>,
         push_slot -> Nullable<Text>,
-        provider -> Text,
-        provider_user_id -> Text,
+        push_provider -> Nullable<Text>,
+        push_user -> Nullable<Text>,
         push_handle -> Nullable<Text>,
         verdict -> Nullable<Text>,
         code_channel -> Nullable<Text>,
+        code_provider -> Nullable<Text>,
+        code_handle -> Nullable<Text>,
         tries_taken -> Integer,
         wrong_codes -> Integer,
         resend_available_at -> Timestamp,
@@ -96,6 +98,13 @@ diesel::table! {
         country_code -> Text,
         phone -> Text,
         password_hash -> Text,
+    }
+}
+
+diesel::table! {
+    used_codes (code) {
+        code -> Text,
+        used_at -> Timestamp,
     }
 }
 
@@ -210,6 +219,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     approvals,
     session_grants,
     pending_signups,
+    used_codes,
     sessions,
     confirmations,
     account_events,

@@ -4,8 +4,16 @@ use std::time::Duration;
 
 use clap::{Args, builder::RangedU64ValueParser};
 
-use super::Durability;
 use crate::model::parse_short_duration;
+
+/// What survives a power cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Every commit (`synchronous = full`), but for light ones.
+    PowerCut,
+    /// Every commit survives the process, the newest may not survive a power cut (`synchronous = normal`). For `dev`.
+    Process,
+}
 
 /// The settings of a database's connections.
 #[derive(Args, Clone, Copy, Debug, PartialEq, Eq)]

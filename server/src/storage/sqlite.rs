@@ -31,7 +31,7 @@ use self::{
     connection::{Connection, Purpose, Reading, Writing, WritingToMemory},
     file::{folder_of, has_room, make_private},
 };
-use super::{StoreError, StoreSettings};
+use super::{Durability, StoreError, StoreSettings};
 
 /// How many read at once.
 const READERS: usize = 4;
@@ -68,15 +68,6 @@ pub struct Sqlite {
     patience: Duration,
     /// Where the file lies, and what is being written.
     folder: PathBuf,
-}
-
-/// What survives a power cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// Every commit (`synchronous = full`), but for light ones.
-    PowerCut,
-    /// Every commit survives the process, the newest may not survive a power cut (`synchronous = normal`). For `dev`.
-    Process,
 }
 
 impl Durability {

@@ -7,16 +7,16 @@ use diesel_async::RunQueryDsl;
 use super::{
     Store, StoreError,
     columns::{At, read},
+    confirmations::{
+        Confirmed, ConfirmedFailure, LiveAt, if_confirmed, live, revoke_sessions, session_ids, usable,
+        use_confirmation,
+    },
     events::{new_event, record_events, sessions_ended},
     find,
     hash_parameters::count_hash_parameters,
     locked::Locked,
     on,
     schema::{account_events, approvals, confirmations, devices, hash_parameters, sessions, users},
-    sessions::{
-        Confirmed, ConfirmedFailure, LiveAt, if_confirmed, live, revoke_sessions, session_ids, usable,
-        use_confirmation,
-    },
     transact,
 };
 use crate::model::{

@@ -86,7 +86,8 @@ const EFFECT: Label = label("effect", &["code_may_follow", "login_ended", "sessi
 const DENIED_BY: Label = label("by", &["callback", "asked"]);
 const ANSWER: Label =
     label("answer", &["accepted", "repeated", "unknown", "nothing_to_do", "kept", "refused"]);
-const CALL: Label = label("call", &["enrol", "request_push", "find_push", "send_code", "check_code"]);
+const PROVIDER: Label = label("provider", &["authy"]);
+const CALL: Label = label("call", &["enroll", "request_push", "find_push", "send_code", "check_code"]);
 const OUTCOME_OF_CALL: Label = label(
     "outcome",
     &[
@@ -94,6 +95,7 @@ const OUTCOME_OF_CALL: Label = label(
         "refused",
         "no_push",
         "channel_unavailable",
+        "channel_disabled",
         "not_enrolled",
         "rate_limited",
         "unauthorized",
@@ -189,7 +191,26 @@ const KIND_OF_TROUBLE: Label = label(
         "not_run",
     ],
 );
-const REASON: Label = label("reason", &["queue_full", "not_sent"]);
+const TASK: Label = label(
+    "task",
+    &[
+        "poll_pushes",
+        "expire_approvals",
+        "catch_up_approvals",
+        "catch_up_sessions",
+        "read_provider_pauses",
+        "measure_time",
+        "delete_approvals",
+        "delete_sessions",
+        "delete_account_events",
+        "delete_devices",
+        "delete_failed_attempts",
+        "delete_rate_limits",
+        "delete_sms_conversions",
+        "delete_used_codes",
+    ],
+);
+const OUTCOME_OF_RUN: Label = label("outcome", &["succeeded", "skipped", "failed", "panicked"]);
 const VERSION: Label = label("version", &[]);
 
 /// All that is counted.
@@ -231,17 +252,17 @@ pub const METRICS: &[Metric] = &[
     ),
     histogram(
         "countersign_provider_call_seconds",
-        &[CALL, OUTCOME_OF_CALL],
-        "Calls to the provider, by what was asked and what came of it; abandoned where nobody waited any longer.",
+        &[PROVIDER, CALL, OUTCOME_OF_CALL],
+        "Duration of the calls to a provider, by outcome; abandoned if the caller was gone before the answer.",
     ),
     counter(
         "countersign_provider_breaker_changes_total",
-        &[CALL, BREAKER_STATE],
+        &[PROVIDER, CALL, BREAKER_STATE],
         "State changes of circuit breakers, by operation: open pauses all its calls, half_open makes one, closed makes all again.",
     ),
     counter(
         "countersign_provider_calls_paused_total",
-        &[CALL, PAUSE_SCOPE],
+        &[PROVIDER, CALL, PAUSE_SCOPE],
         "Calls to the provider that were not made because a pause was due, by operation and by which calls were paused.",
     ),
     counter(
@@ -336,9 +357,25 @@ pub const METRICS: &[Metric] = &[
         "Seconds by which this machine's clock is ahead of the database's, negative where it is behind; the database's time is used.",
     ),
     counter(
-        "countersign_spans_dropped_total",
-        &[REASON],
-        "Spans that no collector got: queue_full where too many waited, not_sent where it was away or refused.",
+        "countersign_background_runs_total",
+        &[TASK, OUTCOME_OF_RUN],
+        "Runs of background tasks, by outcome; skipped where another instance holds the lease of this interval.",
+    ),
+    gauge(
+        "countersign_background_last_success_timestamp_seconds",
+        &[TASK],
+        "When the last run began that succeeded on this instance, in seconds since 1970.",
+    ),
+    histogram(
+        "countersign_background_run_seconds",
+        &[TASK],
+        "How long runs of background tasks took, skipped ones left out.",
+    ),
+    counter("countersign_spans_ended_total", &[], "Spans that ended and are to be exported."),
+    counter(
+        "countersign_spans_exported_total",
+        &[],
+        "Spans that the collector accepted. The difference to those that ended was dropped, but for what waits, a second at most.",
     ),
     gauge("countersign_build_info", &[VERSION], "Always 1; which version runs."),
     gauge("process_start_time_seconds", &[], "When this process began, in seconds since 1970."),

@@ -1,46 +1,35 @@
-//! Spans on their way to a collector: OTLP over HTTP, in batches, off the way of requests.
+//! Spans on their way to a collector: OTLP over HTTP, in batches, in the background.
 //!
-//! The invariant: whether a collector is there, is slow or is away, no request notices. What does not fit into the queue and
-//! what cannot be sent is dropped; that is said once, not each time, and counted.
+//! The invariant: no request notices whether the collector is there, slow or away. The library drops the spans that do not
+//! fit into its queue or cannot be sent; the service warns once, and counts them (`counted.rs`). Everything that the library's
+//! own environment variables could change is set here, so that nothing but the checked settings applies.
 
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
 use anyhow::Context as _;
-use http::{HeaderMap, HeaderValue, header};
+use async_trait::async_trait;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header};
 use opentelemetry::{
     Context as OtelContext, KeyValue,
     trace::{Link, SpanKind, TraceId, TracerProvider as _},
 };
-use opentelemetry_proto::{
-    tonic::collector::trace::v1::ExportTraceServiceRequest,
-    transform::{
-        common::tonic::ResourceAttributesWithSchema, trace::tonic::group_spans_by_resource_and_scope,
-    },
-};
+use opentelemetry_http::{Bytes, HttpClient, HttpError};
+use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::{
     Resource,
-    error::{OTelSdkError, OTelSdkResult},
     trace::{
         BatchConfigBuilder, BatchSpanProcessor, Sampler, SamplingResult, SdkTracer, SdkTracerProvider,
-        ShouldSample, SpanData, SpanExporter,
+        ShouldSample, SpanLimits,
     },
 };
-use prost::Message as _;
 use reqwest::{Client, redirect};
 use tokio::runtime::Handle;
-use url::Url;
 
-use super::{
-    ExportSettings,
-    waiting::{Bounded, Waiting, count_not_sent},
-};
+use super::{ExportSettings, counted::Counted};
 use crate::random;
 
 /// Spans that wait to be sent; further ones are dropped.
@@ -58,31 +47,29 @@ const FLUSH_WITHIN: Duration = Duration::from_secs(3);
 pub(super) struct Export(SdkTracerProvider);
 
 impl Export {
-    /// Begins to export. Batches are sent by the runtime in which this is called.
+    /// Begins to export. The runtime in which this is called sends the batches.
     pub(super) fn start(settings: &ExportSettings) -> anyhow::Result<Self> {
         let resource = Resource::builder_empty()
-            .with_service_name("countersign")
+            .with_service_name(settings.service_name.clone())
             .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
             .with_attribute(KeyValue::new(
                 "service.instance.id",
                 uuid::Uuid::from_bytes(random::bytes()).to_string(),
             ))
             .build();
-        let collector = Collector::new(settings, &resource).context("traces cannot be exported")?;
-        let waiting = collector.waiting.clone();
-        // All of it is said here, so that no variable of the library's own says it.
         let batches = BatchConfigBuilder::default()
             .with_max_queue_size(QUEUE)
             .with_max_export_batch_size(BATCH)
             .with_scheduled_delay(DELAY)
             .build();
-        let next = BatchSpanProcessor::builder(collector).with_batch_config(batches).build();
-        let processor = Bounded { next, waiting, most: QUEUE };
+        let exporter = exporter(settings).context("traces cannot be exported")?;
+        let processor = BatchSpanProcessor::builder(Counted(exporter)).with_batch_config(batches).build();
         let sampler = Sampler::ParentBased(Box::new(OfTraces(settings.sample_ratio)));
         let provider = SdkTracerProvider::builder()
             .with_resource(resource)
             .with_sampler(sampler)
-            .with_span_processor(processor)
+            .with_span_limits(SpanLimits::default())
+            .with_span_processor(Counted(processor))
             .build();
         Ok(Self(provider))
     }
@@ -97,6 +84,21 @@ impl Export {
             tracing::debug!("the last spans were not exported");
         }
     }
+}
+
+fn exporter(settings: &ExportSettings) -> anyhow::Result<SpanExporter> {
+    let mut url = settings.endpoint.clone();
+    if let Ok(mut segments) = url.path_segments_mut() {
+        segments.pop_if_empty().extend(["v1", "traces"]);
+    }
+    SpanExporter::builder()
+        .with_http()
+        .with_http_client(Collector::new(settings)?)
+        .with_endpoint(url)
+        .with_protocol(Protocol::HttpBinary)
+        .with_timeout(TIMEOUT)
+        .build()
+        .context("unset OTEL_EXPORTER_OTLP_COMPRESSION and OTEL_EXPORTER_OTLP_TRACES_COMPRESSION")
 }
 
 /// Which of the traces that begin here are exported: so many of them, and none that only asks whether we live.
@@ -119,82 +121,70 @@ impl ShouldSample for OfTraces {
     }
 }
 
-/// Where spans go.
+/// Sends batches with our own client, and warns once when the collector does not take them.
 struct Collector {
     client: Client,
-    url: Url,
     runtime: Handle,
-    resource: ResourceAttributesWithSchema,
-    is_away: Arc<AtomicBool>,
-    waiting: Waiting,
+    is_away: AtomicBool,
 }
 
 impl Collector {
-    fn new(settings: &ExportSettings, resource: &Resource) -> reqwest::Result<Self> {
+    fn new(settings: &ExportSettings) -> reqwest::Result<Self> {
         let mut headers: HeaderMap = settings.headers.0.clone();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         let client = Client::builder()
             .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
             .default_headers(headers)
             .timeout(TIMEOUT)
-            // A collector that sends us elsewhere would have the headers sent there.
+            // A collector that redirects us would have the headers sent there.
             .redirect(redirect::Policy::none())
             .referer(false);
         let client = settings.proxy.apply(client)?.build()?;
-        let mut url = settings.endpoint.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty().extend(["v1", "traces"]);
-        }
-        let (runtime, is_away, waiting) = (Handle::current(), Arc::default(), Waiting::default());
-        Ok(Self { client, url, runtime, resource: resource.into(), is_away, waiting })
+        Ok(Self { client, runtime: Handle::current(), is_away: AtomicBool::new(false) })
+    }
+
+    /// Sends a batch, and returns the status of the answer or the reason for which there is none.
+    async fn send(&self, request: Request<Bytes>) -> Result<StatusCode, &'static str> {
+        // Without the request's headers: the library reads some from variables that no setting has checked.
+        let url = request.uri().to_string();
+        let sending = self.client.post(url).body(request.into_body()).send();
+        let answer = self.runtime.spawn(sending).await.map_err(|_| "the process ends")?;
+        answer.map(|answer| answer.status()).map_err(|error| reason(&error))
     }
 }
 
-impl SpanExporter for Collector {
-    /// Called by a thread of its own, outside the runtime.
-    fn export(&self, batch: Vec<SpanData>) -> impl Future<Output = OTelSdkResult> + Send {
-        let spans = batch.len();
-        self.waiting.leave(spans);
-        let resource_spans = group_spans_by_resource_and_scope(batch, &self.resource);
-        let body = ExportTraceServiceRequest { resource_spans }.encode_to_vec();
-        let request = self.client.post(self.url.clone()).body(body);
-        let sent = self.runtime.spawn(async move {
-            let answer = request.send().await.map_err(|error| reason(&error))?;
-            let status = answer.status();
-            if status.is_success() {
-                Ok(())
-            } else {
-                Err(format!("the collector answers {}", status.as_u16()))
+#[async_trait]
+impl HttpClient for Collector {
+    /// Called by the library's own thread, outside the runtime. Reads nothing of the answer but its status.
+    async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
+        let sent = self.send(request).await;
+        let reason = match sent {
+            Ok(status) if status.is_success() => None,
+            Ok(status) => Some(format!("the collector answers {}", status.as_u16())),
+            Err(reason) => Some(reason.to_owned()),
+        };
+        match reason {
+            None if self.is_away.swap(false, Ordering::Relaxed) => {
+                tracing::info!("traces are exported again");
             }
-        });
-        let is_away = self.is_away.clone();
-        async move {
-            let sent = sent.await.unwrap_or_else(|_| Err("the process ends".to_owned()));
-            match &sent {
-                Ok(()) if is_away.swap(false, Ordering::Relaxed) => {
-                    tracing::info!("traces are exported again");
-                }
-                Err(reason) if !is_away.swap(true, Ordering::Relaxed) => {
-                    tracing::warn!(reason, "traces cannot be exported, and are dropped meanwhile");
-                }
-                _ => {}
+            Some(reason) if !self.is_away.swap(true, Ordering::Relaxed) => {
+                tracing::warn!(reason, "traces cannot be exported, and are dropped meanwhile");
             }
-            if sent.is_err() {
-                count_not_sent(spans);
-            }
-            sent.map_err(OTelSdkError::InternalFailure)
+            _ => {}
         }
+        let mut answer = Response::new(Bytes::new());
+        *answer.status_mut() = sent?;
+        Ok(answer)
     }
 }
 
 /// Why nothing was sent; never the URL.
-fn reason(error: &reqwest::Error) -> String {
-    let reason = match error {
+fn reason(error: &reqwest::Error) -> &'static str {
+    match error {
         error if error.is_timeout() => "the collector takes too long",
         error if error.is_connect() => "the collector cannot be reached",
         _ => "the connection to the collector broke",
-    };
-    reason.to_owned()
+    }
 }
 
 impl fmt::Debug for Collector {

@@ -5,6 +5,7 @@
 //! events: those hold what went wrong in somebody's words.
 
 mod context;
+mod counted;
 mod described;
 mod export;
 mod json;
@@ -13,7 +14,6 @@ mod process;
 mod settings;
 mod text;
 mod trace;
-mod waiting;
 
 pub use described::{Kind, Label, METRICS, Metric};
 pub(crate) use metrics::Metrics;
@@ -24,7 +24,7 @@ use tracing::{Level, Metadata, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     Layer,
     filter::{DynFilterFn, Targets},
-    fmt::time::ChronoUtc,
+    fmt::{format::JsonFields, time::ChronoUtc},
     layer::{Context, SubscriberExt},
     registry::LookupSpan,
     util::SubscriberInitExt,
@@ -99,7 +99,7 @@ where
             .fmt_fields(text::TextFields)
             .boxed(),
         LogFormat::Json => {
-            lines.with_ansi(false).fmt_fields(json::JsonFields).event_format(json::JsonLines).boxed()
+            lines.with_ansi(false).fmt_fields(JsonFields::new()).event_format(json::JsonLines).boxed()
         }
     }
 }

@@ -33,6 +33,8 @@ pub enum LogFormat {
 /// Where spans are sent, and how many.
 #[derive(Debug)]
 pub struct ExportSettings {
+    /// What the spans say of the service that made them.
+    pub service_name: String,
     /// The collector: `/v1/traces` follows.
     pub endpoint: Url,
     /// What is said to it with each batch.

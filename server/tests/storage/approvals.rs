@@ -19,8 +19,8 @@ async fn an_approved_signup_is_a_user_with_a_session(database: &Database) {
     let credentials = database.credentials(&email).await.unwrap();
     assert_eq!(credentials.user.id, user.id);
     assert_eq!(user.phone.e164(), "+12015550123");
-    let known = database.store.find_enrollment(user.id, PROVIDER).await.unwrap();
-    assert_eq!(known, Some(ProviderUserId::new("1000001")));
+    let enrolled = database.store.enrollments_of(user.id).await.unwrap();
+    assert_eq!(enrolled, [(PROVIDER.to_owned(), ProviderUserId::new("1000001"))]);
 }
 
 async fn two_hundred_decisions_at_once_settle_a_login_exactly_once(database: &Database) {
@@ -111,7 +111,7 @@ async fn a_push_is_found_by_its_handle_or_by_its_login_and_for_the_right_person_
     assert_eq!(find(&push, Some(begun.id), &owner).await, Some(begun.id));
     assert_eq!(find(&other, Some(begun.id), &owner).await, None);
     assert_eq!(find(&push, None, &stranger).await, None);
-    assert_eq!(database.store.next_poll().await.unwrap(), Some(next_poll_at));
+    assert_eq!(database.store.next_poll(PROVIDER).await.unwrap(), Some(next_poll_at));
 }
 
 async fn a_push_that_is_out_gives_its_login_unless_the_phone_was_faster(database: &Database) {
@@ -152,11 +152,15 @@ async fn a_push_that_is_gone_is_asked_about_no_more_and_told_once(database: &Dat
     let begun = database.begin_with_push("push-1").await;
     assert!(database.store.record_push_gone(begun.id, database.now).await.unwrap());
     assert!(!database.store.record_push_gone(begun.id, database.now).await.unwrap());
-    assert_eq!(database.store.next_poll().await.unwrap(), None);
+    assert_eq!(database.store.next_poll(PROVIDER).await.unwrap(), None);
     let other = database.begin_with_push("push-2").await;
-    database.store.record_code_sent(other.id, PENDING, CodeChannel::Sms, database.now).await.unwrap();
+    database
+        .store
+        .record_code_sent(other.id, PENDING, (CodeChannel::Sms, &app_codes()), database.now)
+        .await
+        .unwrap();
     assert!(!database.store.record_push_gone(other.id, database.now).await.unwrap());
-    assert_eq!(database.store.next_poll().await.unwrap(), None);
+    assert_eq!(database.store.next_poll(PROVIDER).await.unwrap(), None);
 }
 
 async fn a_late_denial_ends_the_session_that_a_code_opened(database: &Database) {
@@ -188,7 +192,11 @@ async fn a_code_from_before_a_denial_is_not_taken_after_it(database: &Database) 
         database.store.find_approval(&begun.token.hash(), database.now).await.unwrap().unwrap().approval
     };
     let record = async |state| {
-        database.store.record_code_sent(begun.id, state, CodeChannel::Sms, database.now).await.unwrap();
+        database
+            .store
+            .record_code_sent(begun.id, state, (CodeChannel::Sms, &app_codes()), database.now)
+            .await
+            .unwrap();
         found().await.code_channel
     };
     assert_eq!(record(PENDING).await, Some(CodeChannel::Sms));

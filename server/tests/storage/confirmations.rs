@@ -39,8 +39,8 @@ async fn ask(database: &Database, user: &User, session: &Session, operation: Sen
         push_slot: None,
         device_id: None,
         network: None,
-        provider: PROVIDER,
-        provider_user_id: &ProviderUserId::new("1000001"),
+        push: Some(&push_recipient()),
+        code: Some(&app_codes()),
         created_at: database.now,
         expires_at: database.now + TimeDelta::minutes(10),
     };

@@ -3,6 +3,7 @@
 //! Each test is told a database and runs on both: see `on_both_databases!`.
 
 mod approvals;
+mod background;
 mod budgets;
 mod clocks;
 mod confirmations;
@@ -12,6 +13,7 @@ mod networks;
 mod people;
 mod plans;
 mod pooler;
+mod providers;
 mod readiness;
 mod shared_work;
 
@@ -20,10 +22,10 @@ use std::{collections::HashSet, path::Path, time::Duration};
 use chrono::{DateTime, TimeDelta, Utc};
 use countersign::{
     model::{
-        AfterDenial, ApprovalFailure, ApprovalId, ApprovalState, ApprovalStep, CodeChannel, CountryCode,
-        Credentials, Decision, DeliveryMethod, DeviceId, Effect, Email, FullName, LoginToken, PasswordHash,
-        PendingSignup, Phone, ProviderUserId, PushHandle, SessionId, SessionSalt, TokenHash,
-        UndeliveredSession, UserId, Verdict,
+        AfterDenial, ApprovalFailure, ApprovalId, ApprovalState, ApprovalStep, CodeChannel, CodeHandle,
+        CodeSource, CountryCode, Credentials, Decision, DeliveryMethod, DeviceId, Effect, Email, FullName,
+        LoginToken, PasswordHash, PendingSignup, Phone, ProviderUserId, PushHandle, PushRecipient, SessionId,
+        SessionSalt, TokenHash, UndeliveredSession, UserId, Verdict,
     },
     random,
     storage::{
@@ -41,8 +43,8 @@ use self::people::{
 };
 
 const PROVIDER: &str = "authy";
-/// The turn that keeps the pace of asking.
-const PACE: &str = "asking authy";
+/// The lease that keeps the pace of polling.
+const PACE: &str = "polling authy";
 
 /// The folders of `migrations/`.
 fn migration_count() -> usize {
@@ -57,9 +59,9 @@ const ALONE: &str = "do $$ begin
     end loop;";
 
 /// A database of its own, with all migrations run.
-struct Database {
-    store: Store,
-    now: DateTime<Utc>,
+pub(crate) struct Database {
+    pub(crate) store: Store,
+    pub(crate) now: DateTime<Utc>,
     url: String,
     home: Home,
 }
@@ -87,7 +89,7 @@ struct Begun {
 }
 
 impl Database {
-    async fn sqlite() -> Self {
+    pub(crate) async fn sqlite() -> Self {
         plans::remember_statements();
         let folder = TempDir::new().unwrap();
         let url = format!("sqlite:{}", folder.path().join("test.db").display());
@@ -96,7 +98,7 @@ impl Database {
 
     /// None where there is no PostgreSQL on this machine. A query for which it knows an index uses it, however small the
     /// table is.
-    async fn postgres() -> Option<Self> {
+    pub(crate) async fn postgres() -> Option<Self> {
         let cluster = require("postgres", Cluster::shared().await)?;
         let database = cluster.create_database().await;
         let name = database.url().rsplit('/').next().unwrap();
@@ -127,7 +129,7 @@ impl Database {
     }
 
     /// Fails where the database has read a whole table, for want of an index; or where SQLite would.
-    async fn every_query_used_an_index(self) {
+    pub(crate) async fn every_query_used_an_index(self) {
         drop(self.store);
         if let Home::Folder(_) = &self.home {
             return plans::ensure_nothing_is_read_as_a_whole(&self.url);
@@ -153,7 +155,7 @@ impl Database {
 
     /// Who refuses to write is asked nothing more.
     #[expect(clippy::unused_async, reason = "as the others")]
-    async fn nothing_is_counted(self) {}
+    pub(crate) async fn nothing_is_counted(self) {}
 
     async fn begin(&self, signup: &PendingSignup, match_number: &str) -> Option<Begun> {
         let (begun, inserted) = self.insert(signup, match_number, &LimitChanges::default()).await;
@@ -179,8 +181,8 @@ impl Database {
             push_slot: Some(&budgets::key(budgets::PLACE)),
             device_id: None,
             network: None,
-            provider: PROVIDER,
-            provider_user_id: &ProviderUserId::new("1000001"),
+            push: Some(&push_recipient()),
+            code: Some(&app_codes()),
             created_at: self.now,
             expires_at: self.now + TimeDelta::minutes(10),
         };
@@ -202,6 +204,7 @@ impl Database {
         Settlement {
             at: self.now + TimeDelta::seconds(1),
             push: None,
+            used_code: None,
             session_id: SessionId::new(random::id(self.now)),
             session_expires_at: self.now + TimeDelta::hours(12),
             user_id: UserId::new(random::id(self.now)),
@@ -233,7 +236,11 @@ impl Database {
 }
 
 /// What a login opens its session with.
-fn grant<'a>(token: &LoginToken, salt: &'a SessionSalt, delivery: DeliveryMethod) -> NewSessionGrant<'a> {
+pub(crate) fn grant<'a>(
+    token: &LoginToken,
+    salt: &'a SessionSalt,
+    delivery: DeliveryMethod,
+) -> NewSessionGrant<'a> {
     NewSessionGrant {
         session_token: token.derive_session_token(salt).hash(),
         device_token: token.derive_device_token(salt).hash(),
@@ -243,11 +250,21 @@ fn grant<'a>(token: &LoginToken, salt: &'a SessionSalt, delivery: DeliveryMethod
     }
 }
 
+/// Whom the provider of these tests pushes to.
+fn push_recipient() -> PushRecipient {
+    PushRecipient { provider: PROVIDER.to_owned(), user: ProviderUserId::new("1000001") }
+}
+
+/// Where the codes of its app are checked.
+fn app_codes() -> CodeSource {
+    CodeSource { provider: PROVIDER.to_owned(), handle: CodeHandle::new("1000001") }
+}
+
 fn settings() -> StoreSettings {
     StoreSettings { durability: Durability::Process, database_pool_size: 4, ..StoreSettings::default() }
 }
 
-fn signup(email: &str, phone: &str) -> PendingSignup {
+pub(crate) fn signup(email: &str, phone: &str) -> PendingSignup {
     PendingSignup {
         full_name: FullName::parse("Ada Lovelace").unwrap(),
         email: Email::parse(email).unwrap(),
@@ -259,7 +276,8 @@ fn signup(email: &str, phone: &str) -> PendingSignup {
 /// What one instance claims at a time.
 fn claim(now: DateTime<Utc>) -> PollClaim<'static> {
     let (until, leased_until) = (now + TimeDelta::seconds(1), now + TimeDelta::seconds(12));
-    PollClaim { turn: PACE, now, until, farthest: now + TimeDelta::minutes(1), leased_until, limit: 64 }
+    let farthest = now + TimeDelta::minutes(1);
+    PollClaim { provider: PROVIDER, lease: PACE, now, until, farthest, leased_until, limit: 64 }
 }
 
 fn approved() -> Effect {
@@ -290,7 +308,7 @@ macro_rules! on_both_databases {
     };
 }
 
-use on_both_databases;
+pub(crate) use on_both_databases;
 
 /// What a build before the first release has left in the list of migrations.
 async fn a_database_from_before_the_first_release_is_refused(database: &Database) {

@@ -150,8 +150,8 @@ async fn begin_login_with_device_token(
         push_slot: None,
         device_id: from,
         network: Some("192.0.2.0/24"),
-        provider: PROVIDER,
-        provider_user_id: &ProviderUserId::new("1000001"),
+        push: Some(&push_recipient()),
+        code: Some(&app_codes()),
         created_at: database.now,
         expires_at: database.now + TimeDelta::minutes(10),
     };

@@ -19,10 +19,10 @@ async fn an_overdue_login_is_claimed_at_its_deadline_by_one_of_many(database: &D
     let claimed = futures_util::future::join_all(racing).await;
     assert_eq!(claimed.into_iter().flat_map(Result::unwrap).collect::<Vec<_>>(), [begun.id]);
     // Whoever claimed it dies: it is due where pushes are, when the lease runs out.
-    assert_eq!(database.store.next_poll().await.unwrap(), Some(now.leased_until));
+    assert_eq!(database.store.next_poll(PROVIDER).await.unwrap(), Some(now.leased_until));
     database.settle(begun.id, Decision::Deadline).await;
     assert_eq!(database.store.next_deadline(grace).await.unwrap(), None);
-    assert_eq!(database.store.next_poll().await.unwrap(), None);
+    assert_eq!(database.store.next_poll(PROVIDER).await.unwrap(), None);
 }
 
 async fn a_login_with_an_open_push_is_overdue_only_when_its_grace_is_over(database: &Database) {
@@ -47,12 +47,12 @@ async fn a_login_that_is_over_is_asked_about_until_it_has_waited_long_enough(dat
     let begun = database.begin_with_push("push-1").await;
     assert_eq!(database.settle(begun.id, Decision::RightCode).await, approved());
     let due = database.now + TimeDelta::seconds(5);
-    assert_eq!(database.store.next_poll().await.unwrap(), Some(due));
+    assert_eq!(database.store.next_poll(PROVIDER).await.unwrap(), Some(due));
     let (deadline, now) = (database.now + TimeDelta::minutes(10), database.now + TimeDelta::minutes(11));
     let before = deadline - TimeDelta::microseconds(1);
-    assert_eq!(database.store.stop_polling(now, before, 10).await.unwrap(), 0);
-    assert_eq!(database.store.stop_polling(now, deadline, 10).await.unwrap(), 1);
-    assert_eq!(database.store.next_poll().await.unwrap(), None);
+    assert_eq!(database.store.stop_polling(PROVIDER, now, before, 10).await.unwrap(), 0);
+    assert_eq!(database.store.stop_polling(PROVIDER, now, deadline, 10).await.unwrap(), 1);
+    assert_eq!(database.store.next_poll(PROVIDER).await.unwrap(), None);
 }
 
 async fn an_asking_is_claimed_by_one_of_many_and_comes_back_when_its_lease_runs_out(database: &Database) {
@@ -66,13 +66,13 @@ async fn an_asking_is_claimed_by_one_of_many_and_comes_back_when_its_lease_runs_
     let claimed: Vec<_> = claimed.into_iter().flat_map(|claimed| claimed.unwrap().pushes).collect();
     let [(login, slot)] = &claimed[..] else { panic!("{claimed:?}") };
     assert_eq!((login.id, login.poll_count, login.due_at, *slot), (begun.id, 0, now, now));
-    assert_eq!(database.store.next_poll().await.unwrap(), Some(claim.leased_until));
+    assert_eq!(database.store.next_poll(PROVIDER).await.unwrap(), Some(claim.leased_until));
     let next = now + TimeDelta::seconds(7);
     database.store.schedule_poll(begun.id, Some(next)).await.unwrap();
-    assert_eq!(database.store.next_poll().await.unwrap(), Some(next));
+    assert_eq!(database.store.next_poll(PROVIDER).await.unwrap(), Some(next));
     database.settle(begun.id, Decision::Verdict(Verdict::Approved)).await;
     database.store.schedule_poll(begun.id, Some(next)).await.unwrap();
-    assert_eq!(database.store.next_poll().await.unwrap(), None);
+    assert_eq!(database.store.next_poll(PROVIDER).await.unwrap(), None);
 }
 
 async fn the_pace_of_asking_is_one_for_all_who_ask(database: &Database) {
@@ -119,8 +119,8 @@ async fn a_clock_that_was_wrong_holds_nobody_up(database: &Database) {
 
 async fn after_a_restart_open_pushes_are_asked_about_at_once(database: &Database) {
     database.begin_with_push("push-1").await;
-    assert_eq!(database.store.poll_open_pushes(database.now, 10).await.unwrap(), 1);
-    assert_eq!(database.store.next_poll().await.unwrap(), Some(database.now));
+    assert_eq!(database.store.poll_open_pushes(PROVIDER, database.now, 10).await.unwrap(), 1);
+    assert_eq!(database.store.next_poll(PROVIDER).await.unwrap(), Some(database.now));
 }
 
 async fn a_turn_is_taken_by_one_of_many(database: &Database) {

@@ -71,6 +71,7 @@ async fn where_all_is_well_each_line_says_so(database: Database) {
         "listen",
         "database",
         "schema",
+        "background",
         "events",
         "provider",
         "public url",

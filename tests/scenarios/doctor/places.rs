@@ -118,7 +118,7 @@ async fn a_callback_that_nobody_can_reach_is_told() {
     let world = split(Database::Sqlite).await;
     let elsewhere = format!("{}/elsewhere", world.service_address());
     let finished = world.doctor(&[], &calm(&[("AUTHY_CALLBACK_URL", &elsewhere)])).await;
-    assert_told(&finished, "WARN", &["callback url", "does not end with /authy/callback"]);
+    assert_told(&finished, "WARN", &["callback url", "ends neither with /authy/callback nor"]);
     assert_told(&finished, "FAIL", &["callback url", "answers 404"]);
     let finished = world.doctor(&[], &calm(&[("AUTHY_API_URL", "https://api.authy.invalid")])).await;
     assert_told(&finished, "WARN", &["callback url", "this machine alone: Authy cannot call back"]);

@@ -135,7 +135,7 @@ impl Search<'_> {
                             let (expected, has_default) = (&field.expected, field.has_default);
                             self.value(value, Place { expected, has_default, at })
                         }
-                        None => field.check_absent().map(|_| ()),
+                        None => field.check_absent(),
                     };
                     checked.map_err(|mismatch| mismatch.inside(&format!(".{name}")))?;
                 }
@@ -146,7 +146,7 @@ impl Search<'_> {
                 self.value(value, Place { expected: item, has_default: false, at })
             }
             (value, _) => match value.clone().into_const() {
-                Some(value) => self.inputs.check(&value, expected).map(|_| ()),
+                Some(value) => self.inputs.check(&value, expected),
                 // A list with a variable in it, where none is taken.
                 None => Err(Mismatch::new(format!("a value is not of type {expected}"))),
             },

@@ -10,8 +10,6 @@ use std::{
 
 use sha2::{Digest as _, Sha256};
 
-use super::Document;
-
 /// From how many entries on those of documents that are gone are removed.
 const FIRST_SWEEP: usize = 64;
 
@@ -19,21 +17,26 @@ const FIRST_SWEEP: usize = 64;
 pub(super) type TextHash = [u8; 32];
 
 /// The documents in use, by the hash of their text.
-#[derive(Default)]
-pub(super) struct DocumentsInUse(Mutex<Entries>);
+pub(super) struct DocumentsInUse<Document>(Mutex<Entries<Document>>);
 
-#[derive(Default)]
-struct Entries {
+struct Entries<Document> {
     documents: HashMap<TextHash, Weak<Document>>,
     /// How many entries the last sweep left.
     left_by_sweep: usize,
 }
 
-impl DocumentsInUse {
-    pub(super) fn hash(text: &str) -> TextHash {
-        Sha256::digest(text).into()
+impl<Document> Default for DocumentsInUse<Document> {
+    fn default() -> Self {
+        Self(Mutex::new(Entries { documents: HashMap::new(), left_by_sweep: 0 }))
     }
+}
 
+/// Returns the hash that a document is found by.
+pub(super) fn hash(text: &str) -> TextHash {
+    Sha256::digest(text).into()
+}
+
+impl<Document> DocumentsInUse<Document> {
     /// Returns the document with this text, if anything uses it.
     pub(super) fn find(&self, hash: &TextHash) -> Option<Arc<Document>> {
         self.entries().documents.get(hash)?.upgrade()
@@ -51,7 +54,7 @@ impl DocumentsInUse {
         }
     }
 
-    fn entries(&self) -> std::sync::MutexGuard<'_, Entries> {
+    fn entries(&self) -> std::sync::MutexGuard<'_, Entries<Document>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

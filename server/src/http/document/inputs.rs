@@ -51,25 +51,13 @@ pub(super) struct KnownField {
 
 impl Argument {
     /// Checks that no value has to be there.
-    pub(super) fn check_absent(&self) -> Result<Fit, Mismatch> {
-        if self.expected.nullable {
-            Ok(Fit::Certain)
-        } else if self.has_default {
-            Ok(Fit::Unknown)
+    pub(super) fn check_absent(&self) -> Result<(), Mismatch> {
+        if self.expected.nullable || self.has_default {
+            Ok(())
         } else {
             Err(Mismatch::new(format!("a value of type {} is missing", self.expected)))
         }
     }
-}
-
-/// How sure it is that a value is of its type.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fit {
-    /// It is: validation finds nothing in it.
-    Certain,
-    /// Nothing is wrong as far as the schema's language says. Scalars with rules of their own are left to async-graphql,
-    /// and so is a type that the schema does not have.
-    Unknown,
 }
 
 /// Where in a variable a value is wrong, and how. Never the value: it may be a secret.
@@ -170,48 +158,45 @@ impl InputTypes {
         }
     }
 
-    /// Checks a value that is there against a type.
-    pub(super) fn check(&self, value: &Value, expected: &Type) -> Result<Fit, Mismatch> {
+    /// Checks a value that is there against a type, as far as the schema's language says. async-graphql checks the rules of
+    /// each scalar, and refuses a type that the schema does not have.
+    pub(super) fn check(&self, value: &Value, expected: &Type) -> Result<(), Mismatch> {
         match (&expected.base, value) {
-            (_, Value::Null) if expected.nullable => Ok(Fit::Certain),
+            (_, Value::Null) if expected.nullable => Ok(()),
             (_, Value::Null) => Err(Mismatch::new(format!("null is not of type {expected}"))),
             (BaseType::List(item), Value::List(values)) => {
-                all(values.iter().enumerate().map(|(index, value)| {
+                values.iter().enumerate().try_for_each(|(index, value)| {
                     self.check(value, item).map_err(|mismatch| mismatch.inside(&format!("[{index}]")))
-                }))
+                })
             }
             // One value stands for a list of it. async-graphql knows that as well.
-            (BaseType::List(item), value) => self.check(value, item).map(|_| Fit::Unknown),
+            (BaseType::List(item), value) => self.check(value, item),
             (BaseType::Named(name), value) => self.check_named(value, name),
         }
     }
 
-    fn check_named(&self, value: &Value, name: &Name) -> Result<Fit, Mismatch> {
-        let fit = match (name.as_str(), value) {
-            ("String" | "ID", Value::String(_)) | ("Boolean", Value::Boolean(_)) => Some(Fit::Certain),
+    fn check_named(&self, value: &Value, name: &Name) -> Result<(), Mismatch> {
+        let fits = match (name.as_str(), value) {
+            ("String" | "ID", Value::String(_))
+            | ("Boolean", Value::Boolean(_))
+            | ("Float", Value::Number(_)) => true,
             ("Int", Value::Number(number)) => {
-                let is_int = number.as_i64().is_some_and(|number| i32::try_from(number).is_ok());
-                is_int.then_some(Fit::Certain)
+                number.as_i64().is_some_and(|number| i32::try_from(number).is_ok())
             }
-            ("ID", Value::Number(number)) => (!number.is_f64()).then_some(Fit::Unknown),
-            ("Float", Value::Number(_)) => Some(Fit::Unknown),
-            ("String" | "ID" | "Boolean" | "Int" | "Float", _) => None,
+            ("ID", Value::Number(number)) => !number.is_f64(),
+            ("String" | "ID" | "Boolean" | "Int" | "Float", _) => false,
             (other, value) => match (self.types.get(other), value) {
-                (None, _) => Some(Fit::Unknown),
-                (Some(InputType::Enum(names)), Value::String(value)) => {
-                    names.contains(value.as_str()).then_some(Fit::Unknown)
-                }
+                (None, _) => true,
+                (Some(InputType::Enum(names)), Value::String(value)) => names.contains(value.as_str()),
                 // Of a literal.
-                (Some(InputType::Enum(names)), Value::Enum(value)) => {
-                    names.contains(value).then_some(Fit::Unknown)
-                }
+                (Some(InputType::Enum(names)), Value::Enum(value)) => names.contains(value),
                 (Some(InputType::Object(fields)), Value::Object(values)) => {
                     return self.check_object(values, fields, name);
                 }
-                (Some(_), _) => None,
+                (Some(_), _) => false,
             },
         };
-        fit.ok_or_else(|| Mismatch::new(format!("a value is not of type {name}")))
+        if fits { Ok(()) } else { Err(Mismatch::new(format!("a value is not of type {name}"))) }
     }
 
     fn check_object(
@@ -219,17 +204,17 @@ impl InputTypes {
         values: &IndexMap<Name, Value>,
         fields: &Arguments,
         type_name: &Name,
-    ) -> Result<Fit, Mismatch> {
+    ) -> Result<(), Mismatch> {
         if let Some(unknown) = values.keys().find(|name| !fields.contains_key(*name)) {
             return Err(Mismatch::new(format!("{type_name} has no field {unknown}")));
         }
-        all(fields.iter().map(|(name, field)| {
-            let fit = match values.get(name) {
+        fields.iter().try_for_each(|(name, field)| {
+            let checked = match values.get(name) {
                 Some(value) => self.check(value, &field.expected),
                 None => field.check_absent(),
             };
-            fit.map_err(|mismatch| mismatch.inside(&format!(".{name}")))
-        }))
+            checked.map_err(|mismatch| mismatch.inside(&format!(".{name}")))
+        })
     }
 }
 
@@ -256,17 +241,6 @@ fn innermost(outer: &Type) -> &Name {
     }
 }
 
-/// The first error, or else the least certain fit.
-pub(super) fn all<Error>(fits: impl IntoIterator<Item = Result<Fit, Error>>) -> Result<Fit, Error> {
-    let mut whole = Fit::Certain;
-    for fit in fits {
-        if fit? == Fit::Unknown {
-            whole = Fit::Unknown;
-        }
-    }
-    Ok(whole)
-}
-
 #[cfg(test)]
 mod tests {
     use async_graphql::Value;
@@ -280,14 +254,14 @@ mod tests {
         input Outer { inner: Inner!, list: [Inner!], flag: Boolean, id: ID, colour: Colour, at: Instant, ratio: Float }
         input Either @oneOf { one: String, other: String }";
 
-    fn check(value: serde_json::Value, expected: &str) -> Result<Fit, String> {
+    fn check(value: serde_json::Value, expected: &str) -> Result<(), String> {
         let checked =
             InputTypes::of(SDL).check(&Value::from_json(value).unwrap(), &Type::new(expected).unwrap());
         checked.map_err(|mismatch| format!("{}: {}", mismatch.place, mismatch.problem))
     }
 
     #[test]
-    fn values_of_their_type_are_certain() {
+    fn values_of_their_type_pass() {
         for (value, expected) in [
             (json!("text"), "String!"),
             (json!("1"), "ID"),
@@ -302,7 +276,7 @@ mod tests {
                 "Outer!",
             ),
         ] {
-            assert_eq!(check(value.clone(), expected), Ok(Fit::Certain), "{value} {expected}");
+            assert_eq!(check(value.clone(), expected), Ok(()), "{value} {expected}");
         }
     }
 
@@ -319,7 +293,7 @@ mod tests {
             (json!({"one": "a"}), "Either"),
             (json!({"text": "a"}), "Nowhere"),
         ] {
-            assert_eq!(check(value.clone(), expected), Ok(Fit::Unknown), "{value} {expected}");
+            assert_eq!(check(value.clone(), expected), Ok(()), "{value} {expected}");
         }
     }
 

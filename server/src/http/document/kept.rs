@@ -1,13 +1,10 @@
 //! Documents that were parsed and measured before. Clients send the same few again and again, and crowds wait with the same
-//! one: it is parsed once, and all of them share it. One that was found to be valid is not validated again.
+//! one: it is parsed once, and all of them share it.
 //!
 //! A document that holds a text is not kept: what belongs into a variable stands in it, a password perhaps, and hardly
 //! anybody sends it twice. What is kept is bounded by its length, whoever sends it.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::Arc;
 
 use async_graphql::{
     Name, Pos, Positioned, ServerError, Value, Variables,
@@ -18,12 +15,12 @@ use quick_cache::{Weighter, sync::Cache};
 use super::{
     DocumentError,
     arguments::{self, Usage},
-    in_use::DocumentsInUse,
-    inputs::{self, Fit, InputTypes, Mismatch},
+    in_use::{self, DocumentsInUse},
+    inputs::{InputTypes, Mismatch},
     measure::measure,
     refusal, tokens, weight,
 };
-use crate::http::{answer, execution::Validity, settings::DocumentLimits};
+use crate::http::{answer, settings::DocumentLimits};
 
 /// How many bytes of text are kept. Parsed, they take some ten times as much.
 const KEPT_BYTES: u64 = 512 * 1024;
@@ -37,7 +34,7 @@ pub struct Documents {
     limits: DocumentLimits,
     inputs: Arc<InputTypes>,
     kept: Cache<Box<str>, Arc<Document>, ByLength>,
-    in_use: DocumentsInUse,
+    in_use: DocumentsInUse<Document>,
 }
 
 /// A document within the limits.
@@ -56,7 +53,6 @@ struct KnownOperation {
     name: Option<Name>,
     variables: Vec<DeclaredVariable>,
     usages: Vec<Usage>,
-    was_found_valid: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -67,14 +63,6 @@ struct DeclaredVariable {
     declared_at: Pos,
 }
 
-/// Whether a request has to be validated, and who is told what came of it.
-#[derive(Clone)]
-pub(in crate::http) struct Validation {
-    document: Arc<Document>,
-    /// Which operation is meant; nothing where it must be validated each time.
-    operation: Option<usize>,
-}
-
 impl KnownOperation {
     fn new(name: Option<&Name>, operation: &OperationDefinition, usages: Vec<Usage>) -> Self {
         let declared = operation.variable_definitions.iter().map(|variable| DeclaredVariable {
@@ -83,8 +71,7 @@ impl KnownOperation {
             has_default: variable.node.default_value.as_ref().is_some_and(|value| value.node != Value::Null),
             declared_at: variable.pos,
         });
-        let variables = declared.collect();
-        Self { name: name.cloned(), variables, usages, was_found_valid: AtomicBool::new(false) }
+        Self { name: name.cloned(), variables: declared.collect(), usages }
     }
 
     /// Checks that each variable may stand where it is used.
@@ -110,10 +97,10 @@ impl KnownOperation {
 
 impl DeclaredVariable {
     /// Checks the value of this variable; `None`: none was sent.
-    fn check(&self, value: Option<&Value>, inputs: &InputTypes) -> Result<Fit, Mismatch> {
+    fn check(&self, value: Option<&Value>, inputs: &InputTypes) -> Result<(), Mismatch> {
         match value {
             Some(value) => inputs.check(value, &self.expected),
-            None if self.has_default || self.expected.nullable => Ok(Fit::Unknown),
+            None if self.has_default || self.expected.nullable => Ok(()),
             None => Err(Mismatch::new(format!("a value of type {} is missing", self.expected))),
         }
     }
@@ -146,44 +133,23 @@ impl Document {
         &self.parsed
     }
 
-    /// Checks the variables of an operation of this document, and drops those that it does not declare. Where all of them
-    /// are there and certain, nothing but the document says whether the request is valid.
+    /// Checks the variables of an operation of this document, and drops those that it does not declare.
     pub(in crate::http) fn check_variables(
-        self: Arc<Self>,
+        &self,
         name: Option<&str>,
         values: &mut Variables,
-    ) -> Result<Validation, ServerError> {
-        let is_meant = |operation: &KnownOperation| {
+    ) -> Result<(), ServerError> {
+        let is_meant = |operation: &&KnownOperation| {
             self.operations.len() == 1 || (name.is_some() && name == operation.name.as_deref())
         };
-        let Some(index) = self.operations.iter().position(is_meant) else {
-            return Ok(Validation { document: self, operation: None });
-        };
-        let declared = &self.operations[index].variables;
+        let Some(operation) = self.operations.iter().find(is_meant) else { return Ok(()) };
+        let declared = &operation.variables;
         values.retain(|name, _| declared.iter().any(|variable| variable.name == *name));
-        let fits = declared.iter().map(|variable| {
+        for variable in declared {
             let checked = variable.check(values.get(&variable.name), &self.inputs);
-            checked.map_err(|mismatch| variable.refuse(&mismatch))
-        });
-        let fit = inputs::all(fits)?;
-        self.operations[index].check_usages(values)?;
-        Ok(Validation { document: self, operation: (fit == Fit::Certain).then_some(index) })
-    }
-}
-
-impl Validation {
-    /// What is known before the request is executed.
-    pub(in crate::http) fn validity(&self) -> Validity {
-        let was_found_valid =
-            |operation: usize| self.document.operations[operation].was_found_valid.load(Ordering::Relaxed);
-        if self.operation.is_some_and(was_found_valid) { Validity::Known } else { Validity::Unknown }
-    }
-
-    /// It was executed, and so was found to be valid.
-    pub(in crate::http) fn passed(&self) {
-        if let Some(operation) = self.operation {
-            self.document.operations[operation].was_found_valid.store(true, Ordering::Relaxed);
+            checked.map_err(|mismatch| variable.refuse(&mismatch))?;
         }
+        operation.check_usages(values)
     }
 }
 
@@ -215,7 +181,7 @@ impl Documents {
         if let Some(document) = self.kept.get(text) {
             return Ok(document);
         }
-        let hash = DocumentsInUse::hash(text);
+        let hash = in_use::hash(text);
         if let Some(document) = self.in_use.find(&hash) {
             return Ok(document);
         }

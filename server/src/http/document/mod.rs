@@ -18,9 +18,7 @@ use async_graphql::{Name, Pos, ServerError, parser};
 
 pub use self::{inputs::InputTypes, kept::Documents};
 pub(super) use self::{
-    introspection::asks_too_much,
-    kept::{Document, Validation},
-    root_fields::root_fields,
+    introspection::asks_too_much, kept::Document, root_fields::root_fields,
     weight::of_variables as bytes_of_variables,
 };
 use super::answer;

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use super::{
     admission::{Demand, Work},
     answer, counted,
-    document::{self, Document, Documents, Validation},
+    document::{self, Document, Documents},
     settings::GraphqlSettings,
 };
 use crate::graphql::{Cost, RateLimit, RootField};
@@ -80,7 +80,6 @@ pub(super) struct Operation {
     document: Arc<Document>,
     name: Option<String>,
     variables: Variables,
-    validation: Validation,
     /// What it needs of its network.
     pub(super) demand: Demand,
     /// How many fields it asks for at its root.
@@ -113,21 +112,16 @@ impl Operation {
             let message = "Ask for the schema once, with at most two lists of fields or types in each other.";
             return Err(answer::error("BAD_REQUEST", message));
         }
+        document.check_variables(name.as_deref(), &mut variables)?;
         Ok(Self {
             kind: operation.ty,
             counted_as: counted::name_of(&root_fields, settings.root_fields),
             demand: demand_of(&root_fields, settings.root_fields),
             root_fields: root_fields.len(),
-            validation: document.clone().check_variables(name.as_deref(), &mut variables)?,
             name,
             variables,
             document,
         })
-    }
-
-    /// Whether it has to be validated.
-    pub(super) fn validation(&self) -> Validation {
-        self.validation.clone()
     }
 
     /// What the schema is given.

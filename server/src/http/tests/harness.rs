@@ -49,7 +49,7 @@ impl Server {
         let listener = Listener::bind((Ipv4Addr::LOCALHOST, 0).into(), &settings).await.unwrap();
         let address = listener.local_address();
         let router = router(HttpParts {
-            documents: Documents::new(settings.graphql.document, InputTypes::of(&schema.strictly.sdl())),
+            documents: Documents::new(settings.graphql.document, InputTypes::of(&schema.sdl())),
             schema: Arc::new(schema),
             authenticator: Arc::new(Sessions(probes.clone())),
             callbacks: Arc::new(Provider),

@@ -12,9 +12,7 @@ use std::{
     task::{Context as TaskContext, Poll},
 };
 
-use async_graphql::{
-    Context, Enum, Error, ErrorExtensions as _, InputObject, Object, Schema, Subscription, ValidationMode,
-};
+use async_graphql::{Context, Enum, Error, ErrorExtensions as _, InputObject, Object, Schema, Subscription};
 use async_trait::async_trait;
 use futures_util::{Stream, stream};
 use tokio::sync::Semaphore;
@@ -24,26 +22,19 @@ use crate::{
     graphql::Continuation,
     http::{
         Authenticated, Authenticator, Callback, CallbackAnswer, Callbacks, ClientAddress, Readiness,
-        RequestId, Transport, Unavailable, Validating,
+        RequestId, Transport, Unavailable,
     },
 };
 
 /// The schema, as a service has it.
-pub(super) fn toy(probes: &Arc<Probes>) -> Validating<Query, Mutation, Subscriptions> {
-    let schema = |mode| {
-        Schema::build(Query, Mutation, Subscriptions)
-            .data(probes.clone())
-            .data(Validation(mode))
-            .validation_mode(mode)
-            .limit_recursive_depth(64)
-            .limit_depth(30)
-            .limit_complexity(950)
-            .finish()
-    };
-    Validating { strictly: schema(ValidationMode::Strict), fast: schema(ValidationMode::Fast) }
+pub(super) fn toy(probes: &Arc<Probes>) -> Schema<Query, Mutation, Subscriptions> {
+    Schema::build(Query, Mutation, Subscriptions)
+        .data(probes.clone())
+        .limit_recursive_depth(64)
+        .limit_depth(30)
+        .limit_complexity(950)
+        .finish()
 }
-
-struct Validation(ValidationMode);
 
 /// How many items `flood` has, of [`FLOOD_ITEM_BYTES`] each.
 pub(super) const FLOOD_ITEMS: usize = 256;
@@ -109,11 +100,6 @@ impl Query {
 
     async fn transport(&self, context: &Context<'_>) -> async_graphql::Result<String> {
         Ok(format!("{:?}", context.data::<Transport>()?))
-    }
-
-    /// How this document was validated.
-    async fn validation(&self, context: &Context<'_>) -> async_graphql::Result<String> {
-        Ok(format!("{:?}", context.data::<Validation>()?.0))
     }
 
     async fn request_id(&self, context: &Context<'_>) -> async_graphql::Result<String> {
@@ -317,7 +303,12 @@ pub(super) struct Provider;
 
 #[async_trait]
 impl Callbacks for Provider {
-    async fn hear(&self, callback: Callback) -> CallbackAnswer {
+    fn has(&self, provider: &str) -> bool {
+        provider == "authy"
+    }
+
+    async fn handle(&self, provider: &str, callback: Callback) -> CallbackAnswer {
+        assert_eq!(provider, "authy");
         assert_ne!(&callback.body[..], b"planted-panic");
         let is_authentic = match callback.method.as_str() {
             "POST" => &callback.body[..] == b"authentic",

@@ -58,6 +58,26 @@ async fn no_field_runs_where_a_variable_does_not_fit() {
     }
 }
 
+/// The same document, again: nothing that it passed with before is taken for granted.
+#[tokio::test]
+async fn a_mutation_that_ran_with_its_variable_does_not_run_without_it() {
+    let server = Server::start().await;
+    let query = "mutation($input: Paint!) { paint(input: $input) held }";
+    for _ in 0..2 {
+        server.probes.release.give();
+        let fitting = json!({"query": query, "variables": {"input": {"colour": "RED", "coats": 1}}});
+        let answer: Value = in_time(server.post(&fitting).await.json()).await.unwrap();
+        assert_eq!(answer, json!({"data": {"paint": 1, "held": true}}));
+        server.probes.started.wait().await;
+        for variables in [json!({}), json!({"input": null}), json!({"input": {"colour": "RED"}})] {
+            let answer = server.post(&json!({"query": query, "variables": variables})).await;
+            let answer: Value = in_time(answer.json()).await.unwrap();
+            assert_refused(&answer["errors"], &variables.to_string());
+            assert_eq!(server.probes.started.given(), 0, "{variables}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn no_field_runs_on_a_socket_where_a_variable_does_not_fit() {
     let server = Server::start().await;

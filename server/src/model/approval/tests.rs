@@ -1,6 +1,7 @@
 use uuid::Uuid;
 
 use super::*;
+use crate::model::UndeliveredSession;
 
 const APPROVED: Decision = Decision::Verdict(Verdict::Approved);
 const DENIED: Decision = Decision::Verdict(Verdict::Denied);
@@ -23,8 +24,9 @@ fn login() -> Approval {
         push_slot: None,
         readable_until: None,
         match_number: Some("42".to_owned()),
-        provider_user_id: ProviderUserId::new("1000001"),
+        push: None,
         push_handle: None,
+        code: None,
         verdict: None,
         code_channel: None,
         tries_taken: 0,

@@ -27,6 +27,10 @@ pub struct AuthyConfig {
     pub proxy: OutgoingProxy,
     /// Pictures shown with an approval request; if there are any, one has the resolution `default`.
     pub logos: Vec<Logo>,
+    /// Whether people whom Authy does not know are enrolled.
+    pub enroll_new: bool,
+    /// Whether a code that is sent approves only what it was sent for.
+    pub bind_codes: bool,
 }
 
 /// The API key of an Authy application. Wiped from memory when dropped.
@@ -126,6 +130,8 @@ mod tests {
             timeout: Duration::from_secs(3),
             proxy: OutgoingProxy::default(),
             logos: Vec::new(),
+            enroll_new: true,
+            bind_codes: true,
         }
     }
 

@@ -9,13 +9,12 @@ use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, header};
 use reqwest::{Client, ClientBuilder, RequestBuilder, Response, redirect, retry};
 use serde::Serialize;
-use serde_json::{Map, Value};
 use tracing::{Instrument as _, Span, field};
 use url::Url;
 
 use super::{
     config::{AuthyConfig, AuthyConfigError},
-    reply::Call,
+    reply::{Call, Reply},
 };
 use crate::{
     provider::{ProviderError, RateLimitScope},
@@ -31,16 +30,6 @@ const MAX_RETRY_AFTER: Duration = Duration::from_hours(1);
 pub(super) struct Connection {
     client: Client,
     api_url: Url,
-}
-
-/// An answer in JSON, whatever its status.
-pub(super) struct Reply {
-    /// The HTTP status.
-    pub(super) status: u16,
-    /// The members of the outermost object.
-    pub(super) body: Map<String, Value>,
-    /// What time it was there, where it was told.
-    pub(super) date: Option<DateTime<Utc>>,
 }
 
 impl Connection {

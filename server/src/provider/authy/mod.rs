@@ -1,7 +1,10 @@
-//! The second factor by Authy: its API spoken as its documentation and its own libraries speak it.
+//! Authy: pushes, codes in messages, and codes that its app shows.
 //!
-//! Not when to ask or what follows; that is the login's. The invariant: a code is judged only with `force=true` (without
-//! it Authy accepts any code of a person who has never confirmed one), and nothing but digits enters a path.
+//! The API is used as its documentation and its own libraries use it. A code is checked with `force=true` only: without it, Authy accepts
+//! any code of a person who has never confirmed one. Only digits enter a path.
+//!
+//! A code that is sent belongs to one approval: the message is requested with the approval's id as its `action`, and Authy accepts the
+//! code with that action only (documentation of one-time passwords). Codes of the app have no action.
 
 mod application;
 mod callback;
@@ -25,20 +28,27 @@ use self::{
     reply::{Call, Success, is_true},
 };
 use super::{
-    Callback, CallbackError, CallbackReport, CodeJudgement, ProviderError, ProviderUserId, PushHandle,
-    PushRequest, PushStatus, SecondFactor, Sending,
+    Callback, CallbackError, CallbackReport, CodeCheck, CodeJudgement, CodeMessage, CodeProvider, Enrollment,
+    Provider, ProviderError, PushProvider, PushRequest, PushStatus, Sending, SentCode,
 };
-use crate::model::{Code, CodeChannel, Email, Phone, Verdict};
+use crate::model::{ApprovalId, CodeChannel, CodeHandle, Email, Phone, ProviderUserId, PushHandle, Verdict};
 
 /// What the strictest of Authy's libraries takes.
 const MAX_MESSAGE_CHARACTERS: usize = 144;
 const MAX_DETAIL_KEY_CHARACTERS: usize = 20;
 const MAX_DETAIL_VALUE_CHARACTERS: usize = 200;
 
-/// Sends to a person with the app, too; judges codes of a person who has never confirmed one.
-const FORCED: &[(&str, &str)] = &[("force", "true")];
+/// Sends to a person with the app too; checks codes of a person who has never confirmed one.
+const FORCED: (&str, &str) = ("force", "true");
+/// Binds a code to what it is requested for.
+const ACTION: &str = "action";
+/// Ends the handle of codes that are bound to their approval; before it stands the person's id.
+const BOUND: &str = ":bound";
 
-/// The second factor by Authy.
+/// Its name, as it is stored.
+pub(super) const NAME: &str = "authy";
+
+/// The provider Authy.
 pub struct Authy {
     connection: Connection,
     config: AuthyConfig,
@@ -61,13 +71,31 @@ impl fmt::Debug for Authy {
     }
 }
 
-#[async_trait]
-impl SecondFactor for Authy {
+impl Provider for Authy {
     fn name(&self) -> &'static str {
-        "authy"
+        NAME
     }
 
-    async fn enrol(&self, email: &Email, phone: &Phone) -> Result<ProviderUserId, ProviderError> {
+    fn enrollment(&self) -> Option<&dyn Enrollment> {
+        Some(self)
+    }
+
+    fn pushes(&self) -> Option<&dyn PushProvider> {
+        Some(self)
+    }
+
+    fn codes(&self) -> Option<&dyn CodeProvider> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Enrollment for Authy {
+    fn takes_new_people(&self) -> bool {
+        self.config.enroll_new
+    }
+
+    async fn enroll(&self, email: &Email, phone: &Phone) -> Result<ProviderUserId, ProviderError> {
         let body = json!({
             "user": {
                 "email": email.as_str(),
@@ -76,13 +104,16 @@ impl SecondFactor for Authy {
             },
             "send_install_link_via_sms": false,
         });
-        let reply = self.connection.post("enrol", &["protected", "json", "users", "new"], &body).await?;
+        let reply = self.connection.post("enroll", &["protected", "json", "users", "new"], &body).await?;
         let id = reply.success(Call::Other)?.find_id(&["user", "id"]);
         id.map(ProviderUserId::new).ok_or(nonsense("a new user without an id"))
     }
+}
 
-    async fn request_push(&self, request: &PushRequest<'_>) -> Result<PushHandle, ProviderError> {
-        let user = checked_authy_id(request.user)?;
+#[async_trait]
+impl PushProvider for Authy {
+    async fn request(&self, request: &PushRequest<'_>) -> Result<PushHandle, ProviderError> {
+        let user = checked_authy_id(request.user.as_str())?;
         let body = ApprovalBody {
             message: cut(request.message, MAX_MESSAGE_CHARACTERS),
             details: Details(request.details),
@@ -98,8 +129,8 @@ impl SecondFactor for Authy {
         id.map(PushHandle::new).ok_or(nonsense("an approval request without a uuid"))
     }
 
-    async fn find_push(&self, id: &PushHandle) -> Result<PushStatus, ProviderError> {
-        let id = id.as_str();
+    async fn find(&self, push: &PushHandle) -> Result<PushStatus, ProviderError> {
+        let id = push.as_str();
         if !is_request_id(id) {
             return Err(unsendable("a uuid that is none"));
         }
@@ -111,27 +142,55 @@ impl SecondFactor for Authy {
         standing(&reply.success(Call::Other)?, id)
     }
 
-    async fn send_code(&self, user: &ProviderUserId, sending: Sending) -> Result<CodeChannel, ProviderError> {
-        let user = checked_authy_id(user)?;
-        let (call, query, channel) = match sending {
-            Sending::Preferred => ("sms", &[][..], CodeChannel::Sms),
-            Sending::Sms => ("sms", FORCED, CodeChannel::Sms),
-            Sending::Voice => ("call", FORCED, CodeChannel::Voice),
-        };
-        let reply = self.connection.get("send_code", &["protected", "json", call, user], query).await?;
-        let success = reply.success(Call::Other)?;
-        // Authy calls it a success, too, when it sends nothing and tells the person to open the app.
-        if is_true(success.find(&["ignored"])) { Ok(CodeChannel::App) } else { Ok(channel) }
+    fn read_callback(&self, callback: &Callback<'_>) -> Result<CallbackReport, CallbackError> {
+        callback::read(callback, &self.config.api_key, &self.config.callback_url)
+    }
+}
+
+#[async_trait]
+impl CodeProvider for Authy {
+    fn has_app(&self) -> bool {
+        true
     }
 
-    async fn check_code(&self, user: &ProviderUserId, code: &Code) -> Result<CodeJudgement, ProviderError> {
-        let user = checked_authy_id(user)?;
-        let code = code.digits();
+    fn app_codes(&self, user: &ProviderUserId) -> Option<CodeHandle> {
+        Some(CodeHandle::new(user.as_str()))
+    }
+
+    fn expected_handle(&self, message: &CodeMessage<'_>) -> Option<CodeHandle> {
+        let end = if self.config.bind_codes { BOUND } else { "" };
+        message.user.map(|user| CodeHandle::new(format!("{}{end}", user.as_str())))
+    }
+
+    async fn send(&self, message: &CodeMessage<'_>) -> Result<SentCode, ProviderError> {
+        let (Some(person), Some(handle)) = (message.user, self.expected_handle(message)) else {
+            return Err(ProviderError::NotEnrolled);
+        };
+        let user = checked_authy_id(person.as_str())?;
+        let (call, is_forced, channel) = match message.sending {
+            Sending::Preferred => ("sms", false, CodeChannel::Sms),
+            Sending::Sms => ("sms", true, CodeChannel::Sms),
+            Sending::Voice => ("call", true, CodeChannel::Voice),
+        };
+        let action = self.config.bind_codes.then(|| message.approval_id.to_string());
+        let query = query(is_forced, action.as_deref());
+        let reply = self.connection.get("send_code", &["protected", "json", call, user], &query).await?;
+        let success = reply.success(Call::Other)?;
+        // Authy calls it a success too when it sends nothing and notifies the person to open the app.
+        if is_true(success.find(&["ignored"])) {
+            return Ok(SentCode { channel: CodeChannel::App, handle: CodeHandle::new(user) });
+        }
+        Ok(SentCode { channel, handle })
+    }
+
+    async fn check(&self, check: &CodeCheck<'_>) -> Result<CodeJudgement, ProviderError> {
+        let (user, action) = read_handle(check.handle, check.approval_id)?;
+        let code = check.code.digits();
         if !is_digits(code, 8) {
             return Err(unsendable("a code that is none"));
         }
         let path = ["protected", "json", "verify", code, user];
-        let reply = self.connection.get("check_code", &path, FORCED).await?;
+        let reply = self.connection.get("check_code", &path, &query(true, action.as_deref())).await?;
         match reply.error_code().as_deref() {
             _ if reply.status == 200 => {}
             Some("60019") => return Ok(CodeJudgement::AlreadyUsed),
@@ -148,10 +207,19 @@ impl SecondFactor for Authy {
             Err(nonsense("a success without a judgement"))
         }
     }
+}
 
-    fn read_callback(&self, callback: &Callback<'_>) -> Result<CallbackReport, CallbackError> {
-        callback::read(callback, &self.config.api_key, &self.config.callback_url)
-    }
+fn query(is_forced: bool, action: Option<&str>) -> Vec<(&str, &str)> {
+    is_forced.then_some(FORCED).into_iter().chain(action.map(|action| (ACTION, action))).collect()
+}
+
+/// The person's id, and the action that their codes are bound to, if they are.
+fn read_handle(handle: &CodeHandle, approval: ApprovalId) -> Result<(&str, Option<String>), ProviderError> {
+    let text = handle.as_str();
+    Ok(match text.strip_suffix(BOUND) {
+        Some(user) => (checked_authy_id(user)?, Some(approval.to_string())),
+        None => (checked_authy_id(text)?, None),
+    })
 }
 
 fn standing(success: &Success, id: &str) -> Result<PushStatus, ProviderError> {
@@ -201,8 +269,8 @@ fn cut(text: &str, characters: usize) -> &str {
 }
 
 /// The id of a person as it may stand in a path. A stored id of another form is nobody whom Authy knows.
-fn checked_authy_id(user: &ProviderUserId) -> Result<&str, ProviderError> {
-    if is_authy_id(user.as_str()) { Ok(user.as_str()) } else { Err(ProviderError::NotEnrolled) }
+fn checked_authy_id(id: &str) -> Result<&str, ProviderError> {
+    if is_authy_id(id) { Ok(id) } else { Err(ProviderError::NotEnrolled) }
 }
 
 fn is_authy_id(text: &str) -> bool {

@@ -2,9 +2,9 @@
 //!
 //! Not how they arrive. The invariant: nothing of an answer's text gets any further, except an error code of digits.
 
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::connection::Reply;
 use crate::provider::{ProviderError, RateLimitScope};
 
 const MAX_ERROR_CODE_DIGITS: usize = 8;
@@ -17,6 +17,16 @@ pub(super) enum Call {
     RequestApproval,
     /// Anything else.
     Other,
+}
+
+/// An answer in JSON, whatever its status.
+pub(super) struct Reply {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The members of the outermost object.
+    pub(super) body: Map<String, Value>,
+    /// What time it was there, where it was told.
+    pub(super) date: Option<DateTime<Utc>>,
 }
 
 impl Reply {
@@ -108,10 +118,10 @@ fn known(code: &str) -> Option<ProviderError> {
         // "DoS protection: User has requested too many tokens in the last hour."
         60003 => ProviderError::RateLimited { retry_after: None, scope: RateLimitScope::Person },
         60016 | 60026 => ProviderError::NotEnrolled,
-        // Messages or calls are switched off, used up, or cannot reach this number.
-        60006 | 60007 | 60009..=60012 | 60014 | 60015 | 60082 | 60083 | 60120 => {
-            ProviderError::ChannelUnavailable { code }
-        }
+        // Messages or calls are switched off, or used up for the day or the month.
+        60006 | 60007 | 60009..=60012 => ProviderError::ChannelDisabled { code },
+        // They cannot reach this number.
+        60014 | 60015 | 60082 | 60083 | 60120 => ProviderError::ChannelUnavailable { code },
         // Banned countries; suspended, disabled and blocked users; impossible users and numbers.
         60013 | 60017 | 60018 | 60027 | 60033 | 60038 | 60078 | 60106 | 60107 => {
             ProviderError::Refused { code }
@@ -157,8 +167,10 @@ mod tests {
             ("60003", "RateLimited"),
             ("60016", "NotEnrolled"),
             ("60026", "NotEnrolled"),
-            ("60006", "ChannelUnavailable"),
-            ("60007", "ChannelUnavailable"),
+            ("60006", "ChannelDisabled"),
+            ("60007", "ChannelDisabled"),
+            ("60009", "ChannelDisabled"),
+            ("60012", "ChannelDisabled"),
             ("60014", "ChannelUnavailable"),
             ("60015", "ChannelUnavailable"),
             ("60082", "ChannelUnavailable"),

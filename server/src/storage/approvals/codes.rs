@@ -8,8 +8,13 @@ use diesel_async::RunQueryDsl;
 
 use super::OPEN;
 use crate::{
-    model::{ApprovalId, ApprovalState, ApprovalStep, CodeChannel},
-    storage::{Store, StoreError, change, columns::At, schema::approvals},
+    model::{ApprovalId, ApprovalState, ApprovalStep, CodeChannel, CodeSource},
+    storage::{
+        Store, StoreError, change,
+        columns::At,
+        on,
+        schema::{approvals, used_codes},
+    },
 };
 
 impl Store {
@@ -79,18 +84,20 @@ impl Store {
         Ok(())
     }
 
-    /// Remembers how a code travels, and that the person types one now. An open push stays open. Nothing happens where the
-    /// login has left this state since the code was asked for: one from before a denial is none from after it.
+    /// Stores how a code was sent and where it is checked, and that the person types one now. An open push stays open. Nothing changes
+    /// if the approval has left this state since the code was requested: a code from before a denial is not one from after it.
     pub async fn record_code_sent(
         &self,
         id: ApprovalId,
         state: ApprovalState,
-        channel: CodeChannel,
+        (channel, source): (CodeChannel, &CodeSource),
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         let unchanged = approvals::table.find(id.to_string()).filter(approvals::state.eq(state.as_str()));
         let update = diesel::update(unchanged).set((
             approvals::code_channel.eq(channel.as_str()),
+            approvals::code_provider.eq(&source.provider),
+            approvals::code_handle.eq(source.handle.as_str()),
             approvals::next_step.eq(ApprovalStep::EnterCode.as_str()),
             approvals::sequence.eq(approvals::sequence + 1),
             approvals::changed_at.eq(Some(At(now))),
@@ -98,4 +105,37 @@ impl Store {
         change!(self, |conn| update.execute(conn).await?);
         Ok(())
     }
+
+    /// Stores where a code is checked that may have been sent although no answer says so.
+    pub async fn record_code_source(&self, id: ApprovalId, source: &CodeSource) -> Result<(), StoreError> {
+        let update = diesel::update(approvals::table.find(id.to_string())).set((
+            approvals::code_provider.eq(&source.provider),
+            approvals::code_handle.eq(source.handle.as_str()),
+        ));
+        change!(self, |conn| update.execute(conn).await?);
+        Ok(())
+    }
+
+    /// Removes codes that were used before then. Returns how many.
+    pub async fn remove_used_codes(&self, before: DateTime<Utc>, limit: i64) -> Result<usize, StoreError> {
+        let old = used_codes::table
+            .filter(used_codes::used_at.lt(At(before)))
+            .order(used_codes::used_at)
+            .limit(limit)
+            .select(used_codes::code);
+        let codes: Vec<String> = on!(self, |conn| old.load(conn).await?);
+        let delete = diesel::delete(used_codes::table.filter(used_codes::code.eq_any(&codes)));
+        Ok(if codes.is_empty() { 0 } else { change!(self, |conn| delete.execute(conn).await?) })
+    }
 }
+
+/// Uses a code up. Returns false if it was used before.
+macro_rules! use_code {
+    ($conn:expr, $code:expr, $at:expr) => {{
+        let code: &UsedCode = $code;
+        let used = (used_codes::code.eq(code.as_str()), used_codes::used_at.eq(At($at)));
+        let insert = diesel::insert_into(used_codes::table).values(used).on_conflict_do_nothing();
+        insert.execute($conn).await? == 1
+    }};
+}
+pub(super) use use_code;

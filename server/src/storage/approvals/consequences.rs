@@ -3,7 +3,7 @@
 
 use diesel::prelude::*;
 
-use super::settle::Settlement;
+use super::settlement::Settlement;
 use crate::{
     model::Approval,
     storage::{
@@ -14,13 +14,14 @@ use crate::{
 
 /// Creates the user of a signup, unless a user has the email. Returns whether it did.
 macro_rules! create_user {
-    ($conn:expr, $pending:expr, $approval:expr, $provider:expr, $how:expr) => {{
+    ($conn:expr, $pending:expr, $approval:expr, $how:expr) => {{
         let password_hash = PasswordHash::new($pending.password_hash.clone());
         let user = diesel::insert_into(users::table).values($pending.into_user($how));
         let is_new = user.on_conflict_do_nothing().execute($conn).await? == 1;
         if is_new {
-            let enrollment = enrollment($how, $provider, $approval);
-            diesel::insert_into(enrollments::table).values(enrollment).execute($conn).await?;
+            if let Some(enrollment) = enrollment($how, $approval) {
+                diesel::insert_into(enrollments::table).values(enrollment).execute($conn).await?;
+            }
             count_hash_parameters!($conn, password_hash.parameters(), 1_i64, $how.at);
         }
         is_new
@@ -30,13 +31,13 @@ macro_rules! create_user {
 /// Ends the pending signup of an approval: if it is approved, its user is created. Gives the user, and the effect: a user may have the email
 /// already.
 macro_rules! end_signup {
-    ($conn:expr, $approval:expr, $effect:expr, $provider:expr, $how:expr) => {{
+    ($conn:expr, $approval:expr, $effect:expr, $how:expr) => {{
         let pending = diesel::delete(pending_signups::table.find($approval.id.to_string()))
             .returning(PendingSignupRow::as_returning());
         let pending: Option<PendingSignupRow> = pending.get_result($conn).await.optional()?;
         match pending {
             Some(pending) if $effect.approves() => {
-                if create_user!($conn, pending, $approval, $provider, $how) {
+                if create_user!($conn, pending, $approval, $how) {
                     (Some($how.user_id), $effect)
                 } else {
                     (None, Effect::fail(ApprovalFailure::EmailTaken))
@@ -187,15 +188,12 @@ impl PendingSignupRow {
     }
 }
 
-pub(super) fn enrollment<'a>(
-    how: &Settlement,
-    provider: &'a str,
-    approval: &'a Approval,
-) -> NewEnrollmentRow<'a> {
-    NewEnrollmentRow {
+/// The enrollment of a new user, if a provider that pushes enrolled them.
+pub(super) fn enrollment<'a>(how: &Settlement, approval: &'a Approval) -> Option<NewEnrollmentRow<'a>> {
+    approval.push.as_ref().map(|push| NewEnrollmentRow {
         user_id: how.user_id.to_string(),
-        provider,
-        provider_user_id: approval.provider_user_id.as_str(),
+        provider: &push.provider,
+        provider_user_id: push.user.as_str(),
         created_at: At(how.at),
-    }
+    })
 }

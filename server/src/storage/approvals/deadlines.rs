@@ -79,15 +79,16 @@ impl Store {
         Ok([unasked.map(|at| at.0), any.map(|at| at.0 + grace)].into_iter().flatten().min())
     }
 
-    /// Lets logins alone that are over, whose phone was to be heard until their deadline, and which have waited long enough
-    /// since. Returns how many.
+    /// Ends the polling of a provider's pushes whose approval is settled, and whose deadline passed long enough ago. Returns how many.
     pub async fn stop_polling(
         &self,
+        provider: &str,
         now: DateTime<Utc>,
         unheard_before: DateTime<Utc>,
         limit: i64,
     ) -> Result<usize, StoreError> {
         let over = approvals::table
+            .filter(approvals::push_provider.eq(provider))
             .filter(approvals::next_poll_at.le(At(now)))
             .filter(approvals::settled_at.is_not_null())
             .filter(approvals::expires_at.le(At(unheard_before)))

@@ -7,9 +7,10 @@ mod delivery;
 mod polls;
 mod pushes;
 mod settle;
+mod settlement;
 mod start;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -17,7 +18,8 @@ use diesel_async::RunQueryDsl;
 
 pub use deadlines::OverdueClaim;
 pub use polls::{ClaimedPolls, DuePush, PollClaim};
-pub use settle::{Settled, Settlement};
+pub use settle::Settled;
+pub use settlement::Settlement;
 pub(super) use start::InsertFailure;
 pub use start::{Consequence, Insertion, NewApproval, NewSessionGrant};
 
@@ -30,9 +32,9 @@ use super::{
     users::UserRow,
 };
 use crate::model::{
-    Approval, ApprovalFailure, ApprovalId, ApprovalState, ApprovalStep, BudgetKey, CodeChannel,
-    DeliveryMethod, DeviceId, Email, Phone, ProviderUserId, Purpose, PushHandle, Session, SessionGrant,
-    SessionId, SessionSalt, TokenHash, User, UserId, Verdict,
+    Approval, ApprovalFailure, ApprovalId, ApprovalState, ApprovalStep, BudgetKey, CodeChannel, CodeHandle,
+    CodeSource, DeliveryMethod, DeviceId, Email, Phone, ProviderUserId, Purpose, PushHandle, PushRecipient,
+    Session, SessionGrant, SessionId, SessionSalt, TokenHash, User, UserId, Verdict,
 };
 
 /// The states in which an approval can still be settled, as they are stored.
@@ -81,10 +83,13 @@ struct ApprovalRow {
     push_slot: Option<String>,
     readable_until: Option<At>,
     match_number: Option<String>,
-    provider_user_id: String,
+    push_provider: Option<String>,
+    push_user: Option<String>,
     push_handle: Option<String>,
     verdict: Option<String>,
     code_channel: Option<String>,
+    code_provider: Option<String>,
+    code_handle: Option<String>,
     tries_taken: i32,
     wrong_codes: i32,
     resend_available_at: At,
@@ -138,9 +143,16 @@ impl TryFrom<ApprovalRow> for Approval {
             push_slot: row.push_slot.map(BudgetKey::from_stored),
             readable_until: row.readable_until.map(|at| at.0),
             match_number: row.match_number,
-            provider_user_id: ProviderUserId::new(row.provider_user_id),
+            push: row
+                .push_provider
+                .zip(row.push_user)
+                .map(|(provider, user)| PushRecipient { provider, user: ProviderUserId::new(user) }),
             push_handle: row.push_handle.map(PushHandle::new),
             verdict: read_optional(row.verdict.as_deref(), Verdict::parse, TABLE, "verdict")?,
+            code: row
+                .code_provider
+                .zip(row.code_handle)
+                .map(|(provider, handle)| CodeSource { provider, handle: CodeHandle::new(handle) }),
             code_channel: read_optional(
                 row.code_channel.as_deref(),
                 CodeChannel::parse,
@@ -205,6 +217,20 @@ impl Store {
         let query = approvals::table.find(id.to_string());
         let found: Option<ApprovalRow> = find!(self, query.select(ApprovalRow::as_select()));
         found.map(Approval::try_from).transpose()
+    }
+
+    /// Returns the providers that open approvals need, each once: to push, or to check a code.
+    pub async fn providers_of_open_approvals(&self) -> Result<Vec<String>, StoreError> {
+        // All deadlines are later than that: the index of open approvals by deadline is read, and nothing else.
+        let open = approvals::table
+            .filter(approvals::settled_at.is_null())
+            .filter(approvals::expires_at.gt(At(DateTime::UNIX_EPOCH)));
+        let pushing = open.select(approvals::push_provider).distinct();
+        let mut found: Vec<Option<String>> = on!(self, |conn| pushing.load(conn).await?);
+        let checking = open.select(approvals::code_provider).distinct();
+        found.extend::<Vec<Option<String>>>(on!(self, |conn| checking.load(conn).await?));
+        let names: BTreeSet<String> = found.into_iter().flatten().collect();
+        Ok(names.into_iter().collect())
     }
 
     /// Finds the email of an approval: that of its user, or the one of a pending signup. `None` if neither exists.

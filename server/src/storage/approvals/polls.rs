@@ -1,6 +1,6 @@
-//! Which pushes the provider is asked about, when, and by whom.
+//! Which pushes are polled, when, and by which instance.
 //!
-//! Instances share one pace, kept as a turn: a claim takes as many of its slots as there are pushes due, and leases those
+//! Each provider is polled at its own pace, which instances share and keep as a lease: a claim takes as many of its slots as there are pushes due, and leases those
 //! pushes. A claimer that dies loses nothing: what it leased is due again when the lease runs out. Nor does a power cut that
 //! takes a claim back: what it was to ask about is asked about again.
 
@@ -77,8 +77,10 @@ impl DuePushRow {
 /// What to claim.
 #[derive(Clone, Copy, Debug)]
 pub struct PollClaim<'a> {
-    /// The turn that keeps the pace.
-    pub turn: &'a str,
+    /// The provider to poll.
+    pub provider: &'a str,
+    /// The lease that keeps its pace.
+    pub lease: &'a str,
     /// Now.
     pub now: DateTime<Utc>,
     /// Slots from here on are left for others.
@@ -107,7 +109,7 @@ impl Store {
     pub async fn claim_polls(&self, claim: &PollClaim<'_>) -> Result<ClaimedPolls, StoreError> {
         transact_lightly!(self, async |conn| {
             // A write, although nothing changes: it takes the pace, and with it all due pushes, until the commit.
-            let pace = diesel::update(leases::table.find(claim.turn))
+            let pace = diesel::update(leases::table.find(claim.lease))
                 .set(leases::next_at.eq(leases::next_at))
                 .returning((leases::next_at, leases::interval_milliseconds));
             let (next_at, interval): (At, i32) = pace.get_result(conn).await?;
@@ -116,6 +118,7 @@ impl Store {
             let slots: Vec<_> = slots(first_slot, interval, claim).collect();
             let limit = i64::try_from(slots.len()).unwrap_or(i64::MAX);
             let due: Vec<DuePushRow> = approvals::table
+                .filter(approvals::push_provider.eq(claim.provider))
                 .filter(approvals::next_poll_at.le(At(claim.now)))
                 .order(approvals::next_poll_at)
                 .limit(limit)
@@ -140,7 +143,7 @@ impl Store {
             }
             let taken = i32::try_from(claimed.len()).unwrap_or(i32::MAX);
             let next_slot = first_slot + interval * taken;
-            diesel::update(leases::table.find(claim.turn))
+            diesel::update(leases::table.find(claim.lease))
                 .set(leases::next_at.eq(At(next_slot)))
                 .execute(conn)
                 .await?;
@@ -160,10 +163,16 @@ impl Store {
             .map_err(StoreError::from)
     }
 
-    /// Has open pushes asked about now, those that would be soonest first: after a restart, any of them may have been
-    /// answered unheard. Returns how many.
-    pub async fn poll_open_pushes(&self, now: DateTime<Utc>, limit: i64) -> Result<usize, StoreError> {
+    /// Makes a provider's open pushes due now, those that would be soonest first: after a restart, any of them may have been answered
+    /// without a callback that was handled. Returns how many.
+    pub async fn poll_open_pushes(
+        &self,
+        provider: &str,
+        now: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<usize, StoreError> {
         let soonest = approvals::table
+            .filter(approvals::push_provider.eq(provider))
             .filter(approvals::next_poll_at.gt(At(now)))
             // Past the deadline others may be at it, and soon ask again.
             .filter(approvals::expires_at.gt(At(now)))
@@ -171,15 +180,19 @@ impl Store {
             .limit(limit)
             .select(approvals::id);
         let ids: Vec<String> = on!(self, |conn| soonest.load(conn).await?);
+        if ids.is_empty() {
+            return Ok(0);
+        }
         let waiting =
             approvals::table.filter(approvals::id.eq_any(&ids)).filter(approvals::next_poll_at.is_not_null());
         let update = diesel::update(waiting).set(approvals::next_poll_at.eq(Some(At(now))));
         Ok(change!(self, |conn| update.execute(conn).await?))
     }
 
-    /// When the next push is to be asked about; `None`: there is none.
-    pub async fn next_poll(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+    /// Returns when the next push of a provider is due; `None`: there is none.
+    pub async fn next_poll(&self, provider: &str) -> Result<Option<DateTime<Utc>>, StoreError> {
         let query = approvals::table
+            .filter(approvals::push_provider.eq(provider))
             .filter(approvals::next_poll_at.is_not_null())
             .select(min(approvals::next_poll_at));
         let next: Option<Option<At>> = find!(self, query);

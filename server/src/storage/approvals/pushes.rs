@@ -6,7 +6,10 @@ use diesel_async::RunQueryDsl;
 
 use super::{ApprovalRow, OPEN};
 use crate::{
-    model::{Approval, ApprovalId, ApprovalState, ApprovalStep, ProviderUserId, PushHandle},
+    model::{
+        Approval, ApprovalId, ApprovalState, ApprovalStep, CodeSource, ProviderUserId, PushHandle,
+        PushRecipient,
+    },
     storage::{
         Store, StoreError,
         budgets::end_hold,
@@ -61,20 +64,25 @@ impl Store {
         Ok(())
     }
 
-    /// Remembers under which id the provider knows the person of this login now.
-    pub async fn record_provider_user(
+    /// Stores whom a provider pushes to, and where a code of its app is checked, after the person was enrolled again.
+    pub async fn record_enrollment(
         &self,
         id: ApprovalId,
-        user: &ProviderUserId,
+        push: Option<&PushRecipient>,
+        code: Option<&CodeSource>,
     ) -> Result<(), StoreError> {
-        let update = diesel::update(approvals::table.find(id.to_string()))
-            .set(approvals::provider_user_id.eq(user.as_str()));
+        let update = diesel::update(approvals::table.find(id.to_string())).set((
+            approvals::push_provider.eq(push.map(|push| &push.provider)),
+            approvals::push_user.eq(push.map(|push| push.user.as_str())),
+            approvals::code_provider.eq(code.map(|code| &code.provider)),
+            approvals::code_handle.eq(code.map(|code| code.handle.as_str())),
+        ));
         change!(self, |conn| update.execute(conn).await?);
         Ok(())
     }
 
-    /// Finds the login that a push belongs to: by the push's handle, or by the login's own id while we have not yet
-    /// written the handle down. The person must be the right one either way.
+    /// Finds the approval that a provider's push belongs to: by the push's handle or, while the handle is not stored yet, by the
+    /// approval's own id. The person must be the right one either way, and the provider the one that pushed.
     pub async fn find_approval_of_push(
         &self,
         provider: &str,
@@ -83,18 +91,18 @@ impl Store {
         user: &ProviderUserId,
     ) -> Result<Option<ApprovalId>, StoreError> {
         let by_push = approvals::table
-            .filter(approvals::provider.eq(provider))
+            .filter(approvals::push_provider.eq(provider))
             .filter(approvals::push_handle.eq(push.as_str()))
-            .filter(approvals::provider_user_id.eq(user.as_str()))
+            .filter(approvals::push_user.eq(user.as_str()))
             .select(approvals::id);
         let mut found: Option<String> = find!(self, by_push);
         if let (None, Some(login_id)) = (&found, login_id) {
             let by_id = approvals::table
                 .find(login_id.to_string())
-                .filter(approvals::provider.eq(provider))
+                .filter(approvals::push_provider.eq(provider))
                 // Or written down since the first look.
                 .filter(approvals::push_handle.is_null().or(approvals::push_handle.eq(push.as_str())))
-                .filter(approvals::provider_user_id.eq(user.as_str()))
+                .filter(approvals::push_user.eq(user.as_str()))
                 .select(approvals::id);
             found = find!(self, by_id);
         }

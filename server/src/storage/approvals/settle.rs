@@ -15,7 +15,8 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    ApprovalRow,
+    ApprovalRow, Settlement,
+    codes::use_code,
     consequences::{
         NewSessionRow, PendingSignupRow, allow_operation, create_user, end_session, end_signup, enrollment,
         open_session,
@@ -23,13 +24,13 @@ use super::{
 };
 use crate::{
     model::{
-        AccountEvent, AfterDenial, Approval, ApprovalFailure, ApprovalId, ApprovalState, ApprovalStep,
-        CodeChannel, Decision, DeviceId, Effect, OnApproved, PasswordHash, PushHandle, SensitiveOperation,
-        SessionId, UserId, Verdict, events_of, readable_until,
+        AccountEvent, Approval, ApprovalFailure, ApprovalId, ApprovalState, ApprovalStep, CodeChannel,
+        Decision, Effect, OnApproved, PasswordHash, SensitiveOperation, SessionId, UsedCode, UserId, Verdict,
+        events_of, readable_until,
     },
     storage::{
         Store, StoreError,
-        budgets::{Taking, charge, end_hold, take},
+        budgets::{charge, end_hold, take},
         columns::{At, read, read_optional},
         devices::{forget_devices_of, know_device},
         events::{new_event, record_events, sessions_ended},
@@ -37,38 +38,11 @@ use crate::{
         locked::Locked,
         schema::{
             account_events, approvals, confirmations, devices, enrollments, hash_parameters, pending_signups,
-            rate_limits, session_grants, sessions, users,
+            rate_limits, session_grants, sessions, used_codes, users,
         },
         transact,
     },
 };
-
-/// What settling needs to know besides the decision.
-#[derive(Debug)]
-pub struct Settlement {
-    /// Now.
-    pub at: DateTime<Utc>,
-    /// The push that the verdict is about, to be stored if it is not yet.
-    pub push: Option<PushHandle>,
-    /// Which logins a code may still approve after a denial.
-    pub after_denial: AfterDenial,
-    /// The rate limits that a denial takes from.
-    pub denial_charges: Vec<Taking>,
-    /// The id of the user, if a signup becomes one.
-    pub user_id: UserId,
-    /// The id of the session, if one is opened.
-    pub session_id: SessionId,
-    /// When that session ends.
-    pub session_expires_at: DateTime<Utc>,
-    /// The id of the device, if it was not known before.
-    pub device_id: DeviceId,
-    /// When the device is forgotten.
-    pub device_expires_at: DateTime<Utc>,
-    /// Sessions that were not used since then have ended: they confirm nothing.
-    pub idle_since: DateTime<Utc>,
-    /// Until when an operation that is confirmed may be carried out.
-    pub usable_until: DateTime<Utc>,
-}
 
 /// The result of settling.
 #[derive(Debug)]
@@ -77,10 +51,18 @@ pub struct Settled {
     pub approval: Approval,
     /// What the decision did to it.
     pub effect: Effect,
+    /// Whether the right code had approved something else before, so that it did nothing here.
+    pub is_code_used: bool,
     /// The session that a denial ended.
     pub ended_session: Option<SessionId>,
     /// What was added to the audit trail of its account.
     pub events: Vec<AccountEvent>,
+}
+
+impl Settled {
+    fn unchanged(approval: Approval, is_code_used: bool) -> Self {
+        Self { approval, effect: Effect::Ignore, is_code_used, ended_session: None, events: Vec::new() }
+    }
 }
 
 /// A verdict of either kind: the push no longer lies open on the phone.
@@ -135,21 +117,21 @@ impl Store {
             // A write, although nothing changes: it takes the row before anything is read.
             let taken = diesel::update(approvals::table.find(&this))
                 .set(approvals::poll_count.eq(approvals::poll_count))
-                .returning((ApprovalRow::as_returning(), approvals::provider));
-            let taken: Option<(ApprovalRow, String)> = taken.get_result(conn).await.optional()?;
-            let Some((row, provider)) = taken else {
+                .returning(ApprovalRow::as_returning());
+            let taken: Option<ApprovalRow> = taken.get_result(conn).await.optional()?;
+            let Some(row) = taken else {
                 return Ok(None);
             };
             let found = Approval::try_from(row)?;
             free_slot!(conn, &found, decision, how);
             let mut effect = decision.effect(&found, how.after_denial);
             if effect == Effect::Ignore {
-                return Ok(Some(Settled {
-                    approval: found,
-                    effect,
-                    ended_session: None,
-                    events: Vec::new(),
-                }));
+                return Ok(Some(Settled::unchanged(found, false)));
+            }
+            if let (Some(code), true) = (&how.used_code, effect.approves())
+                && !use_code!(conn, code, how.at)
+            {
+                return Ok(Some(Settled::unchanged(found, true)));
             }
             if decision.verdict() == Some(Verdict::Denied) {
                 charge!(conn, &how.denial_charges, how.at);
@@ -161,7 +143,7 @@ impl Store {
             }
             let mut user_id = found.user_id;
             if effect.settles() && found.purpose.on_approved() == OnApproved::CreateUserAndSession {
-                (user_id, effect) = end_signup!(conn, &found, effect, &provider, how);
+                (user_id, effect) = end_signup!(conn, &found, effect, how);
             }
             let change = Change::of(&found, user_id, decision, effect, how);
             let settled = diesel::update(approvals::table.find(&this))
@@ -180,7 +162,7 @@ impl Store {
             let ended_session =
                 if effect.ends_session(found.purpose) { end_session!(conn, &found, how) } else { None };
             let mut settled =
-                Settled { approval: settled.try_into()?, effect, ended_session, events: Vec::new() };
+                Settled { effect, ended_session, ..Settled::unchanged(settled.try_into()?, false) };
             settled.events = trail(&settled, decision, how.at);
             record_events!(conn, &settled.events);
             Ok(Some(settled))

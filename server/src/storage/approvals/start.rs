@@ -6,8 +6,9 @@ use diesel_async::RunQueryDsl;
 
 use crate::{
     model::{
-        ApprovalId, ApprovalState, ApprovalStep, BudgetKey, DeliveryMethod, DeviceId, PendingSignup, Phone,
-        ProviderUserId, Purpose, SensitiveOperation, SessionId, SessionSalt, TokenHash, User,
+        ApprovalId, ApprovalState, ApprovalStep, BudgetKey, CodeSource, DeliveryMethod, DeviceId,
+        PendingSignup, Phone, Purpose, PushRecipient, SensitiveOperation, SessionId, SessionSalt, TokenHash,
+        User,
     },
     storage::{
         LimitChanges, Store, StoreError, Taken, UsedUp,
@@ -39,10 +40,10 @@ pub struct NewApproval<'a> {
     pub device_id: Option<DeviceId>,
     /// The network that starts it, if known.
     pub network: Option<&'a str>,
-    /// The provider.
-    pub provider: &'a str,
-    /// The provider's id of the person.
-    pub provider_user_id: &'a ProviderUserId,
+    /// Whom a provider pushes to, if one can.
+    pub push: Option<&'a PushRecipient>,
+    /// Where a code that an app shows is checked, if one shows any.
+    pub code: Option<&'a CodeSource>,
     /// Now.
     pub created_at: DateTime<Utc>,
     /// Its deadline.
@@ -144,8 +145,10 @@ struct NewApprovalRow<'a> {
     token_hash: &'a str,
     match_number: Option<&'a str>,
     push_slot: Option<&'a str>,
-    provider: &'a str,
-    provider_user_id: &'a str,
+    push_provider: Option<&'a str>,
+    push_user: Option<&'a str>,
+    code_provider: Option<&'a str>,
+    code_handle: Option<&'a str>,
     tries_taken: i32,
     wrong_codes: i32,
     resend_available_at: At,
@@ -202,8 +205,10 @@ impl<'a> NewApproval<'a> {
             token_hash: self.token.as_str(),
             match_number: self.match_number,
             push_slot: self.push_slot.map(BudgetKey::as_str),
-            provider: self.provider,
-            provider_user_id: self.provider_user_id.as_str(),
+            push_provider: self.push.map(|push| &*push.provider),
+            push_user: self.push.map(|push| push.user.as_str()),
+            code_provider: self.code.map(|code| &*code.provider),
+            code_handle: self.code.map(|code| code.handle.as_str()),
             tries_taken: 0,
             wrong_codes: 0,
             resend_available_at: At(self.created_at),

@@ -153,11 +153,18 @@ async fn when_a_push_is_asked_about_is_stored_without_waiting_for_the_disk() {
         last
     };
     let now = DateTime::UNIX_EPOCH;
-    store.ensure_turn("asking", now, TimeDelta::milliseconds(100)).await.unwrap();
+    store.ensure_turn("polling", now, TimeDelta::milliseconds(100)).await.unwrap();
     assert_eq!(durability().await, FULL);
     let later = now + TimeDelta::seconds(1);
-    let claim =
-        PollClaim { turn: "asking", now, until: later, farthest: later, leased_until: later, limit: 1 };
+    let claim = PollClaim {
+        provider: "authy",
+        lease: "polling",
+        now,
+        until: later,
+        farthest: later,
+        leased_until: later,
+        limit: 1,
+    };
     assert!(store.claim_polls(&claim).await.unwrap().pushes.is_empty());
     assert_eq!(durability().await, NORMAL);
     let id = ApprovalId::parse("01990000-0000-7000-8000-000000000000").unwrap();

@@ -5,11 +5,14 @@ use super::*;
 #[tokio::test]
 async fn every_call_is_the_one_that_authy_documents() {
     for (each, line) in [
-        (Each::Enrol, "POST /protected/json/users/new"),
-        (Each::RequestApproval, "POST /onetouch/json/users/1000/approval_requests"),
-        (Each::FindApproval, "GET /onetouch/json/approval_requests/dda2c400-bc43-0135-d7be-1285ca17e122"),
-        (Each::SendCode, "GET /protected/json/sms/1000"),
-        (Each::CheckCode, "GET /protected/json/verify/7654321/1000?force=true"),
+        (Each::Enroll, "POST /protected/json/users/new"),
+        (Each::RequestPush, "POST /onetouch/json/users/1000/approval_requests"),
+        (Each::FindPush, "GET /onetouch/json/approval_requests/dda2c400-bc43-0135-d7be-1285ca17e122"),
+        (Each::SendCode, "GET /protected/json/sms/1000?action=00000000-0000-0000-0000-000000000007"),
+        (
+            Each::CheckCode,
+            "GET /protected/json/verify/7654321/1000?force=true&action=00000000-0000-0000-0000-000000000007",
+        ),
     ] {
         let seen = seen_of(each).await;
         assert_eq!(seen.line, line);
@@ -26,12 +29,13 @@ async fn a_base_path_of_the_api_is_kept() {
         let _ = Each::SendCode.call(&authy).await;
     }
     let lines: Vec<String> = server.seen.lock().unwrap().iter().map(|seen| seen.line.clone()).collect();
-    assert_eq!(lines, ["GET /base/protected/json/sms/1000", "GET /base/protected/json/sms/1000"]);
+    let line = "GET /base/protected/json/sms/1000?action=00000000-0000-0000-0000-000000000007";
+    assert_eq!(lines, [line, line]);
 }
 
 #[tokio::test]
 async fn enrolment_sends_the_phone_and_no_install_link() {
-    let body: Value = serde_json::from_slice(&seen_of(Each::Enrol).await.body).unwrap();
+    let body: Value = serde_json::from_slice(&seen_of(Each::Enroll).await.body).unwrap();
     assert_eq!(
         body,
         json!({
@@ -53,7 +57,7 @@ async fn an_approval_request_carries_all_parts_in_order_and_within_bounds() {
     let message = "ü".repeat(200);
     let expires_in = Duration::from_millis(900);
     let request = PushRequest { message: &message, details: &details, expires_in, ..approval(&user) };
-    let _ = server.authy().request_push(&request).await;
+    let _ = server.authy().request(&request).await;
     let expected = format!(
         "{{\"message\":\"{}\",\"details\":{{\"Number\":\"42\",\"A label of more than\":\"{}\",\"From\":\"Berlin\"}},\
          \"hidden_details\":{{\"login_id\":\"00000000-0000-0000-0000-000000000007\"}},\
@@ -66,28 +70,57 @@ async fn an_approval_request_carries_all_parts_in_order_and_within_bounds() {
 
 #[tokio::test]
 async fn a_code_is_forced_upon_a_phone_only_when_the_person_asked_for_the_channel() {
+    let action = "action=00000000-0000-0000-0000-000000000007";
     for (sending, line, channel) in [
-        (Sending::Preferred, "GET /protected/json/sms/1000", CodeChannel::Sms),
-        (Sending::Sms, "GET /protected/json/sms/1000?force=true", CodeChannel::Sms),
-        (Sending::Voice, "GET /protected/json/call/1000?force=true", CodeChannel::Voice),
+        (Sending::Preferred, "GET /protected/json/sms/1000?", CodeChannel::Sms),
+        (Sending::Sms, "GET /protected/json/sms/1000?force=true&", CodeChannel::Sms),
+        (Sending::Voice, "GET /protected/json/call/1000?force=true&", CodeChannel::Voice),
     ] {
         let server = Server::answering(Answer::Json(200, json!({"success": true, "message": "sent"}))).await;
-        assert_eq!(server.authy().send_code(&ProviderUserId::new("1000"), sending).await.unwrap(), channel);
-        assert_eq!(server.only_seen().line, line);
+        let user = ProviderUserId::new("1000");
+        let sent = send(&server.authy(), &user, sending).await.unwrap();
+        assert_eq!(sent, SentCode { channel, handle: CodeHandle::new("1000:bound") });
+        assert_eq!(server.only_seen().line, format!("{line}{action}"));
         let ignored = json!({"success": true, "ignored": true, "device": "android"});
         let server = Server::answering(Answer::Json(200, ignored)).await;
-        let told = server.authy().send_code(&ProviderUserId::new("1000"), sending).await.unwrap();
-        assert_eq!(told, CodeChannel::App);
+        let shown = send(&server.authy(), &user, sending).await.unwrap();
+        assert_eq!(shown, SentCode { channel: CodeChannel::App, handle: CodeHandle::new("1000") });
     }
+}
+
+#[tokio::test]
+async fn a_code_is_checked_as_it_was_sent() {
+    let path = "GET /protected/json/verify/7654321/1000?force=true";
+    let bound = format!("{path}&action=00000000-0000-0000-0000-000000000007");
+    for (handle, line) in [("1000", path), ("1000:bound", &*bound)] {
+        let server = Server::answering(Answer::Json(200, json!({}))).await;
+        let _ = check(&server.authy(), handle).await;
+        assert_eq!(server.only_seen().line, line);
+    }
+    for handle in ["", ":bound", "1000:", "1000:bound:bound", "10/00", "x:bound"] {
+        let server = Server::answering(Answer::Json(200, json!({}))).await;
+        assert_eq!(name_of(&check(&server.authy(), handle).await.unwrap_err()), "NotEnrolled", "{handle}");
+    }
+}
+
+#[tokio::test]
+async fn codes_that_are_not_bound_have_no_action() {
+    let server = Server::answering(Answer::Json(200, json!({"success": true}))).await;
+    let config = config(&format!("http://{}", server.address), Duration::from_secs(10));
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let authy = Authy::new(AuthyConfig { bind_codes: false, ..config }).unwrap();
+    let sent = send(&authy, &ProviderUserId::new("1000"), Sending::Sms).await.unwrap();
+    assert_eq!(sent.handle, CodeHandle::new("1000"));
+    assert_eq!(server.only_seen().line, "GET /protected/json/sms/1000?force=true");
 }
 
 #[tokio::test]
 async fn successes_are_understood() {
     for (each, body, expected) in [
-        (Each::Enrol, json!({"success": true, "user": {"id": 1000}}), "ProviderUserId(\"1000\")"),
-        (Each::Enrol, json!({"success": "true", "user": {"id": "1000"}}), "ProviderUserId(\"1000\")"),
+        (Each::Enroll, json!({"success": true, "user": {"id": 1000}}), "ProviderUserId(\"1000\")"),
+        (Each::Enroll, json!({"success": "true", "user": {"id": "1000"}}), "ProviderUserId(\"1000\")"),
         (
-            Each::RequestApproval,
+            Each::RequestPush,
             json!({"success": true, "approval_request": {"uuid": "a-1"}}),
             "PushHandle(\"a-1\")",
         ),
@@ -105,7 +138,7 @@ async fn successes_are_understood() {
     ] {
         let body = json!({"success": true, "approval_request": {"uuid": UUID, "status": status}});
         let server = Server::answering(Answer::Json(200, body)).await;
-        assert_eq!(Each::FindApproval.call(&server.authy()).await.unwrap(), expected);
+        assert_eq!(Each::FindPush.call(&server.authy()).await.unwrap(), expected);
     }
 }
 
@@ -114,7 +147,7 @@ async fn judgements_and_lost_requests_are_no_errors() {
     for (each, status, code, expected) in [
         (Each::CheckCode, 401, "60020", "Wrong"),
         (Each::CheckCode, 401, "60019", "AlreadyUsed"),
-        (Each::FindApproval, 404, "60049", "Gone"),
+        (Each::FindPush, 404, "60049", "Gone"),
     ] {
         let server =
             Server::answering(Answer::Json(status, json!({"success": false, "error_code": code}))).await;

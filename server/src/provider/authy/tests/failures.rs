@@ -8,13 +8,13 @@ use crate::provider::RateLimitScope;
 #[tokio::test]
 async fn a_success_that_does_not_say_what_it_must_is_nonsense() {
     for (each, body) in [
-        (Each::Enrol, json!({"success": true})),
-        (Each::Enrol, json!({"success": true, "user": {"id": "../1"}})),
-        (Each::RequestApproval, json!({"success": true})),
-        (Each::RequestApproval, json!({"success": true, "approval_request": {"uuid": "../x"}})),
-        (Each::FindApproval, json!({"success": true, "approval_request": {"status": "perhaps"}})),
+        (Each::Enroll, json!({"success": true})),
+        (Each::Enroll, json!({"success": true, "user": {"id": "../1"}})),
+        (Each::RequestPush, json!({"success": true})),
+        (Each::RequestPush, json!({"success": true, "approval_request": {"uuid": "../x"}})),
+        (Each::FindPush, json!({"success": true, "approval_request": {"status": "perhaps"}})),
         (
-            Each::FindApproval,
+            Each::FindPush,
             json!({"success": true, "approval_request": {"status": "approved", "uuid": "other"}}),
         ),
         (Each::CheckCode, json!({"success": true})),
@@ -31,12 +31,12 @@ async fn a_success_that_does_not_say_what_it_must_is_nonsense() {
 #[tokio::test]
 async fn refusals_say_what_a_caller_can_act_on() {
     for (each, status, code, expected) in [
-        (Each::Enrol, 400, "60027", "Refused"),
-        (Each::Enrol, 401, "60001", "Unauthorized"),
-        (Each::RequestApproval, 400, "60051", "NoPush"),
-        (Each::RequestApproval, 403, "60065", "NoPush"),
-        (Each::RequestApproval, 404, "60026", "NotEnrolled"),
-        (Each::FindApproval, 401, "60001", "Unauthorized"),
+        (Each::Enroll, 400, "60027", "Refused"),
+        (Each::Enroll, 401, "60001", "Unauthorized"),
+        (Each::RequestPush, 400, "60051", "NoPush"),
+        (Each::RequestPush, 403, "60065", "NoPush"),
+        (Each::RequestPush, 404, "60026", "NotEnrolled"),
+        (Each::FindPush, 401, "60001", "Unauthorized"),
         (Each::SendCode, 404, "60026", "NotEnrolled"),
         (Each::SendCode, 400, "60082", "ChannelUnavailable"),
         (Each::SendCode, 503, "60003", "RateLimited"),
@@ -69,7 +69,7 @@ async fn failures_and_nonsense_are_nonsense_for_every_call() {
         ] {
             let expected = match (&answer, each) {
                 // JSON, and no push: what hinders it matters little.
-                (Answer::Header(..), Each::RequestApproval) => "NoPush",
+                (Answer::Header(..), Each::RequestPush) => "NoPush",
                 _ => "Nonsense",
             };
             assert_eq!(each.error(answer).await, expected, "{each:?}");
@@ -154,12 +154,12 @@ async fn an_id_of_another_form_never_enters_a_path() {
     let authy = server.authy();
     for id in ["", "../sms", "1/../2", "1?x", "１", "123456789012345678901", "1000 "] {
         let user = ProviderUserId::new(id);
-        assert_eq!(name_of(&authy.check_code(&user, &code()).await.unwrap_err()), "NotEnrolled");
-        assert_eq!(name_of(&authy.send_code(&user, Sending::Sms).await.unwrap_err()), "NotEnrolled");
-        assert_eq!(name_of(&authy.request_push(&approval(&user)).await.unwrap_err()), "NotEnrolled");
+        assert_eq!(name_of(&check(&authy, user.as_str()).await.unwrap_err()), "NotEnrolled");
+        assert_eq!(name_of(&send(&authy, &user, Sending::Sms).await.unwrap_err()), "NotEnrolled");
+        assert_eq!(name_of(&authy.request(&approval(&user)).await.unwrap_err()), "NotEnrolled");
     }
     for id in ["", "../users", "a/b", "a?b", "a.b", &"a".repeat(65)] {
-        assert_eq!(name_of(&authy.find_push(&PushHandle::new(id)).await.unwrap_err()), "Nonsense");
+        assert_eq!(name_of(&authy.find(&PushHandle::new(id)).await.unwrap_err()), "Nonsense");
     }
     assert!(server.seen.lock().unwrap().is_empty());
 }

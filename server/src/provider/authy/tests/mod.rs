@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    model::{ApprovalId, CountryCode},
+    model::{Code, CountryCode},
     outgoing::OutgoingProxy,
 };
 
@@ -113,45 +113,48 @@ async fn respond(request: Request, answer: Answer, log: Arc<Mutex<Vec<Seen>>>) -
     .unwrap()
 }
 
-fn authy(api_url: &str, timeout: Duration) -> Authy {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Authy::new(AuthyConfig {
+fn config(api_url: &str, timeout: Duration) -> AuthyConfig {
+    AuthyConfig {
         api_key: ApiKey::parse(KEY).unwrap(),
         api_url: Url::parse(api_url).unwrap(),
         callback_url: "https://login.example.com/authy/callback".to_owned(),
         timeout,
         proxy: OutgoingProxy::default(),
         logos: vec![Logo { res: "default".to_owned(), url: "https://example.com/logo.png".to_owned() }],
-    })
-    .unwrap()
+        enroll_new: true,
+        bind_codes: true,
+    }
+}
+
+fn authy(api_url: &str, timeout: Duration) -> Authy {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Authy::new(config(api_url, timeout)).unwrap()
 }
 
 /// One of each call, for what all of them have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Each {
-    Enrol,
-    RequestApproval,
-    FindApproval,
+    Enroll,
+    RequestPush,
+    FindPush,
     SendCode,
     CheckCode,
 }
 
-const EACH: [Each; 5] =
-    [Each::Enrol, Each::RequestApproval, Each::FindApproval, Each::SendCode, Each::CheckCode];
+const EACH: [Each; 5] = [Each::Enroll, Each::RequestPush, Each::FindPush, Each::SendCode, Each::CheckCode];
 
 impl Each {
     async fn call(self, authy: &Authy) -> Result<String, ProviderError> {
         let user = ProviderUserId::new("1000");
         match self {
-            Self::Enrol => authy.enrol(&email(), &phone()).await.map(|id| format!("{id:?}")),
-            Self::RequestApproval => authy.request_push(&approval(&user)).await.map(|id| format!("{id:?}")),
-            Self::FindApproval => {
-                authy.find_push(&PushHandle::new(UUID)).await.map(|found| format!("{found:?}"))
-            }
+            Self::Enroll => authy.enroll(&email(), &phone()).await.map(|id| format!("{id:?}")),
+            Self::RequestPush => authy.request(&approval(&user)).await.map(|id| format!("{id:?}")),
+            Self::FindPush => authy.find(&PushHandle::new(UUID)).await.map(|found| format!("{found:?}")),
             Self::SendCode => {
-                authy.send_code(&user, Sending::Preferred).await.map(|sent| format!("{sent:?}"))
+                let sent = send(authy, &user, Sending::Preferred).await;
+                sent.map(|sent| format!("{sent:?}"))
             }
-            Self::CheckCode => authy.check_code(&user, &code()).await.map(|judged| format!("{judged:?}")),
+            Self::CheckCode => check(authy, "1000:bound").await.map(|judged| format!("{judged:?}")),
         }
     }
 
@@ -184,10 +187,25 @@ fn code() -> Code {
     Code::parse("765 4321").unwrap()
 }
 
+fn approval_id() -> ApprovalId {
+    ApprovalId::new(Uuid::from_u128(7))
+}
+
+async fn send(authy: &Authy, user: &ProviderUserId, sending: Sending) -> Result<SentCode, ProviderError> {
+    let (phone, user) = (&phone(), Some(user));
+    authy.send(&CodeMessage { phone, user, approval_id: approval_id(), sending }).await
+}
+
+/// Checks a code with this handle.
+async fn check(authy: &Authy, handle: &str) -> Result<CodeJudgement, ProviderError> {
+    let (handle, code) = (&CodeHandle::new(handle), &code());
+    authy.check(&CodeCheck { handle, approval_id: approval_id(), code }).await
+}
+
 fn approval(user: &ProviderUserId) -> PushRequest<'_> {
     PushRequest {
         user,
-        approval_id: ApprovalId::new(Uuid::from_u128(7)),
+        approval_id: approval_id(),
         message: "Log in?",
         details: &[],
         expires_in: Duration::from_mins(10),

@@ -1,11 +1,16 @@
-//! Looking for what changed, for those whose hint was lost: one indexed query every few seconds, whoever watches.
+//! Catch-up queries, for watchers whose hint was lost: one indexed query every few seconds, whoever watches.
 
 use std::{collections::HashMap, future::Future, mem, time::Duration};
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::watch;
 
 use super::{Events, Topic, Waking};
-use crate::{clock::Clock, storage::StoreError};
+use crate::{
+    background::{Schedule, Task, TaskError},
+    storage::StoreError,
+};
 
 /// How often an instance looks.
 const EVERY: Duration = Duration::from_secs(3);
@@ -19,7 +24,7 @@ const OVERLAP: TimeDelta = TimeDelta::seconds(30);
 pub type Change = (Topic, i32);
 
 /// Something that changes, and can be asked what changed.
-pub trait Changed: Send + Sync {
+pub trait Changed: Send + Sync + 'static {
     /// What has changed since then.
     fn changed_since(
         &self,
@@ -40,33 +45,48 @@ impl Found {
     }
 }
 
+/// The background task that wakes watchers whose hint was lost.
+pub struct CatchUp<Source> {
+    name: &'static str,
+    events: Events,
+    source: Source,
+    missed: watch::Receiver<()>,
+    /// When the last query that succeeded was made, or else the first one.
+    since: Option<DateTime<Utc>>,
+    found: Found,
+}
+
 impl Events {
-    /// Wakes watchers whose hint was lost, until it is dropped.
-    ///
-    /// The first look goes back to when watching became possible; one that fails is made good by the next.
-    pub async fn keep_looking(&self, clock: &Clock, changed: &impl Changed) {
-        let mut missed = self.local.missed.subscribe();
-        let (mut since, mut found) = (clock.now(), Found::default());
-        loop {
-            tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
-                _ = missed.changed() => tokio::time::sleep(SOONEST).await,
-            }
-            let now = clock.now();
-            if self.is_idle() {
-                since = now;
-                continue;
-            }
-            match changed.changed_since(since - OVERLAP).await {
-                Ok(look) => {
-                    for topic in found.news(look) {
-                        self.local.wake(topic, Waking::Look);
-                    }
-                    since = now;
-                }
-                Err(error) => tracing::warn!(%error, "what changed cannot be read"),
+    /// Returns the background task that wakes watchers of what changed in `source`. A query that fails is made good by the next.
+    pub fn catch_up<Source: Changed>(&self, name: &'static str, source: Source) -> CatchUp<Source> {
+        let (events, missed) = (self.clone(), self.local.missed.subscribe());
+        CatchUp { name, events, source, missed, since: None, found: Found::default() }
+    }
+}
+
+#[async_trait]
+impl<Source: Changed> Task for CatchUp<Source> {
+    fn schedule(&self) -> Schedule {
+        Schedule::every(EVERY, self.name).in_machine_time().not_at_start()
+    }
+
+    async fn run(&mut self, now: DateTime<Utc>) -> Result<(), TaskError> {
+        // The overlap goes back to before the start.
+        let since = *self.since.get_or_insert(now);
+        if !self.events.is_idle() {
+            let changes = self.source.changed_since(since - OVERLAP).await?;
+            for topic in self.found.news(changes) {
+                self.events.local.wake(topic, Waking::Look);
             }
         }
+        self.since = Some(now);
+        Ok(())
+    }
+
+    /// Hints may have been lost. The others reconnect at the same moment.
+    async fn woken(&mut self) {
+        let Ok(()) = self.missed.changed().await else { return std::future::pending().await };
+        tokio::time::sleep(SOONEST).await;
     }
 }
 
