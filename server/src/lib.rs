@@ -37,6 +37,9 @@ pub mod telemetry;
 pub mod timekeeping;
 pub mod users;
 
+#[cfg(feature = "sandbox")]
+pub use command::DevService;
+
 /// The program: reads the settings, runs the command, tells how it went.
 ///
 /// Exit codes: 0 fine, 1 failed, 2 wrong settings.

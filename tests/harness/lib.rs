@@ -1,15 +1,17 @@
-//! What the scenarios stand on: a really spawned service and sandbox, people with phones, and a log that is searched.
+//! What the scenarios stand on: a service and a sandbox, people with phones, and a log that is searched.
 //!
-//! Each scenario has a [`World`] of its own: processes on free ports, a folder, a database, phones. Nothing is shared, so
+//! Each scenario has a [`World`] of its own: a service on free ports, in this process or in one of its own, a folder, a database, phones. Nothing is shared, so
 //! scenarios run in any order and at once. When a world ends, everything secret that it has seen is searched for in
 //! what its processes logged, at TRACE.
 
 #![expect(clippy::missing_panics_doc, clippy::unwrap_used, reason = "a harness fails by panicking")]
 
+mod app;
 mod balancer;
 mod browser;
 mod callback;
 mod canned;
+mod captured;
 mod collector;
 mod database;
 mod fleet;

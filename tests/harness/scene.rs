@@ -15,7 +15,7 @@ use reqwest::header::HeaderName;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{Database, Person, Planted, settings::API_KEY};
+use crate::{Database, Person, Planted, captured::Place, settings::API_KEY};
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -35,6 +35,8 @@ pub struct Scene {
     sandbox_address: String,
     callback_url: String,
     is_key_known: bool,
+    /// Where the shared log stood at the start, for a service in this process.
+    shared_log: Option<Place>,
     /// It ends after the processes, which its owner holds.
     database: Database,
 }
@@ -57,6 +59,7 @@ impl Scene {
             service_address: service,
             sandbox_address: sandbox,
             is_key_known: false,
+            shared_log: None,
             database,
         }
     }
@@ -65,6 +68,11 @@ impl Scene {
     pub(crate) fn know_key(&mut self) {
         self.is_key_known = true;
         self.planted.plant("provider key", API_KEY);
+    }
+
+    /// A service in this process logs into the shared log too: what stands there from this place on is searched in the end.
+    pub(crate) fn search_from(&mut self, place: Place) {
+        self.shared_log = Some(place);
     }
 
     /// The sandbox calls back somewhere else than at the service's address.
@@ -310,7 +318,7 @@ pub(crate) fn client(address: &str) -> Client {
 
 impl Drop for Scene {
     fn drop(&mut self) {
-        let log = self.log();
+        let log = self.log() + &self.shared_log.map(Place::read_on).unwrap_or_default();
         if std::thread::panicking() {
             let _ = writeln!(std::io::stderr(), "what was logged:\n{log}");
             return;

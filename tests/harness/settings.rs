@@ -84,7 +84,7 @@ impl Settings {
     }
 
     /// Says what a setting is unless a story says otherwise.
-    fn set_default(&mut self, variable: &str, value: &str) {
+    pub(crate) fn set_default(&mut self, variable: &str, value: &str) {
         self.0.insert(0, (variable.to_owned(), value.to_owned()));
     }
 

@@ -5,20 +5,46 @@ use std::ops::Deref;
 use client_example::phone::CallbackMethod;
 use tempfile::TempDir;
 
-use crate::{Database, Finished, Meter, Process, Scene, run, settings::Settings};
+use crate::{
+    Database, Finished, Meter, Process, Scene,
+    app::{AppBuilder, RunningApp},
+    captured, run,
+    settings::Settings,
+};
+
+/// What the service logs, in the world's folder.
+const LOG: &str = "service.log";
 
 /// How a world is to be.
 #[derive(Debug)]
 pub struct WorldBuilder {
     database: Database,
     settings: Settings,
-    is_split: bool,
+    place: Place,
+}
+
+/// Where service and sandbox run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// In the process of the test.
+    Here,
+    /// In one process of their own: `dev`.
+    Spawned,
+    /// In a process each: `serve` and `sandbox`.
+    Split,
+}
+
+/// A service that runs.
+#[derive(Debug)]
+enum Service {
+    App(#[expect(dead_code, reason = "it is held")] RunningApp),
+    Process(Process),
 }
 
 /// A service and a sandbox of one's own, and the [`Scene`] that they serve.
 #[derive(Debug)]
 pub struct World {
-    service: Option<Process>,
+    service: Option<Service>,
     /// In a process of its own, where the world is split.
     sandbox: Option<Process>,
     settings: Settings,
@@ -40,10 +66,20 @@ impl WorldBuilder {
         self
     }
 
-    /// With a listener for what is counted: [`World::meter`] reads it.
+    /// With a listener for what is counted: [`World::meter`] reads it. A process counts for itself, so this one is spawned.
     #[must_use]
     pub fn with_metrics(mut self) -> Self {
         self.settings.set("METRICS_LISTEN", &free_address());
+        self.spawned()
+    }
+
+    /// Service and sandbox in one process of their own: for stories that end or start it, or that read from its log what its
+    /// hashing threads do.
+    #[must_use]
+    pub fn spawned(mut self) -> Self {
+        if self.place == Place::Here {
+            self.place = Place::Spawned;
+        }
         self
     }
 
@@ -51,21 +87,40 @@ impl WorldBuilder {
     /// Their clock does not move.
     #[must_use]
     pub fn split(mut self) -> Self {
-        self.is_split = true;
+        self.place = Place::Split;
         self
     }
 
-    /// Spawns it.
+    /// Starts it.
     pub async fn start(self) -> World {
         // Whoever comes first; reqwest wants one even for plain HTTP.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let folder = TempDir::new().unwrap();
-        let mut world = if self.is_split { self.split_in(folder).await } else { self.joined_in(folder) };
+        let mut world = match self.place {
+            Place::Here => return self.here_in(folder).await,
+            Place::Spawned => self.joined_in(folder),
+            Place::Split => self.split_in(folder).await,
+        };
         world.start_service().await;
         if world.is_split() {
             world.phone.set_callback(Some(world.callback_url()), CallbackMethod::Post).await.unwrap();
         }
         world
+    }
+
+    async fn here_in(self, folder: TempDir) -> World {
+        let Self { database, mut settings, .. } = self;
+        if matches!(database, Database::Sqlite) {
+            // The process works in another folder.
+            let file = folder.path().join("countersign.db");
+            settings.set_default("DATABASE_URL", &format!("sqlite:{}", file.display()));
+        }
+        settings.keep_in(&database);
+        let before = captured::Place::now();
+        let app = AppBuilder::for_test(&settings).start(&folder.path().join(LOG)).await;
+        let mut scene = Scene::new(folder, database, app.service(), app.sandbox());
+        scene.search_from(before);
+        World { service: Some(Service::App(app)), sandbox: None, settings, scene }
     }
 
     fn joined_in(self, folder: TempDir) -> World {
@@ -95,7 +150,7 @@ impl WorldBuilder {
 }
 
 impl World {
-    /// A world with the default settings: `countersign dev`, whose clock moves.
+    /// A world with the default settings, as `countersign dev` has them, in this process; its clock moves.
     pub async fn new(database: Database) -> Self {
         Self::builder(database).start().await
     }
@@ -103,16 +158,32 @@ impl World {
     /// A world to be changed.
     #[must_use]
     pub fn builder(database: Database) -> WorldBuilder {
-        WorldBuilder { database, settings: Settings::default(), is_split: false }
+        WorldBuilder { database, settings: Settings::default(), place: Place::Here }
     }
 
     fn is_split(&self) -> bool {
         self.sandbox.is_some()
     }
 
+    fn process(&self) -> &Process {
+        match &self.service {
+            Some(Service::Process(process)) => process,
+            Some(Service::App(_)) => {
+                panic!("the service runs in this process; build the world with `spawned`")
+            }
+            None => panic!("the service does not run"),
+        }
+    }
+
+    fn take_process(&mut self) -> Process {
+        self.process();
+        let Some(Service::Process(process)) = self.service.take() else { unreachable!() };
+        process
+    }
+
     /// SIGKILL to the service (in a world that is not split: to the sandbox as well).
     pub async fn kill_service(&mut self) {
-        self.service.take().unwrap().kill().await;
+        self.take_process().kill().await;
     }
 
     /// Changes a setting, from the next start on.
@@ -140,15 +211,15 @@ impl World {
     pub async fn start_service(&mut self) {
         let (command, listeners) = if self.is_split() { ("serve", 1) } else { ("dev", 2) };
         let folder = self.scene.folder();
-        let log = folder.join("service.log");
-        self.service =
-            Some(Process::spawn(&[command], self.settings.as_slice(), folder, &log, listeners).await);
+        let log = folder.join(LOG);
+        let process = Process::spawn(&[command], self.settings.as_slice(), folder, &log, listeners).await;
+        self.service = Some(Service::Process(process));
     }
 
     /// How much memory the service holds, in kB (Linux tells).
     #[must_use]
     pub fn service_memory_kb(&self) -> u64 {
-        self.service.as_ref().unwrap().memory_kb()
+        self.process().memory_kb()
     }
 
     /// Reads what the service has counted.
@@ -164,17 +235,17 @@ impl World {
 
     /// SIGTERM to the service, and no waiting.
     pub async fn signal_service(&self) {
-        self.service.as_ref().unwrap().signal().await;
+        self.process().signal().await;
     }
 
     /// Waits for the end of the service. Returns its exit code.
     pub async fn end_of_service(&mut self) -> Option<i32> {
-        self.service.take().unwrap().end().await
+        self.take_process().end().await
     }
 
     /// SIGTERM to the service. Returns its exit code.
     pub async fn terminate_service(&mut self) -> Option<i32> {
-        self.service.take().unwrap().terminate().await
+        self.take_process().terminate().await
     }
 }
 

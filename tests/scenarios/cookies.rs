@@ -157,7 +157,7 @@ fn token_in(cookie: &str) -> &str {
 
 /// A world with a user in it. They sign up while a program is still told the token.
 async fn world(database: Database, transport: &str) -> (World, Person) {
-    let (mut world, person) = (World::new(database).await, Person::new());
+    let (mut world, person) = (World::builder(database).spawned().start().await, Person::new());
     world.sign_up(&person).await;
     world.change("SESSION_TRANSPORT", transport);
     world.terminate_service().await;

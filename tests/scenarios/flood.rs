@@ -91,6 +91,7 @@ async fn ten_thousand_peers_keep_nobody_from_logging_in_and_leave_nothing_behind
     allow_open_files(12_000);
     let limit = (Kind::ALL.len() * PEERS * 2).to_string();
     let world = World::builder(Database::Sqlite)
+        .spawned()
         .set("CONNECTIONS_PER_ADDRESS", &limit)
         .set("SOCKETS_PER_ADDRESS", &limit)
         // What hashing needs comes and goes, and would hide what is looked for.

@@ -39,7 +39,7 @@ fn documents(person: &Person) -> Vec<Value> {
 }
 
 async fn of_five_hundred_guesses_in_one_request_none_is_made(database: Database) {
-    let world = World::new(database).await;
+    let world = World::builder(database).spawned().start().await;
     let person = Person::new();
     world.sign_up(&person).await;
     let hashed = || world.log().matches("work on a password begins").count();

@@ -153,7 +153,7 @@ async fn a_reload_in_the_middle_goes_on_where_it_was() {
 #[tokio::test]
 async fn a_lost_connection_in_the_middle_loses_nothing() {
     let Some(browser) = Browser::launch().await else { return };
-    let (mut world, person) = (World::new(Database::Sqlite).await, Person::new());
+    let (mut world, person) = (World::builder(Database::Sqlite).spawned().start().await, Person::new());
     let desk = Desk::at(&browser, &world).await;
     desk.sign_up(&world, &person).await;
     desk.view("approve").await;

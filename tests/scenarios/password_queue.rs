@@ -23,6 +23,7 @@ const SIGNUP: &str =
 /// Behind a proxy that tells addresses, with hashes that cost little: they yield the processor to the flood of requests.
 fn behind_a_proxy(database: Database) -> WorldBuilder {
     World::builder(database)
+        .spawned()
         .set("TRUSTED_PROXIES", "127.0.0.1")
         .set("HASH_MEMORY_KIB", "8")
         .set("HASH_PASSES", "1")

@@ -20,7 +20,7 @@ const GUESS: &str =
 
 /// With the usual budgets, behind a proxy that tells addresses.
 fn usual(database: Database) -> WorldBuilder {
-    World::builder(database).usual_budgets().set("TRUSTED_PROXIES", "127.0.0.1")
+    World::builder(database).spawned().usual_budgets().set("TRUSTED_PROXIES", "127.0.0.1")
 }
 
 /// One address of each of so many networks.

@@ -42,7 +42,7 @@ async fn killed_while_a_login_waits_it_asks_how_the_push_stands(database: Databa
 }
 
 async fn after_a_restart_open_pushes_are_asked_about_at_once(database: Database) {
-    let (mut world, person) = (World::new(database).await, Person::new());
+    let (mut world, person) = (World::builder(database).spawned().start().await, Person::new());
     let begun = world.begin_signup(&person).await;
     // The clock that is moved ends with the process: after the restart, the next asking is minutes away.
     world.advance(Duration::from_mins(5)).await;
@@ -69,7 +69,7 @@ async fn a_session_outlives_the_process(database: Database) {
 }
 
 async fn a_restart_of_dev_forgets_nobody(database: Database) {
-    let mut world = World::new(database).await;
+    let mut world = World::builder(database).spawned().start().await;
     let person = Person::new();
     let session = world.sign_up(&person).await;
     let device = world.device(&person).await;
@@ -83,7 +83,7 @@ async fn a_restart_of_dev_forgets_nobody(database: Database) {
 }
 
 async fn a_person_whom_the_provider_has_forgotten_is_registered_again_once(database: Database) {
-    let mut world = World::new(database).await;
+    let mut world = World::builder(database).spawned().start().await;
     let person = Person::new();
     world.sign_up(&person).await;
     world.kill_service().await;

@@ -60,7 +60,7 @@ async fn ask(world: &World, query: &str, input: Value) -> (Value, Work) {
 }
 
 async fn a_wrong_password_and_an_unknown_email_take_the_same_work(database: Database) {
-    let (world, known) = (World::new(database).await, Person::new());
+    let (world, known) = (World::builder(database).spawned().start().await, Person::new());
     let device = world.sign_up(&known).await.device_token;
     for device_token in [None, Some(device.reveal()), Some("A".repeat(43).as_str())] {
         // Nobody has guessed for it before: a known device keeps the count of its user's email too.
@@ -82,7 +82,8 @@ async fn a_wrong_password_and_an_unknown_email_take_the_same_work(database: Data
 }
 
 async fn who_has_to_wait_waits_alike_and_costs_nothing(database: Database) {
-    let world = World::builder(database).set("WRONG_PASSWORDS_PER_EMAIL_AND_NETWORK", "1/1h").start().await;
+    let world =
+        World::builder(database).spawned().set("WRONG_PASSWORDS_PER_EMAIL_AND_NETWORK", "1/1h").start().await;
     let (known, unknown) = (Person::new(), Person::new());
     world.sign_up(&known).await;
     world.plant(&unknown);
@@ -101,7 +102,7 @@ async fn who_has_to_wait_waits_alike_and_costs_nothing(database: Database) {
 }
 
 async fn a_signup_with_a_known_email_takes_the_same_work_to_its_end(database: Database) {
-    let world = World::builder(database).set("RESEND_PAUSE", "1ms").start().await;
+    let world = World::builder(database).spawned().set("RESEND_PAUSE", "1ms").start().await;
     let known = Person::new();
     world.sign_up(&known).await;
     for has_app in [true, false] {
@@ -129,7 +130,7 @@ async fn a_signup_with_a_known_email_takes_the_same_work_to_its_end(database: Da
 }
 
 async fn after_a_change_of_parameters_unknown_emails_cost_what_known_ones_do(database: Database) {
-    let mut world = World::builder(database).set("HASH_PASSES", "1").start().await;
+    let mut world = World::builder(database).spawned().set("HASH_PASSES", "1").start().await;
     let (first, second) = (Person::new(), Person::new());
     world.sign_up(&first).await;
     world.terminate_service().await;

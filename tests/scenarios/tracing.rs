@@ -149,7 +149,7 @@ fn what_is_exported_says_who_we_are_and_no_secret(world: &World, collector: &Col
 
 async fn a_socket_that_waits_holds_no_span_open(database: Database) {
     let collector = Collector::start().await;
-    let world = World::builder(database).set(ENDPOINT, collector.url()).start().await;
+    let world = World::builder(database).set(ENDPOINT, collector.url()).spawned().start().await;
     let person = Person::new();
     let begun = world.begin_signup(&person).await;
     let mut watch = world.watch(&begun.login_token);
@@ -289,7 +289,7 @@ fn lines(log: &str) -> Vec<Map<String, Value>> {
 }
 
 async fn a_log_in_json_is_an_object_a_line_and_names_request_and_trace(database: Database) {
-    let world = World::builder(database).set("LOG_FORMAT", "json").start().await;
+    let world = World::builder(database).set("LOG_FORMAT", "json").spawned().start().await;
     let person = Person::new();
     let begun = world.begin_signup(&person).await;
     world.approve(&person, &begun.status).await;

@@ -175,7 +175,7 @@ async fn whoever_runs_it_is_told_how_it_is(database: Database) {
 }
 
 async fn the_forwarding_header_of_an_unlisted_proxy_is_ignored_with_one_warning(database: Database) {
-    let world = World::builder(database).set("WRONG_PASSWORDS_PER_ADDRESS", "1/1h").start().await;
+    let world = World::builder(database).spawned().set("WRONG_PASSWORDS_PER_ADDRESS", "1/1h").start().await;
     let guess = json!({ "query": "mutation { login(input: {email: \"a@example.com\", password: \"wrong\"}) { errors { code } } }" });
     let mut answers = Vec::new();
     for client in ["192.0.2.1", "198.51.100.1"] {

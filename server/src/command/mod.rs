@@ -20,6 +20,9 @@ use crate::{
     users::PasswordSettings,
 };
 
+#[cfg(feature = "sandbox")]
+pub use sandboxed::DevService;
+
 const UNREADABLE: &str = "the database of DATABASE_URL cannot be read";
 
 /// Runs one command until it is done, or until the process is asked to end.

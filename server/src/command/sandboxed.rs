@@ -1,4 +1,4 @@
-//! The commands with a sandbox.
+//! The commands with a sandbox, and the service that `dev` runs.
 
 use std::{
     io::ErrorKind,
@@ -18,40 +18,76 @@ use crate::{
     provider::ProviderSettings,
 };
 
+/// Runs the service and the sandbox until the end.
 pub(super) async fn dev(dev: DevSettings, ending: Ending) -> anyhow::Result<()> {
-    let DevSettings { mut settings, mut authy, sandbox_listen } = dev;
-    let clock = Clock::system();
-    warn_of_another_process(&settings.database_url);
-    let store = open(&settings.database_url, &settings.store)?;
-    migrated(&store).await?;
-    let (listener, sandbox_listener) = (bind(settings.listen).await?, bind(sandbox_listen).await?);
-    let (service, phones) = (listener.local_addr()?, sandbox_listener.local_addr()?);
-    let second = SecondAddress::of(service).await;
-    // Only now are the ports known.
-    let phone_url = format!("http://{phones}");
-    authy.api_url = Url::parse(&phone_url)?;
-    authy.callback_url = format!("http://{service}/authy/callback");
-    settings.http.phone = Some(phone_url);
-    settings.http.session_cookie_port = Some(service.port());
-    let sandbox = SandboxConfig {
-        api_key: authy.api_key.expose().to_owned(),
-        callback_url: Some(authy.callback_url.clone()),
-        state_file: Some(state_beside(&settings.database_url)),
-        exposed: false,
-    };
-    let sandbox =
-        Sandbox::open(sandbox, Arc::new(Shared(clock.clone()))).context("the sandbox cannot be opened")?;
-    settings.providers.push(ProviderSettings::Authy(authy));
-    let metrics = metrics::listen(settings.metrics_listen).await?;
-    let metrics_hosts = settings.http.metrics_hosts.clone();
-    let app = App::build(settings, store, clock).await.context("the service cannot be built")?;
-    print(&format!("service http://{}\nsandbox http://{phones}\n", second.name_of(service)))?;
-    let app = app.also_on(second.into_socket());
+    let (url, metrics_listen) = (&dev.settings.database_url, dev.settings.metrics_listen);
+    warn_of_another_process(url);
+    let (state_file, metrics_hosts) = (state_beside(url), dev.settings.http.metrics_hosts.clone());
+    // Before the parts are joined: what they count until then is lost.
+    let metrics = metrics::listen(metrics_listen).await?;
+    let service = DevService::build(dev, Some(state_file)).await?;
+    let names = (service.second.name_of(service.address()?), service.sandbox_address()?);
+    print(&format!("service http://{}\nsandbox http://{}\n", names.0, names.1))?;
     metrics::announce(metrics.as_ref())?;
-    let counts = metrics::serve(metrics, metrics_hosts, &app, &ending);
-    let served = sandbox.serve(sandbox_listener, ending.begun.clone());
-    let (service, sandbox, ()) = tokio::join!(app.serve(listener, ending), served, counts);
-    service.and(sandbox.context("the sandbox failed"))
+    let counts = metrics::serve(metrics, metrics_hosts, &service.app, &ending);
+    tokio::join!(service.serve(ending), counts).0
+}
+
+/// A service and its sandbox with one clock, listening but not serving yet. `dev` runs one; tests run many in one process.
+pub struct DevService {
+    app: App,
+    listener: TcpListener,
+    second: SecondAddress,
+    sandbox: Sandbox,
+    sandbox_listener: TcpListener,
+}
+
+impl DevService {
+    /// Migrates the database, listens, and joins the parts. `state_file` keeps the phones over a restart.
+    pub async fn build(dev: DevSettings, state_file: Option<PathBuf>) -> anyhow::Result<Self> {
+        let DevSettings { mut settings, mut authy, sandbox_listen } = dev;
+        let clock = Clock::system();
+        let store = open(&settings.database_url, &settings.store)?;
+        migrated(&store).await?;
+        let (listener, sandbox_listener) = (bind(settings.listen).await?, bind(sandbox_listen).await?);
+        let service = listener.local_addr()?;
+        let second = SecondAddress::of(service).await;
+        // Only now are the ports known.
+        let phone_url = format!("http://{}", sandbox_listener.local_addr()?);
+        authy.api_url = Url::parse(&phone_url)?;
+        authy.callback_url = format!("http://{service}/authy/callback");
+        settings.http.phone = Some(phone_url);
+        settings.http.session_cookie_port = Some(service.port());
+        let sandbox = SandboxConfig {
+            api_key: authy.api_key.expose().to_owned(),
+            callback_url: Some(authy.callback_url.clone()),
+            state_file,
+            exposed: false,
+        };
+        let sandbox = Sandbox::open(sandbox, Arc::new(Shared(clock.clone())))
+            .context("the sandbox cannot be opened")?;
+        settings.providers.push(ProviderSettings::Authy(authy));
+        let app = App::build(settings, store, clock).await.context("the service cannot be built")?;
+        Ok(Self { app, listener, second, sandbox, sandbox_listener })
+    }
+
+    /// Returns the address of the service.
+    pub fn address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.listener.local_addr()?)
+    }
+
+    /// Returns the address of the sandbox.
+    pub fn sandbox_address(&self) -> anyhow::Result<SocketAddr> {
+        Ok(self.sandbox_listener.local_addr()?)
+    }
+
+    /// Serves until the end has begun, and until what runs then has ended.
+    pub async fn serve(self, ending: Ending) -> anyhow::Result<()> {
+        let served = self.sandbox.serve(self.sandbox_listener, ending.begun.clone());
+        let app = self.app.also_on(self.second.into_socket());
+        let (service, sandbox) = tokio::join!(app.serve(self.listener, ending), served);
+        service.and(sandbox.context("the sandbox failed"))
+    }
 }
 
 /// The other address that `localhost` has beside `127.0.0.1`.

@@ -21,7 +21,7 @@ mod telemetry;
 mod values;
 mod wire;
 
-use std::{io::Write, process::ExitCode};
+use std::{ffi::OsString, io::Write, process::ExitCode};
 
 use clap::error::ErrorKind;
 use url::Url;
@@ -96,6 +96,11 @@ pub struct Run {
 pub fn read() -> Result<Run, UsageError> {
     let line: Vec<_> = std::env::args_os().collect();
     Ok(check_given(sources::read(&line)?)?)
+}
+
+/// Reads a command line alone, and checks all settings of its command: the environment and `.env` change nothing.
+pub fn read_line(line: &[OsString]) -> Result<Run, UsageError> {
+    Ok(check(sources::read_line(line)?)?)
 }
 
 /// Checks all settings of a command whose values could be parsed.

@@ -49,6 +49,12 @@ pub(super) fn read(line: &[OsString]) -> Result<Given, UsageError> {
     Ok(Given { arguments, problems, unknown_names })
 }
 
+/// Reads the settings that a line holds, and no others.
+pub(super) fn read_line(line: &[OsString]) -> Result<Arguments, clap::Error> {
+    let documented = Arguments::command();
+    Arguments::from_arg_matches(&parse(&documented, without_environment(documented.clone()), line)?)
+}
+
 /// Returns the line with the value of each setting that can be parsed, from wherever it comes, and adds the errors in the others.
 fn complete(
     line: &[OsString],
