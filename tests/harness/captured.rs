@@ -126,9 +126,10 @@ impl MakeWriter<'_> for OwnLog {
 
 impl Write for OwnLog {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        OWN.with_borrow(|own| match own {
-            Some(own) => (&own.0.file).write(line),
-            None => {
+        OWN.with_borrow(|own| {
+            if let Some(own) = own {
+                (&own.0.file).write(line)
+            } else {
                 shared(|log| log.push_str(&String::from_utf8_lossy(line)));
                 Ok(line.len())
             }

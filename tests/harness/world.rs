@@ -38,7 +38,7 @@ enum Place {
 #[derive(Debug)]
 enum Service {
     App(#[expect(dead_code, reason = "it is held")] RunningApp),
-    Process(Process),
+    Process(Box<Process>),
 }
 
 /// A service and a sandbox of one's own, and the [`Scene`] that they serve.
@@ -178,7 +178,7 @@ impl World {
     fn take_process(&mut self) -> Process {
         self.process();
         let Some(Service::Process(process)) = self.service.take() else { unreachable!() };
-        process
+        *process
     }
 
     /// SIGKILL to the service (in a world that is not split: to the sandbox as well).
@@ -213,7 +213,7 @@ impl World {
         let folder = self.scene.folder();
         let log = folder.join(LOG);
         let process = Process::spawn(&[command], self.settings.as_slice(), folder, &log, listeners).await;
-        self.service = Some(Service::Process(process));
+        self.service = Some(Service::Process(Box::new(process)));
     }
 
     /// How much memory the service holds, in kB (Linux tells).

@@ -54,7 +54,7 @@ pub trait Task: Send {
 
     /// Waits for a reason to run before the interval ends. The driver drops the future when the interval ends first.
     async fn woken(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -127,9 +127,10 @@ impl TaskStatus {
             return;
         }
         let task = &self.task;
-        match outcome {
-            Outcome::Failed { error } => tracing::warn!(task, error, "background task failed; it runs again"),
-            _ => tracing::error!(task, "background task panicked; it runs again"),
+        if let Outcome::Failed { error } = outcome {
+            tracing::warn!(task, error, "background task failed; it runs again");
+        } else {
+            tracing::error!(task, "background task panicked; it runs again");
         }
         self.logged = Some(outcome.clone());
     }

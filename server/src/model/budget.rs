@@ -141,15 +141,18 @@ impl Budget {
     pub fn take(&self, state: BudgetState, now: i64) -> BudgetState {
         let Terms { cost, spare, divisor, longest, ceiling } = self.terms();
         // Up to here there is no pause.
-        let first_pause = now + spare - cost;
+        let first_pause = now.saturating_add(spare) - cost;
         if state.full_at <= now {
             let pause = ((cost - spare) / divisor).clamp(0, longest);
             let free_at = if pause > 0 { now + pause } else { AT_ONCE };
-            return BudgetState { full_at: now + cost, free_at };
+            return BudgetState { full_at: now.saturating_add(cost), free_at };
         }
         let used = state.full_at - first_pause;
         let free_at = if used <= 0 { AT_ONCE } else { now + (used / divisor).min(longest) };
-        BudgetState { full_at: (state.full_at + cost).min(now + ceiling.max(cost)), free_at }
+        BudgetState {
+            full_at: state.full_at.saturating_add(cost).min(now.saturating_add(ceiling.max(cost))),
+            free_at,
+        }
     }
 
     /// The state after one that was taken is released. `taken`: the `free_at` that taking it left.
@@ -286,7 +289,7 @@ mod tests {
             let terms = budget.terms();
             assert!(terms.cost > 0 && terms.divisor > 0 && terms.ceiling >= terms.spare, "{terms:?}");
             let taken = budget.take(budget.take(FULL, 1_000_000_000_000_000), 1_000_000_000_000_001);
-            budget.release(taken, taken.free_at);
+            let _unchanged = budget.release(taken, taken.free_at);
         }
     }
 

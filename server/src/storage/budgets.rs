@@ -7,13 +7,18 @@
 //! takes nothing back.
 
 use chrono::{DateTime, Utc};
-use diesel::{prelude::*, result::Error as DieselError};
+use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 
 use super::{
-    Store, StoreError, change, limit_rows::change_limits, on, schema::rate_limits, transact_lightly,
+    Store, StoreError, change,
+    limit_changes::{Failure, LimitChanges, Taken, Taking, UsedUp, instant},
+    limit_rows::change_limits,
+    on,
+    schema::rate_limits,
+    transact_lightly,
 };
-use crate::model::{Budget, BudgetKey};
+use crate::model::BudgetKey;
 
 /// How far the clocks of two instances may differ, in microseconds. A `free_at` that lies further ahead than this and one longest
 /// pause comes from a clock that was wrong.
@@ -22,58 +27,6 @@ const CLOCKS_DIFFER: i64 = 60 * 1_000_000;
 /// How many rows one transaction removes: whoever wants one of them waits for it.
 const REMOVED_AT_ONCE: usize = 50;
 
-/// Something to take.
-#[derive(Clone, Debug)]
-pub struct Taking {
-    /// Whose budget of what.
-    pub key: BudgetKey,
-    /// How much there is of it.
-    pub budget: Budget,
-}
-
-/// Something taken.
-#[derive(Clone, Debug)]
-pub struct Taken {
-    pub(super) taking: Taking,
-    /// What taking it made of `free_at`.
-    pub(super) free_at: i64,
-}
-
-impl Taken {
-    /// Whose budget of what.
-    #[must_use]
-    pub fn key(&self) -> &BudgetKey {
-        &self.taking.key
-    }
-
-    /// Whether nothing is left of it now.
-    #[must_use]
-    pub fn used_up(&self, now: DateTime<Utc>) -> Option<UsedUp> {
-        let until = instant(self.free_at);
-        (until > now).then(|| UsedUp { key: self.taking.key.clone(), until })
-    }
-}
-
-/// What one transaction changes of rate limits, beside what else it writes.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LimitChanges<'a> {
-    /// Reservations that are released.
-    pub released: &'a [Taken],
-    /// What is reserved: all of it, or the transaction does nothing.
-    pub reserved: &'a [Taking],
-    /// What must not be exhausted. Nothing is taken of it.
-    pub required: &'a [Taking],
-}
-
-/// Not all that was to be taken was there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UsedUp {
-    /// Which of them was not.
-    pub key: BudgetKey,
-    /// From when on it is.
-    pub until: DateTime<Utc>,
-}
-
 /// The result of one step of [`Store::remove_full_budgets`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemovedBudgets {
@@ -81,18 +34,6 @@ pub struct RemovedBudgets {
     pub removed: usize,
     /// The last one that was read; `None` at the end of the table.
     pub last: Option<BudgetKey>,
-}
-
-/// Why a transaction took nothing.
-pub(super) enum Failure {
-    UsedUp(BudgetKey),
-    Database(DieselError),
-}
-
-impl From<DieselError> for Failure {
-    fn from(error: DieselError) -> Self {
-        Self::Database(error)
-    }
 }
 
 /// Ends a hold before its time, where it is still the one that was to last until then: one statement of a transaction.
@@ -218,13 +159,9 @@ impl Store {
                     let row = rate_limits::table.find(key).filter(rate_limits::full_at.lt(before));
                     diesel::delete(row).execute(conn).await?;
                 }
-                Ok::<_, DieselError>(())
+                Ok::<_, diesel::result::Error>(())
             })?;
         }
         Ok(RemovedBudgets { removed: keys.len(), last })
     }
-}
-
-fn instant(microseconds: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp_micros(microseconds).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }

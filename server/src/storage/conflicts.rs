@@ -4,7 +4,7 @@
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
-use super::{StoreError, approvals::InsertFailure, budgets, confirmations::ConfirmedFailure};
+use super::{StoreError, approvals::InsertFailure, confirmations::ConfirmedFailure, limit_changes};
 
 /// How often one transaction is run at most.
 pub(in crate::storage) const ATTEMPTS: u32 = 5;
@@ -21,7 +21,7 @@ impl Failure for DieselError {
     }
 }
 
-impl Failure for budgets::Failure {
+impl Failure for limit_changes::Failure {
     fn of_database(&self) -> Option<&DieselError> {
         match self {
             Self::Database(error) => Some(error),

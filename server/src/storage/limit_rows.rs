@@ -14,7 +14,7 @@ use diesel::{
     sql_types::{BigInt, Text},
 };
 
-use super::budgets::{Failure, LimitChanges, Taken, Taking};
+use super::limit_changes::{Failure, LimitChanges, Taken, Taking};
 use crate::model::{AT_ONCE, BudgetKey, BudgetState};
 
 /// A row of `rate_limits`: its key, `full_at` and `free_at`.
@@ -180,9 +180,9 @@ macro_rules! change_limits {
                 .filter(rate_limits::free_at.gt($at))
                 .select(rate_limits::key);
             if let Some(key) = exhausted.load::<String>($conn).await?.pop() {
-                return Err(crate::storage::budgets::Failure::UsedUp(crate::model::BudgetKey::from_stored(
-                    key,
-                ))
+                return Err(crate::storage::limit_changes::Failure::UsedUp(
+                    crate::model::BudgetKey::from_stored(key),
+                )
                 .into());
             }
         }

@@ -17,6 +17,7 @@ mod examination;
 mod hash_parameters;
 mod keys;
 mod leases;
+mod limit_changes;
 mod limit_rows;
 mod locked;
 mod migrations;
@@ -41,11 +42,12 @@ pub use approvals::{
     ClaimedPolls, Consequence, DuePush, FoundApproval, Insertion, NewApproval, NewSessionGrant,
     OpenedSession, OverdueClaim, PollClaim, Settled, Settlement,
 };
-pub use budgets::{LimitChanges, RemovedBudgets, Taken, Taking, UsedUp};
+pub use budgets::RemovedBudgets;
 pub use confirmations::{Confirmed, LiveAt};
 pub use events::StoredEvent;
 pub use examination::{Examination, Kind as ExaminedKind, RefusedRights, Server as ExaminedServer};
 pub use hash_parameters::UsedHashParameters;
+pub use limit_changes::{LimitChanges, Taken, Taking, UsedUp};
 pub use notifications::Notifications;
 pub use server_time::ServerTime;
 pub use settings::{Durability, StoreSettings};

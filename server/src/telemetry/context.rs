@@ -60,7 +60,7 @@ impl TraceContext {
         let context = OtelContext::new().with_remote_span_context(span);
         TraceContextPropagator::new().inject_context(&context, &mut HeaderInjector(headers));
         // The library writes an empty one as well, which nobody should send.
-        if headers.get(TRACESTATE).is_some_and(|state| state.is_empty()) {
+        if headers.get(TRACESTATE).is_some_and(http::HeaderValue::is_empty) {
             headers.remove(TRACESTATE);
         }
     }

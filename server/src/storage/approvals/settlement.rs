@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     model::{AfterDenial, DeviceId, PushHandle, SessionId, UsedCode, UserId},
-    storage::budgets::Taking,
+    storage::limit_changes::Taking,
 };
 
 /// What settling needs to know besides the decision.

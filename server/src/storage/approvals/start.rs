@@ -12,8 +12,8 @@ use crate::{
     },
     storage::{
         LimitChanges, Store, StoreError, Taken, UsedUp,
-        budgets::Failure,
         columns::At,
+        limit_changes::Failure,
         limit_rows::change_limits,
         on,
         schema::{approvals, confirmations, pending_signups, rate_limits, session_grants},
