@@ -62,11 +62,16 @@ impl Callback {
         STANDARD.encode(mac.finalize().into_bytes())
     }
 
-    /// Sends it, and returns the HTTP status of the answer.
+    /// Sends it to the URL of the settings, and returns the HTTP status of the response.
     pub async fn send(&self, scene: &Scene) -> u16 {
+        self.send_to(scene, scene.callback_url()).await
+    }
+
+    /// Sends it to this URL, whatever is signed, and returns the HTTP status of the response.
+    pub async fn send_to(&self, scene: &Scene, url: &str) -> u16 {
         let response = scene
             .http
-            .post(scene.callback_url())
+            .post(url)
             .header("content-type", "application/json")
             .header("x-authy-signature", self.signature())
             .header("x-authy-signature-nonce", &self.nonce)

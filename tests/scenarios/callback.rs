@@ -44,6 +44,33 @@ async fn what_is_not_signed_as_it_should_changes_nothing(database: Database) {
     assert_eq!(state(&world, &begun).await, LoginState::Approved);
 }
 
+async fn a_callback_at_the_path_of_its_provider_is_accepted(database: Database) {
+    let (world, _, begun, uuid, authy_id) = with_open_push(database).await;
+    let genuine = Callback::new(&world, &uuid, authy_id, "approved");
+    let at = async |path: &str, callback: &Callback| {
+        let url = world.callback_url().replace("/authy/callback", path);
+        callback.send_to(&world, &url).await
+    };
+    let forged = Callback { key: "another key".to_owned(), ..genuine.clone() };
+    assert_eq!(at("/callbacks/authy", &forged).await, 401);
+    for unknown in ["/callbacks/other", "/callbacks/Authy", "/callbacks/", "/callbacks"] {
+        assert_eq!(at(unknown, &genuine).await, 404, "{unknown}");
+    }
+    assert_eq!(state(&world, &begun).await, LoginState::Pending);
+    assert_eq!(at("/callbacks/authy", &genuine).await, 200);
+    assert_eq!(state(&world, &begun).await, LoginState::Approved);
+}
+
+async fn without_authy_its_callbacks_do_not_exist(database: Database) {
+    let world = World::builder(database).split().set("PROVIDERS", "none").start().await;
+    let genuine = Callback::new(&world, "dda2c400-bc43-0135-d7be-1285ca17e122", 1_000, "approved");
+    for callback in [Callback { key: String::new(), ..genuine.clone() }, genuine] {
+        assert_eq!(callback.send(&world).await, 404);
+        let own_path = world.callback_url().replace("/authy/callback", "/callbacks/authy");
+        assert_eq!(callback.send_to(&world, &own_path).await, 404);
+    }
+}
+
 async fn what_can_be_read_in_two_ways_is_refused_although_it_is_signed(database: Database) {
     let (world, _, begun, uuid, authy_id) = with_open_push(database).await;
     let genuine = Callback::new(&world, &uuid, authy_id, "approved");
@@ -210,6 +237,8 @@ async fn a_push_that_timed_out_at_us_but_reached_the_phone_counts(database: Data
 }
 
 on_both_databases! {
+    a_callback_at_the_path_of_its_provider_is_accepted,
+    without_authy_its_callbacks_do_not_exist,
     what_is_not_signed_as_it_should_changes_nothing,
     what_can_be_read_in_two_ways_is_refused_although_it_is_signed,
     what_speaks_of_nothing_of_ours_is_accepted_and_changes_nothing,

@@ -340,12 +340,14 @@ async fn what_a_peer_makes_up_becomes_no_label(database: Database) {
         ])
         .await;
     let text = world.metrics().await;
-    let series: Vec<_> = ledger.read.series("").map(ToOwned::to_owned).collect();
+    // Those of background tasks appear when a task first runs.
+    let of_requests = |name: &&str| !name.starts_with("countersign_background_");
+    let series: Vec<_> = ledger.read.series("").filter(of_requests).map(ToOwned::to_owned).collect();
     for number in 0..20 {
         say_made_up_names(&world, &format!("Evil{number}")).await;
     }
     let counts = world.meter().read().await;
-    assert_eq!(counts.series("").collect::<Vec<_>>(), series);
+    assert_eq!(counts.series("").filter(of_requests).collect::<Vec<_>>(), series);
     assert!(!text.contains("Evil") && !world.metrics().await.contains("Evil"), "{text}");
 }
 

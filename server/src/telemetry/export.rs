@@ -98,7 +98,7 @@ fn exporter(settings: &ExportSettings) -> anyhow::Result<SpanExporter> {
         .with_protocol(Protocol::HttpBinary)
         .with_timeout(TIMEOUT)
         .build()
-        .context("unset OTEL_EXPORTER_OTLP_COMPRESSION and OTEL_EXPORTER_OTLP_TRACES_COMPRESSION")
+        .context("traces cannot be exported")
 }
 
 /// Which of the traces that begin here are exported: so many of them, and none that only asks whether we live.
@@ -146,8 +146,9 @@ impl Collector {
     /// Sends a batch, and returns the status of the answer or the reason for which there is none.
     async fn send(&self, request: Request<Bytes>) -> Result<StatusCode, &'static str> {
         // Without the request's headers: the library reads some from variables that no setting has checked.
-        let url = request.uri().to_string();
-        let sending = self.client.post(url).body(request.into_body()).send();
+        let (client, url) = (self.client.clone(), request.uri().to_string());
+        // Made within the runtime too: a request with a timeout needs its timer from the start.
+        let sending = async move { client.post(url).body(request.into_body()).send().await };
         let answer = self.runtime.spawn(sending).await.map_err(|_| "the process ends")?;
         answer.map(|answer| answer.status()).map_err(|error| reason(&error))
     }

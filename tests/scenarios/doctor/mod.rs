@@ -122,7 +122,7 @@ async fn programs_read_one_document() {
     assert!(!provider["advice"].as_array().unwrap().is_empty());
     let well = world.doctor(&["--json"], &CALM).await;
     let document: Value = serde_json::from_str(&well.output).unwrap();
-    assert_eq!((well.code, &document["failures"], &document["ok"]), (Some(0), &0.into(), &9.into()));
+    assert_eq!((well.code, &document["failures"], &document["ok"]), (Some(0), &0.into(), &10.into()));
 }
 
 #[tokio::test]

@@ -148,8 +148,9 @@ async fn a_service_that_tells_its_counts_is_known_by_them() {
     let world = World::builder(Database::Sqlite).split().with_metrics().start().await;
     allow(world.folder(), 0o700);
     let finished = world.doctor(&[], &CALM).await;
-    assert_eq!(lines(&finished, "ok ").len(), 10, "{}", finished.output);
+    assert_eq!(lines(&finished, "ok ").len(), 11, "{}", finished.output);
     assert_told(&finished, "ok", &["metrics", "the service listens", "already"]);
+    assert_told(&finished, "ok", &["background", "tasks of the instance on this machine succeed"]);
     // Each is where the other is looked for.
     let service = world.service_address().trim_start_matches("http://").to_owned();
     let finished = world.doctor(&[], &calm(&[("METRICS_LISTEN", &service), ("LISTEN", "127.0.0.1:0")])).await;
